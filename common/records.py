@@ -26,6 +26,21 @@ def machine() -> str:
     return "%s, %d cores%s" % (name, os.cpu_count() or 1, memory)
 
 
+_FOLDERS = ("output_dir", "data_dir")  # where a run's files lay says nothing about its result
+
+
+def _command(argv: Sequence[str]) -> str:
+    """What was typed, with the script relative to the repository and without the run's own folder."""
+    words = ["python", os.path.relpath(argv[0], options.REPOSITORY)]
+    arguments = iter(argv[1:])
+    for argument in arguments:
+        if argument == "--output-dir":
+            next(arguments, None)
+        elif not argument.startswith("--output-dir="):
+            words.append(os.path.basename(argument) if os.path.isabs(argument) else argument)
+    return " ".join(words)
+
+
 class Record:
     """Collects settings, metrics and files of one run of one script.
 
@@ -49,12 +64,12 @@ class Record:
             data=data,
             preset=opts.preset,
             seed=opts.seed,
-            command=" ".join(["python"] + [os.path.relpath(sys.argv[0], options.REPOSITORY)] + sys.argv[1:]),
+            command=_command(sys.argv),
             tensorflow=tf.__version__,
             python=platform.python_version(),
             machine=machine(),
             date=time.strftime("%Y-%m-%d", time.gmtime()),
-            settings={key: value for key, value in sorted(vars(opts).items()) if _plain(value)},
+            settings={key: value for key, value in sorted(vars(opts).items()) if _plain(value) and key not in _FOLDERS},
             metrics={},
             tables=[],
             files=[],
