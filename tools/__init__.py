@@ -1,0 +1,1 @@
+"""Commands for the repository as a whole: set-up, demo, gallery, tables of results."""

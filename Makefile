@@ -1,0 +1,48 @@
+# The companion's commands. `make` alone lists them. TF=1.15 uses the second lane.
+PYTHON3 ?= python3
+TF ?= 1.13
+VENV := $(if $(filter 1.15,$(TF)),.venv-tf1.15,.venv)
+PYTHON := $(VENV)/bin/python
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-fast lint format births capsule tacotron deblurgan attgan gallery results env-check clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+env:  ## set up the environment (every other target does so by itself)
+	@$(PYTHON3) tools/setup_env.py --tf $(TF)
+
+demo: env  ## run all five examples at preset tiny on generated samples, build the gallery
+	@$(PYTHON) tools/demo.py
+
+births capsule tacotron deblurgan attgan: env  ## one example at preset tiny
+	@$(PYTHON) tools/demo.py $@
+
+test: env lint  ## every test (both of two cores for about a quarter of an hour)
+	$(PYTHON) -m pytest -n $(WORKERS) tests
+
+test-fast: env lint  ## pure functions and graphs only, under two minutes
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real" tests
+
+lint: env  ## check style and format
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+format: env  ## mend style and format
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+gallery: env  ## one page of all runs below output/
+	@$(PYTHON) tools/gallery.py
+
+results: env  ## RESULTS.md anew from the records in results/
+	@$(PYTHON) tools/results.py
+
+env-check: env  ## OK or FAIL for each requirement, to paste when asking for help
+	@$(PYTHON) tools/env_check.py
+
+clean:  ## remove what was generated; downloads and trained models stay
+	rm -rf .ruff_cache .pytest_cache data/samples
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
