@@ -25,7 +25,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOOLS = os.path.join(ROOT, ".tools")
 WINDOWS = os.name == "nt"
 LANES = {"1.13": (".venv", "requirements.lock"), "1.15": (".venv-tf1.15", "requirements-tf1.15.lock")}
-UV_INSTALLER = "https://astral.sh/uv/install.sh"
+UV_VERSION = "0.6.17"  # the last series of uv that can bring Python 3.7; later ones say "No download found"
+UV_INSTALLER = "https://astral.sh/uv/%s/install.sh" % UV_VERSION
 PROBE = "import sys, ensurepip, venv; sys.exit(0 if sys.version_info[:2] == (3, 7) and sys.maxsize > 2**32 else 3)"
 
 
@@ -88,19 +89,20 @@ def find_python37():
 
 
 def find_or_install_uv():
-    """Path of the program uv: the user's own, or one installed into .tools from the package index."""
+    """Path of the program uv, of the one version that serves, installed into .tools from the package index."""
     private = os.path.join(TOOLS, "uv", "Scripts" if WINDOWS else "bin", "uv.exe" if WINDOWS else "uv")
-    for path in (shutil.which("uv"), private):
-        if path and quiet_run([path, "--version"])[0] == 0:
-            return path
-    say("installing uv (it brings Python 3.7) into .tools/uv")
+    if UV_VERSION in quiet_run([private, "--version"])[1]:
+        return private
+    say("installing uv %s (it brings Python 3.7) into .tools/uv" % UV_VERSION)
     folder = os.path.join(TOOLS, "uv")
     shutil.rmtree(folder, ignore_errors=True)
     reasons = []
     status, output = quiet_run([sys.executable, "-m", "venv", folder])
     if status == 0:
         pip = os.path.join(os.path.dirname(private), "python")
-        status, output = quiet_run([pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
+        status, output = quiet_run(
+            [pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv==" + UV_VERSION]
+        )
     if status == 0:
         return private
     reasons.append(last_line(output))
