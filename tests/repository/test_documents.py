@@ -1,0 +1,88 @@
+"""The documents against the code: errata marks, links, and the two languages of each README."""
+
+import glob
+import os
+import re
+import subprocess
+
+import pytest
+
+from tools import readme_commands
+
+ROOT = readme_commands.ROOT
+FOLDERS = [folder for folder in readme_commands.EXAMPLES.values()]
+
+
+def read(*parts):
+    with open(os.path.join(ROOT, *parts), encoding="utf-8") as stream:
+        return stream.read()
+
+
+def errata_rows():
+    rows = {}
+    for line in read("ERRATA.md").splitlines():
+        match = re.match(r"\|\s*(E\d+)\s*\|", line)
+        if match:
+            assert match.group(1) not in rows, "row %s stands twice" % match.group(1)
+            rows[match.group(1)] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    return rows
+
+
+def marks_in_code():
+    marks = {}
+    for folder in FOLDERS + ["common"]:
+        for path in glob.glob(os.path.join(ROOT, folder, "*.py")):
+            for mark in re.findall(r"Erratum (E\d+)", read(path)):
+                marks.setdefault(mark, path)
+    return marks
+
+
+def test_every_mark_in_the_code_has_a_row():
+    assert set(marks_in_code()) - set(errata_rows()) == set()
+
+
+def test_every_tested_row_has_a_mark_in_the_code():
+    tested = {number for number, cells in errata_rows().items() if cells[-1] not in ("–", "-")}
+    assert tested, "ERRATA.md has no row with a test"
+    assert tested - set(marks_in_code()) == set()
+
+
+def test_every_row_is_whole_and_its_test_exists():
+    for number, cells in errata_rows().items():
+        assert len(cells) == 6 and all(cells), (number, cells)
+        for reference in re.findall(r"tests/\S+?\.py::\w+", cells[-1]):
+            path, name = reference.split("::")
+            assert os.path.exists(os.path.join(ROOT, path)), (number, path)
+            assert re.search(r"def %s\b" % name, read(path)), (number, reference)
+        assert cells[-1] in ("–", "-") or "::" in cells[-1], (number, cells[-1])
+
+
+@pytest.mark.parametrize("folder", [""] + FOLDERS + ["data"])
+def test_both_languages_show_the_same_commands(folder):
+    english = readme_commands.bash_lines(os.path.join(ROOT, folder, "README.md"))
+    chinese = readme_commands.bash_lines(os.path.join(ROOT, folder, "README.zh-CN.md"))
+    without_comments = [re.sub(r"\s+#.*", "", line) for line in english]
+    assert without_comments == [re.sub(r"\s+#.*", "", line) for line in chinese]
+
+
+def documents():
+    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8").stdout
+    return listed.split() or [os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, "*.md"))]
+
+
+def test_relative_links_lead_somewhere():
+    broken = []
+    for document in documents():
+        for target in re.findall(r"\]\(([^)#\s]+)", read(document)):
+            if "://" not in target and not target.startswith("mailto:"):
+                if not os.path.exists(os.path.join(ROOT, os.path.dirname(document), target)):
+                    broken.append((document, target))
+    assert broken == []
+
+
+def test_scripts_named_in_commands_exist_and_know_their_options():
+    for folder in [""] + FOLDERS:
+        for line in readme_commands.bash_lines(os.path.join(ROOT, folder, "README.md")):
+            words = line.split()
+            if words[0] == "python" and len(words) > 1 and words[1].endswith(".py"):
+                assert os.path.exists(os.path.join(ROOT, words[1])), line

@@ -1,0 +1,41 @@
+"""RESULTS.md says what the committed records say, and the records are fit to be published."""
+
+import os
+
+from common import options, records
+from tools import results
+
+FOLDER = os.path.join(options.REPOSITORY, "results")
+
+
+def test_page_is_written_from_the_records():
+    with open(os.path.join(options.REPOSITORY, "RESULTS.md"), encoding="utf-8") as stream:
+        assert stream.read() == results.page(), "run `make results`"
+
+
+def test_published_records_are_real_runs_without_machine_paths():
+    names = [os.path.join(base, name) for base, _, names in os.walk(FOLDER) for name in names if name.endswith(".json")]
+    assert names
+    for path in names:
+        content = options.read_json(path)
+        assert content["preset"] != "tiny", path
+        assert content["seconds"] > 0 and content["machine"] and content["command"].startswith("python "), path
+        assert content["metrics"] or content["tables"], path
+        script = content["command"].split()[1]
+        assert os.path.exists(os.path.join(options.REPOSITORY, script)), (path, script)
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+        assert "/work/" not in text and "/root/" not in text and "/home/" not in text and "/tmp/" not in text, path
+
+
+def test_numbers_are_shown_with_four_digits():
+    assert results.number(1.16706362) == "1.167"
+    assert results.number(0.00012345) == "0.0001234"
+    assert results.number(5113.0) == "5113"
+    assert results.number(237.22) == "237.2"
+    assert results.number(None) == "–" and results.number(True) == "yes"
+
+
+def test_record_keeps_the_command_but_not_the_run_folder():
+    argv = ["script.py", "--preset", "cpu", "--output-dir", "/somewhere/run", "--data-dir", "/somewhere/celeba"]
+    assert records._command(argv).endswith("script.py --preset cpu --data-dir celeba")
