@@ -1,13 +1,16 @@
 """Reading, writing, laying out and comparing pictures (examples 54 and 55)."""
 
 import os
+import struct
 from typing import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from common.errors import UserError
 
+# What Pillow raises at damaged files of the several formats.
+_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 
@@ -22,8 +25,6 @@ def read_rgb(path: str) -> np.ndarray:
     """
     try:
         with Image.open(path) as picture:
-            from PIL import ImageOps
-
             picture.load()
             picture = ImageOps.exif_transpose(picture)
             if picture.mode.startswith("I"):
@@ -36,7 +37,7 @@ def read_rgb(path: str) -> np.ndarray:
             return np.array(picture.convert("RGB"))
     except FileNotFoundError:
         raise UserError("%s: no such picture" % path)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise UserError("%s is not a readable picture (%s)" % (path, error))
 
 
@@ -45,8 +46,12 @@ def write_png(path: str, pixels: np.ndarray) -> str:
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     temporary = path + ".part"
-    Image.fromarray(pixels).save(temporary, format="PNG")
-    os.replace(temporary, path)
+    try:
+        Image.fromarray(pixels).save(temporary, format="PNG")
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
     return path
 
 
@@ -67,7 +72,9 @@ def resize(pixels: np.ndarray, height: int, width: int, filter=Image.BICUBIC) ->
 
 
 def psnr(truth: np.ndarray, result: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of two uint8 pictures (peak 255)."""
+    """Peak signal-to-noise ratio in dB of two uint8 pictures (peak 255); infinite for equal ones."""
+    if truth.shape != result.shape:  # NumPy would stretch one over the other
+        raise ValueError("pictures of shapes %s and %s cannot be compared" % (truth.shape, result.shape))
     error = np.mean((truth.astype(np.float64) - result.astype(np.float64)) ** 2)
     return float("inf") if error == 0 else float(10.0 * np.log10(255.0**2 / error))
 
@@ -96,7 +103,11 @@ def list_pictures(folder: str) -> Sequence[str]:
     """Paths of the pictures in ``folder``, sorted by name; UserError when there are none."""
     if not os.path.isdir(folder):
         raise UserError("%s: no such folder" % folder)
-    names = sorted(name for name in os.listdir(folder) if name.lower().endswith(PICTURE_ENDINGS))
+    names = sorted(
+        name
+        for name in os.listdir(folder)
+        if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith(".")  # "._x.jpg" comes from macOS
+    )
     if not names:
         raise UserError("%s holds no pictures (%s)" % (folder, " ".join(PICTURE_ENDINGS)))
     return [os.path.join(folder, name) for name in names]

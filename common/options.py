@@ -19,6 +19,7 @@ Every key of the preset ``book`` becomes an option (``--batch-size``) whose defa
 """
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -29,13 +30,25 @@ from common.errors import UserError
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETTINGS_FILE = "settings.json"
+_USERS_TO_MEND = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
+class Formatter(argparse.RawDescriptionHelpFormatter):
     """Keeps the docstring's lines and leaves room for long option names."""
 
     def __init__(self, prog):
         super().__init__(prog, max_help_position=32, width=110)
+
+
+class Parser(argparse.ArgumentParser):
+    """Says a wrong argument in one line, as every user's error; option names are written out, never guessed."""
+
+    def __init__(self, *arguments, **keywords):
+        keywords.setdefault("allow_abbrev", False)
+        super().__init__(*arguments, **keywords)
+
+    def error(self, message):
+        self.exit(2, "error: %s (--help shows what there is)\n" % message)
 
 
 def _boolean(text: str) -> bool:
@@ -56,7 +69,11 @@ def _type_of(value) -> Callable:
 def _add_preset_options(parser: argparse.ArgumentParser, presets: Dict[str, dict], help_texts: Dict[str, str]):
     group = parser.add_argument_group("values (default: from the preset)")
     for key, value in presets["book"].items():
-        defaults = ", ".join("%s %s" % (name, preset.get(key, value)) for name, preset in presets.items())
+        if value is None:  # "no limit" and the like: another preset tells the type
+            value = next((preset[key] for preset in presets.values() if preset.get(key) is not None), None)
+        defaults = ", ".join(
+            "%s %s" % (name, preset.get(key, presets["book"][key])) for name, preset in presets.items()
+        )
         help_text = (help_texts.get(key, "") + " [%s]" % defaults).strip().replace("%", "%%")
         common_arguments = dict(dest=key, default=None, help=help_text)
         flag = "--" + key.replace("_", "-")
@@ -93,12 +110,16 @@ def parse(
       folder, by default ``output/<example>/<preset>``), ``example``, each key of ``presets["book"]``, and
       ``explicit`` (the set of preset keys that the user gave).
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=_Formatter)
+    parser = Parser(description=description, formatter_class=Formatter)
     parser.add_argument("--preset", choices=sorted(presets), default="book", help="set of values (default: book)")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random generator (default: 0)")
     parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: all (default: 0)")
     parser.add_argument("--data-dir", help="folder of the data set (default: $BOOK_DATA_DIR/<name>, then data/<name>)")
     parser.add_argument("--output-dir", help="folder of this run (default: output/%s/<preset>)" % example)
+    for name, preset in presets.items():
+        unknown = sorted(set(preset) - set(presets["book"]))
+        if unknown:  # would be set without an option, and without a value in the other presets
+            raise ValueError("preset %s has values that preset book lacks: %s" % (name, ", ".join(unknown)))
     _add_preset_options(parser, presets, help_texts or {})
     if add is not None:
         add(parser)
@@ -109,10 +130,17 @@ def parse(
         if getattr(opts, key) is None:
             setattr(opts, key, value)
     default_output = os.path.join(REPOSITORY, "output", example, opts.preset)
-    opts.output_dir = os.path.abspath(opts.output_dir or default_output)
+    opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default_output))
     if opts.data_dir is not None:
-        opts.data_dir = os.path.abspath(opts.data_dir)
+        opts.data_dir = os.path.abspath(os.path.expanduser(opts.data_dir))
     return opts
+
+
+def _number(value):
+    """NumPy scalars for JSON."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError("%r cannot be written as JSON" % (value,))
 
 
 def write_json(path: str, value) -> None:
@@ -122,7 +150,7 @@ def write_json(path: str, value) -> None:
     handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(value, stream, ensure_ascii=False, indent=2, sort_keys=True)
+            json.dump(value, stream, ensure_ascii=False, indent=2, sort_keys=True, default=_number)
             stream.write("\n")
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
@@ -159,6 +187,7 @@ def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
     try:
         status = main()
+        sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
     except UserError as error:
         print("error: %s" % error, file=sys.stderr)
         status = 2
@@ -168,4 +197,9 @@ def run(main: Callable) -> None:
     except BrokenPipeError:  # the reader's `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except OSError as error:
+        if error.errno not in _USERS_TO_MEND:
+            raise
+        print("error: %s" % error, file=sys.stderr)
+        status = 2
     sys.exit(status or 0)

@@ -34,10 +34,12 @@ def _command(argv: Sequence[str]) -> str:
     words = ["python", os.path.relpath(argv[0], options.REPOSITORY)]
     arguments = iter(argv[1:])
     for argument in arguments:
-        if argument == "--output-dir":
-            next(arguments, None)
-        elif not argument.startswith("--output-dir="):
-            words.append(os.path.basename(argument) if os.path.isabs(argument) else argument)
+        option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+        if option == "--output-dir":
+            if not equals:
+                next(arguments, None)
+        else:
+            words.append(option + equals + (os.path.basename(value.rstrip("/")) if os.path.isabs(value) else value))
     return " ".join(words)
 
 

@@ -124,7 +124,7 @@ class StopSignals:
 
     def __exit__(self, *unused):
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def check_loss(value: float, step: int, limit: Optional[float] = None, name: str = "loss") -> None:
