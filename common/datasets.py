@@ -15,9 +15,18 @@ from typing import NamedTuple, Optional, Sequence, Tuple
 from common.errors import UserError
 from common.options import REPOSITORY
 
+STAMP = ".generated"  # this file marks a generated sample and says which version of its generator made it
+
 
 class Source(NamedTuple):
-    """One file to download: official address, size in bytes and checksum where they are known."""
+    """One file to download: official address, size in bytes and checksum where they are known.
+
+    Attributes:
+      about: roughly how many bytes, where ``size`` is not known exactly.
+      mirrors: other addresses of the same bytes.
+      unpack_to: for an archive, the folder (below the data set's) that holds its content; empty for a plain file.
+      unpacked: roughly how many bytes the archive's content has.
+    """
 
     url: str
     filename: str
@@ -25,6 +34,17 @@ class Source(NamedTuple):
     sha256: Optional[str] = None
     md5: Optional[str] = None
     note: str = ""
+    about: int = 0
+    mirrors: Tuple[str, ...] = ()
+    unpack_to: str = ""
+    unpacked: int = 0
+
+
+class Expected(NamedTuple):
+    """What a complete data set holds: ``pattern`` (glob below the folder) matches at least ``count`` files."""
+
+    pattern: str
+    count: int = 1
 
 
 class Dataset(NamedTuple):
@@ -36,9 +56,14 @@ class Dataset(NamedTuple):
     homepage: str
     sources: Tuple[Source, ...]
     example: int
+    files: Tuple[Expected, ...]
 
 
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_KERAS_OLD = "https://s3.amazonaws.com/text-datasets/"
+_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+_DRIVE_OLD = "https://drive.google.com/uc?export=download&id="
+_QUOTA = "Google Drive often answers with a quota page: then download it in a browser, or try again a day later"
 
 DATASETS = {
     "births": Dataset(
@@ -51,10 +76,12 @@ DATASETS = {
                 "https://raw.githubusercontent.com/FinYang/tsdl/master/data-raw/misc/qbirths.dat",
                 "qbirths.dat",
                 20567,
+                "03d4e287256ae1396fa4a57b6faaa9a013f09183f57a89936c3fb13de50a0453",
                 note="DataMarket, where the book found its CSV, has closed; these are the same 5,113 values",
             ),
         ),
         52,
+        (Expected("*births*.csv"),),
     ),
     "reuters": Dataset(
         "reuters",
@@ -68,6 +95,8 @@ DATASETS = {
                 None,
                 "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
                 "87aedbeb0cb229e378797a632c1997b6",
+                about=2110000,
+                mirrors=(_KERAS_OLD + "reuters.npz",),
             ),
             Source(
                 _KERAS + "reuters_word_index.json",
@@ -75,17 +104,38 @@ DATASETS = {
                 None,
                 None,
                 "4d44cc38712099c9e383dc6e5f11a921",
+                about=550000,
+                mirrors=(_KERAS_OLD + "reuters_word_index.json",),
             ),
         ),
         51,
+        (Expected("reuters.npz"), Expected("reuters_word_index.json")),
     ),
     "thchs30": Dataset(
         "thchs30",
         "THCHS-30: Mandarin speech of 30 hours, many speakers, with pinyin",
         "free for academic use (OpenSLR: Apache 2.0)",
         "https://www.openslr.org/18/",
-        (Source("https://www.openslr.org/resources/18/data_thchs30.tgz", "data_thchs30.tgz", note="6.4 GB"),),
+        (
+            Source(
+                "https://www.openslr.org/resources/18/data_thchs30.tgz",
+                "data_thchs30.tgz",
+                about=6400000000,
+                unpack_to="data_thchs30",
+                unpacked=8000000000,
+            ),
+        ),
         53,
+        (
+            Expected("data_thchs30/data/*.wav", 13388),
+            Expected("data_thchs30/data/*.wav.trn", 13388),
+            Expected("data_thchs30/train/*.wav", 10000),
+            Expected("data_thchs30/dev/*.wav", 893),
+            Expected("data_thchs30/test/*.wav", 2495),
+            Expected("data_thchs30/mytest/*.wav"),
+            Expected("data_thchs30/doc/trans/train.syllable.txt"),
+            Expected("data_thchs30/doc/trans/test.syllable.txt"),
+        ),
     ),
     "gopro": Dataset(
         "gopro",
@@ -96,10 +146,19 @@ DATASETS = {
             Source(
                 "https://huggingface.co/datasets/snah/GOPRO_Large/resolve/main/GOPRO_Large.zip",
                 "GOPRO_Large.zip",
-                note="about 9 GB; where this address fails, take the file from the home page",
+                note="where this address fails, take the file from the home page",
+                about=9000000000,
+                unpack_to="GOPRO_Large",
+                unpacked=9500000000,
             ),
         ),
         54,
+        (
+            Expected("GOPRO_Large/train/*/blur/*.png", 2103),
+            Expected("GOPRO_Large/train/*/sharp/*.png", 2103),
+            Expected("GOPRO_Large/test/*/blur/*.png", 1111),
+            Expected("GOPRO_Large/test/*/sharp/*.png", 1111),
+        ),
     ),
     "vgg16": Dataset(
         "vgg16",
@@ -114,9 +173,14 @@ DATASETS = {
                 58889256,
                 None,
                 "6d6bbae143d832006294945121d1f1fc",
+                mirrors=(
+                    "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+                    "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+                ),
             ),
         ),
         54,
+        (Expected("*_notop.h5"),),
     ),
     "celeba": Dataset(
         "celeba",
@@ -125,22 +189,28 @@ DATASETS = {
         "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         (
             Source(
-                "https://drive.google.com/uc?export=download&id=0B7EVK8r0v71pZjFTYXZWM3FlRnM",
+                _DRIVE + "0B7EVK8r0v71pZjFTYXZWM3FlRnM",
                 "img_align_celeba.zip",
                 1443490838,
                 None,
                 "00d2c5bc6d35e252742224ab0c1e8fcb",
-                note="Google Drive often answers with a quota page: then download by hand",
+                _QUOTA,
+                mirrors=(_DRIVE_OLD + "0B7EVK8r0v71pZjFTYXZWM3FlRnM",),
+                unpack_to="img_align_celeba",
+                unpacked=1800000000,
             ),
             Source(
-                "https://drive.google.com/uc?export=download&id=0B7EVK8r0v71pblRyaVFSWGxPY0U",
+                _DRIVE + "0B7EVK8r0v71pblRyaVFSWGxPY0U",
                 "list_attr_celeba.txt",
                 26721026,
                 None,
                 "75e246fa4810816ffd6ee81facbd244c",
+                _QUOTA,
+                mirrors=(_DRIVE_OLD + "0B7EVK8r0v71pblRyaVFSWGxPY0U",),
             ),
         ),
         55,
+        (Expected("img_align_celeba/*.jpg", 202599), Expected("list_attr_celeba.txt")),
     ),
 }
 
@@ -192,6 +262,9 @@ def find(name: str, data_dir: Optional[str] = None, required: Sequence[str] = ()
         if not missing:
             return folder
         complaints.append("%s lacks %s" % (folder, ", ".join(missing)))
+    inner = os.path.join(data_dir or "", name)
+    if data_dir and os.path.isdir(inner) and not missing_files(inner, required):
+        complaints.append("did you mean --data-dir %s?" % inner)
     raise UserError("data set %s: %s; %s" % (name, "; ".join(complaints), how_to_get(name)))
 
 
@@ -206,33 +279,43 @@ def sample(name: str, **sizes) -> str:
     module = importlib.import_module("data.sample_" + name)
     with open(module.__file__, "rb") as stream:  # a changed generator makes its samples anew
         stamp = hashlib.sha256(stream.read()).hexdigest()
-    stamp_file = os.path.join(folder, ".generated")
-    if os.path.exists(stamp_file):
-        with open(stamp_file, encoding="utf-8") as stream:
-            if stream.read() == stamp:
-                return folder
+    if _stamp_of(folder) == stamp:
+        return folder
     os.makedirs(os.path.dirname(folder), exist_ok=True)
     temporary = tempfile.mkdtemp(dir=os.path.dirname(folder), prefix=".new-")
+    outdated = tempfile.mkdtemp(dir=os.path.dirname(folder), prefix=".old-")
     try:
         module.generate(temporary, seed=0, **sizes)
-        with open(os.path.join(temporary, ".generated"), "w", encoding="utf-8") as stream:
+        with open(os.path.join(temporary, STAMP), "w", encoding="utf-8") as stream:
             stream.write(stamp)
         os.chmod(temporary, 0o755)
-        if os.path.isdir(folder):
-            shutil.rmtree(folder)
+        if _stamp_of(folder) == stamp:  # another process made it meanwhile, and may be reading it already
+            return folder
         try:
+            if os.path.isdir(folder):
+                os.rename(folder, os.path.join(outdated, "sample"))
             os.rename(temporary, folder)
-        except OSError:  # another process made it meanwhile
-            if not os.path.exists(stamp_file):
+        except OSError:
+            if _stamp_of(folder) != stamp:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(outdated, ignore_errors=True)
     return folder
+
+
+def _stamp_of(folder: str) -> Optional[str]:
+    """Which version of its generator made the sample ``folder``; None where there is no complete sample."""
+    try:
+        with open(os.path.join(folder, STAMP), encoding="utf-8") as stream:
+            return stream.read()
+    except OSError:
+        return None
 
 
 def is_sample(folder: str) -> bool:
     """Whether ``folder`` is a generated sample."""
-    return os.path.exists(os.path.join(folder, ".generated"))
+    return os.path.exists(os.path.join(folder, STAMP))
 
 
 def locate(name: str, opts, required: Sequence[str] = (), **sizes) -> str:

@@ -1,0 +1,214 @@
+"""Fetches a data set from its official source into the layout that the examples read. Standard library and tqdm only."""
+
+import datetime
+import glob
+import os
+import re
+import shutil
+from typing import List
+
+from common.datasets import DATASETS, Dataset, Source
+from common.errors import UserError
+from data import archives, download, verify
+
+MYTEST = 10  # wavs that are put into mytest/, as the book does by hand (section 9.8.1)
+
+
+# ------------------------------------------------------------------------------------------------ sources
+def _size_text(source: Source) -> str:
+    if source.size is not None:
+        text = "%s bytes" % format(source.size, ",")
+    else:
+        text = "about %s" % download.readable(source.about) if source.about else "size unknown"
+    for kind, value in (("sha256", source.sha256), ("md5", source.md5)):
+        if value:
+            return "%s, %s %s" % (text, kind, value)
+    return text
+
+
+def by_hand(dataset: Dataset, source: Source, folder: str) -> str:
+    """How to do by hand what could not be fetched: file name, size, address, place."""
+    return (
+        "download %s (%s) by hand from %s (home page: %s), put it into %s and run `python -m data fetch %s` again%s"
+        % (
+            source.filename,
+            _size_text(source),
+            source.url,
+            dataset.homepage,
+            folder,
+            dataset.name,
+            " [%s]" % source.note if source.note else "",
+        )
+    )
+
+
+def obtain(dataset: Dataset, source: Source, folder: str) -> str:
+    """The path of the source's file in ``folder``: the one that is there when it is good, or else downloaded.
+
+    Raises:
+      UserError: there is another file of that name (it is left alone), or no address gives it.
+    """
+    path = os.path.join(folder, source.filename)
+    if os.path.exists(path):
+        wrong = download.complaint(path, source.size, source.sha256, source.md5)
+        if wrong:
+            raise UserError(
+                "%s %s: move it away and run `python -m data fetch %s` again; if that fails, %s"
+                % (path, wrong, dataset.name, by_hand(dataset, source, folder))
+            )
+        print("%s: %s is there already" % (dataset.name, source.filename))
+        return path
+    needed = (source.size or source.about) + source.unpacked
+    download.need_room(folder, needed - _partial(path), "%s (download and unpacked)" % source.filename)
+    complaints = []
+    for url in (source.url,) + source.mirrors:
+        print("%s: downloading %s (%s)" % (dataset.name, url, _size_text(source)))
+        try:
+            return download.download(url, path, source.size, source.sha256, source.md5)
+        except download.DownloadError as error:
+            complaints.append(str(error))
+    raise UserError("%s; %s" % ("; ".join(complaints), by_hand(dataset, source, folder)))
+
+
+def _partial(path: str) -> int:
+    return os.path.getsize(path + ".part") if os.path.exists(path + ".part") else 0
+
+
+# ------------------------------------------------------------------------------------------------ one data set
+def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
+    """Fetches data set ``name`` into ``folder``; what is there and good is kept, also files that were put there by hand.
+
+    Raises:
+      UserError: says what could not be had and how to get it by hand.
+    """
+    dataset = DATASETS[name]
+    os.makedirs(folder, exist_ok=True)
+    if not verify.lacking(dataset, folder):
+        for source in dataset.sources:
+            path = os.path.join(folder, source.filename)
+            if not source.unpack_to and os.path.exists(path):
+                obtain(dataset, source, folder)  # complains when it is damaged
+        print("%s: complete in %s" % (name, folder))
+        return
+    print("%s: %s; terms: %s" % (name, dataset.title, dataset.licence))
+    sums = {}
+    for source in dataset.sources:
+        target = os.path.join(folder, source.unpack_to) if source.unpack_to else None
+        if target and os.path.isdir(target) and os.listdir(target):
+            lacks = [text for text in verify.lacking(dataset, folder) if text.startswith(source.unpack_to + "/")]
+            made = PREPARED.get(name, ())
+            if [text for text in lacks if not text.startswith(made)]:
+                raise UserError(
+                    "%s is not complete: there is no %s; move that folder away and run `python -m data fetch %s` again"
+                    % (target, ", ".join(lacks), name)
+                )
+            continue
+        path = obtain(dataset, source, folder)
+        if target:
+            print("%s: unpacking %s" % (name, path))
+            if os.path.isdir(target):
+                os.rmdir(target)  # it is empty
+            unpacked = archives.unpack(path, target, limit=3 * source.unpacked, room=source.unpacked)
+            _add_sums(folder, {"%s/%s" % (source.unpack_to, key): value for key, value in unpacked.items()})
+            if remove_archive:
+                os.remove(path)
+            else:
+                print("%s: %s is no longer needed; delete it when you want the room" % (name, path))
+        else:
+            sums[source.filename] = download.digest(path)
+    for relative in PREPARE[name](folder) if name in PREPARE else ():
+        sums[relative] = download.digest(os.path.join(folder, *relative.split("/")))
+    _add_sums(folder, sums)
+    missing = verify.lacking(dataset, folder)
+    if missing:
+        raise UserError(
+            "%s: the download was fine, but %s has no %s: the official files have changed, please report it"
+            % (name, folder, ", ".join(missing))
+        )
+    print("%s: complete in %s" % (name, folder))
+
+
+def _add_sums(folder: str, sums: dict) -> None:
+    path = os.path.join(folder, verify.SUMS)
+    known = verify.read_sums(path) if os.path.exists(path) else {}
+    verify.write_sums(path, dict(known, **sums))
+
+
+# ------------------------------------------------------------------------------------------------ what comes after
+BIRTHS_CSV = "number-of-daily-births-in-quebec.csv"
+BIRTHS_TITLE = "Number of daily births in Quebec, Jan. 01, 1977 to Dec. 31, 1990"
+BIRTHS_DAYS = 5113
+
+
+def prepare_births(folder: str) -> List[str]:
+    """Makes DataMarket's CSV, byte for byte (footer included), from the library's file, which has no dates.
+
+    Returns:
+      What was made, relative to ``folder``, with /.
+    """
+    source = os.path.join(folder, "qbirths.dat")
+    with open(source, encoding="utf-8") as stream:
+        values = [int(line) for line in stream.read().splitlines()[2:] if line.strip()]
+    if len(values) != BIRTHS_DAYS:
+        raise UserError("%s has %d values, not %d: delete it and fetch it again" % (source, len(values), BIRTHS_DAYS))
+    first = datetime.date(1977, 1, 1)
+    lines = ['"Date","%s"' % BIRTHS_TITLE]
+    lines += ['"%s",%d' % (first + datetime.timedelta(day), value) for day, value in enumerate(values)]
+    lines += ["", BIRTHS_TITLE, "", ""]
+    _write_text(os.path.join(folder, BIRTHS_CSV), "\r\n".join(lines))
+    return [BIRTHS_CSV]
+
+
+def prepare_thchs30(folder: str) -> List[str]:
+    """Makes ``doc/trans/{train,cv,test}.syllable.txt`` and ``.word.txt`` from the pack's .trn files, and ``mytest/``.
+
+    A ``data/ID.wav.trn`` has the words on line 1 and the pinyin on line 2; ``train``, ``dev`` and ``test`` name the
+    utterances of each part. The book puts some test wavs into ``mytest`` by hand; here the first ones are copied.
+
+    Returns:
+      What was made, relative to ``folder``, with /.
+    """
+    made = []
+    base = os.path.join(folder, "data_thchs30")
+    names = {part: _names_in(os.path.join(base, part)) for part in ("train", "dev", "test")}
+    for part, output in (("train", "train"), ("dev", "cv"), ("test", "test")):
+        words, syllables = [], []
+        for name in names[part]:
+            path = os.path.join(base, "data", name + ".wav.trn")
+            try:
+                with open(path, encoding="utf-8") as stream:
+                    lines = [" ".join(line.split()) for line in stream.read().splitlines()]
+            except FileNotFoundError:
+                raise UserError("%s is missing: move %s away and fetch it again" % (path, base))
+            if len(lines) < 2 or not re.match(r"^[a-z]+[1-5]( [a-z]+[1-5])*$", lines[1]):
+                raise UserError("%s: line 2 is not pinyin; the official files have changed, please report it" % path)
+            words.append("%s %s\n" % (name, lines[0]))
+            syllables.append("%s %s\n" % (name, lines[1]))
+        for kind, lines in (("word", words), ("syllable", syllables)):
+            made.append("data_thchs30/doc/trans/%s.%s.txt" % (output, kind))
+            _write_text(os.path.join(folder, *made[-1].split("/")), "".join(lines))
+    os.makedirs(os.path.join(base, "mytest"), exist_ok=True)
+    for name in names["test"][:MYTEST]:
+        made.append("data_thchs30/mytest/%s.wav" % name)
+        target = os.path.join(folder, *made[-1].split("/"))
+        shutil.copyfile(os.path.join(base, "data", name + ".wav"), target + ".part")
+        os.replace(target + ".part", target)
+    return made
+
+
+def _names_in(folder: str):
+    """Utterance ids of one part, sorted by speaker and number."""
+    paths = glob.glob(os.path.join(glob.escape(folder), "*.wav"))
+    names = [os.path.basename(path)[: -len(".wav")] for path in paths]
+    return sorted(names, key=lambda name: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", name)])
+
+
+def _write_text(path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".part", "w", encoding="utf-8", newline="") as stream:
+        stream.write(text)
+    os.replace(path + ".part", path)
+
+
+PREPARE = {"births": prepare_births, "thchs30": prepare_thchs30}
+PREPARED = {"thchs30": ("data_thchs30/doc/", "data_thchs30/mytest/")}  # what they make inside an unpacked folder
