@@ -1,5 +1,6 @@
 """Unpacks zip and tar archives from the net: nothing outside the folder, no devices, no bombs, all or nothing."""
 
+import gzip
 import hashlib
 import lzma
 import os
@@ -112,11 +113,32 @@ def _unpack_zip(archive: str, writer: _Writer):
 
 
 def _unpack_tar(archive: str, writer: _Writer):
+    with open(archive, "rb") as stream:
+        if stream.read(2) == b"\x1f\x8b":
+            stream.seek(0)
+            # tarfile's own gzip streams do not look at the checksum; the gzip module does, at the very end.
+            with gzip.GzipFile(fileobj=stream) as source:
+                links = _unpack_tar_stream(archive, source, writer)
+                rest = 0
+                for block in iter(lambda: source.read(1 << 20), b""):
+                    rest += len(block)
+                    if rest > writer.limit:
+                        raise tarfile.ReadError("endless data after the last entry")
+        else:
+            stream.seek(0)
+            links = _unpack_tar_stream(archive, stream, writer)
+    # Links come last, and only those to a regular file of this archive: nothing can be written through a link.
+    for name, target in links:
+        if target in writer.sums and not os.path.lexists(os.path.join(writer.root, *name.split("/"))):
+            writer.link(name, target)
+
+
+def _unpack_tar_stream(archive: str, source, writer: _Writer):
+    """Writes folders and regular files, and returns the links as (name, name of the target)."""
     links = []
-    with tarfile.open(archive, "r|*", encoding="utf-8") as bundle:  # as a stream: one pass over a large file
+    with tarfile.open(fileobj=source, mode="r|", encoding="utf-8") as bundle:  # as a stream: one pass over a large file
         for entry in bundle:
             writer.count()
-            bundle.members = []  # tarfile keeps every entry otherwise
             name = safe_name(entry.name.rstrip("/"), archive)
             if set(name.split("/")) & set(IGNORED):
                 continue
@@ -134,10 +156,7 @@ def _unpack_tar(archive: str, writer: _Writer):
                 links.append((name, target))
             else:
                 raise UserError("%s holds a device or pipe, %s: nothing was unpacked" % (archive, name))
-    # Links come last, and only those to a regular file of this archive: nothing can be written through a link.
-    for name, target in links:
-        if target in writer.sums and not os.path.lexists(os.path.join(writer.root, *name.split("/"))):
-            writer.link(name, target)
+    return links
 
 
 def unpack(archive: str, target: str, limit: int, room: int = 0) -> Dict[str, str]:

@@ -28,17 +28,13 @@ def _size_text(source: Source) -> str:
 
 def by_hand(dataset: Dataset, source: Source, folder: str) -> str:
     """How to do by hand what could not be fetched: file name, size, address, place."""
-    return (
-        "download %s (%s) by hand from %s (home page: %s), put it into %s and run `python -m data fetch %s` again%s"
-        % (
-            source.filename,
-            _size_text(source),
-            source.url,
-            dataset.homepage,
-            folder,
-            dataset.name,
-            " [%s]" % source.note if source.note else "",
-        )
+    return "download %s (%s) by hand from %s (home page: %s), put it into %s and run the same command again%s" % (
+        source.filename,
+        _size_text(source),
+        source.url,
+        dataset.homepage,
+        folder,
+        " [%s]" % source.note if source.note else "",
     )
 
 
@@ -53,8 +49,8 @@ def obtain(dataset: Dataset, source: Source, folder: str) -> str:
         wrong = download.complaint(path, source.size, source.sha256, source.md5)
         if wrong:
             raise UserError(
-                "%s %s: move it away and run `python -m data fetch %s` again; if that fails, %s"
-                % (path, wrong, dataset.name, by_hand(dataset, source, folder))
+                "%s %s: move it away and run the same command again; if that fails, %s"
+                % (path, wrong, by_hand(dataset, source, folder))
             )
         print("%s: %s is there already" % (dataset.name, source.filename))
         return path
@@ -99,8 +95,8 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
             made = PREPARED.get(name, ())
             if [text for text in lacks if not text.startswith(made)]:
                 raise UserError(
-                    "%s is not complete: there is no %s; move that folder away and run `python -m data fetch %s` again"
-                    % (target, ", ".join(lacks), name)
+                    "%s is not complete: there is no %s; move that folder away and run the same command again"
+                    % (target, ", ".join(lacks))
                 )
             continue
         path = obtain(dataset, source, folder)

@@ -34,5 +34,5 @@ def generate(folder, seed=0):
             group = stream.create_group(name)
             names = ["%s/kernel:0" % name, "%s/bias:0" % name]
             group.attrs["weight_names"] = np.array([item.encode("ascii") for item in names])
-            group.create_dataset(names[0], data=np.float32(kernel))
-            group.create_dataset(names[1], data=np.zeros([outputs], np.float32))
+            group.create_dataset(names[0], data=np.float32(kernel), track_times=False)  # equal bytes
+            group.create_dataset(names[1], data=np.zeros([outputs], np.float32), track_times=False)
