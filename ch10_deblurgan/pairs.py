@@ -1,0 +1,132 @@
+"""Pairs of blurred and sharp pictures (10.2.1): finding, checking, reading, cropping."""
+
+import glob
+import os
+
+import numpy as np
+from PIL import Image
+
+from ch10_deblurgan import motion
+from common import datasets, images
+from common.errors import UserError
+
+
+def image_folder(opts):
+    """The folder that holds ``train/{A,B}`` and ``test/{A,B}``: the data folder's ``image``, or ``--data-dir`` itself."""
+    if opts.data_dir and os.path.isdir(os.path.join(opts.data_dir, "train", "A")):
+        print("data: %s" % opts.data_dir)
+        return opts.data_dir
+    folder = datasets.locate("gopro", opts, required=["image/train/A/*", "image/train/B/*"])
+    return os.path.join(folder, "image")
+
+
+def find_pairs(folder):
+    """The pairs of ``folder/A`` (blurred) and ``folder/B`` (sharp).
+
+    Returns:
+      A sorted list of (blurred path, sharp path).
+
+    Raises:
+      UserError: no pictures, or names without a partner (all of them named), or two of a pair differ in size.
+    """
+    # Erratum E54: two unsorted globs pair pictures in whatever order the file system has; here the names must agree.
+    blurred, sharp = (
+        {os.path.splitext(os.path.basename(path))[0]: path for path in images.list_pictures(os.path.join(folder, part))}
+        for part in ("A", "B")
+    )
+    alone = ["A/%s" % name for name in sorted(set(blurred) - set(sharp))]
+    alone += ["B/%s" % name for name in sorted(set(sharp) - set(blurred))]
+    if alone:
+        shown = ", ".join(alone[:10]) + (" and %d more" % (len(alone) - 10) if len(alone) > 10 else "")
+        raise UserError("%s: pictures without a partner of the same name: %s; add or remove them" % (folder, shown))
+    pairs = [(blurred[name], sharp[name]) for name in sorted(blurred)]
+    for pair in pairs:
+        check_pair(*pair)
+    return pairs
+
+
+def check_pair(blurred, sharp):
+    """UserError when one of the two is damaged or their sizes differ; headers and checksums only, no pixels."""
+    sizes = []
+    for path in (blurred, sharp):
+        try:
+            with Image.open(path) as picture:
+                sizes.append(picture.size)
+                picture.verify()
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise UserError("%s is not a readable picture (%s)" % (path, error))
+    if sizes[0] != sizes[1]:
+        raise UserError(
+            "%s is %d×%d but %s is %d×%d: both of a pair must have one size" % (blurred, *sizes[0], sharp, *sizes[1])
+        )
+
+
+def has_split(folder, split):
+    """Whether ``folder/split/A`` holds files."""
+    return bool(glob.glob(os.path.join(glob.escape(folder), split, "A", "*")))
+
+
+class PairReader:
+    """Reads training pairs as float32 ``[h, w, 3]``, −1…1.
+
+    Without ``crop`` whole pictures, resized to ``reshape`` as printed. With it (extra) random crops, flipped at random,
+    of pictures that are read once and kept in memory.
+
+    Args:
+      pairs: list of (blurred path, sharp path).
+      reshape: (height, width) of whole pictures.
+      crop: side of square crops, 0 for whole pictures.
+      synthesize: share of crops whose blur is made anew from the sharp picture.
+      max_blur: longest path of such a blur in pixels.
+      max_rows: pictures of more rows are halved until they have no more, and smaller copies down to 180 rows are cropped
+        from too (a crop of a 720p frame holds little detail, and its blur may be longer than the crop). 0: as they are.
+      seed: of all random choices.
+    """
+
+    def __init__(self, pairs, reshape, crop=0, synthesize=0.0, max_blur=16.0, max_rows=0, seed=0):
+        self.reshape, self.crop, self.synthesize, self.max_blur = reshape, crop, synthesize, max_blur
+        self.pairs = pairs
+        self.random = np.random.RandomState(seed)
+        self._levels = [self._load(*pair, max_rows) for pair in pairs] if crop else None
+
+    def _load(self, blurred, sharp, max_rows):
+        levels = [(images.read_rgb(blurred), images.read_rgb(sharp))]
+        while max_rows and levels[-1][0].shape[0] >= 2 * 180:
+            levels.append(tuple(images.resize(p, p.shape[0] // 2, p.shape[1] // 2) for p in levels[-1]))
+        if max_rows:
+            levels = [level for level in levels if level[0].shape[0] <= max_rows] or levels[-1:]
+        height, width = levels[0][0].shape[:2]
+        if min(height, width) < self.crop:
+            raise UserError("%s is %d×%d, smaller than --crop %d" % (blurred, width, height, self.crop))
+        return [level for level in levels if min(level[0].shape[:2]) >= self.crop]
+
+    def read(self, index):
+        """(blurred, sharp) of pair ``index``."""
+        if not self.crop:
+            pictures = (images.resize(images.read_rgb(path), *self.reshape) for path in self.pairs[index])
+            return tuple(images.from_uint8(picture) for picture in pictures)
+        random = self.random
+        levels = self._levels[index]
+        blurred, sharp = levels[random.randint(len(levels))]
+        top = random.randint(blurred.shape[0] - self.crop + 1)
+        left = random.randint(blurred.shape[1] - self.crop + 1)
+        window = np.s_[top : top + self.crop, left : left + self.crop]
+        if random.uniform() < self.synthesize:
+            blurred, sharp = self._synthesize(sharp, top, left), sharp[window]
+        else:
+            blurred, sharp = blurred[window], sharp[window]
+        if random.randint(2):
+            blurred, sharp = blurred[:, ::-1], sharp[:, ::-1]
+        if random.randint(2):
+            blurred, sharp = blurred[::-1], sharp[::-1]
+        if random.randint(2):
+            blurred, sharp = blurred.transpose(1, 0, 2), sharp.transpose(1, 0, 2)
+        return images.from_uint8(blurred), images.from_uint8(sharp)
+
+    def _synthesize(self, sharp, top, left):
+        """The crop at (top, left) of ``sharp`` under a random motion blur."""
+        kernel = motion.kernel_of(motion.random_trajectory(self.random, self.random.uniform(1.0, self.max_blur)))
+        margin = kernel.shape[0] // 2  # light comes in from outside the crop, where there is an outside
+        above, before = min(margin, top), min(margin, left)
+        region = sharp[top - above : top + self.crop + margin, left - before : left + self.crop + margin]
+        return motion.blur(region, kernel)[above : above + self.crop, before : before + self.crop]
