@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -222,11 +223,14 @@ def _transfer(url: str, part: str, size: Optional[int], label: str) -> None:
         need_room(os.path.dirname(part), (total or size or 0) - have, label)
         etag = response.headers.get("ETag", "")
         validator = response.headers.get("Last-Modified", "") if not etag or etag.startswith("W/") else etag
+        interval = 0.5 if sys.stderr.isatty() else 30.0
         with open(part, "r+b" if have else "wb") as stream:
             stream.seek(have)
             with open(part + ".json", "w", encoding="utf-8") as description:
                 json.dump(dict(url=url, total=total, validator=validator), description)
-            with tqdm(total=total or size, initial=have, unit="B", unit_scale=True, desc=label, mininterval=1) as bar:
+            with tqdm(
+                total=total or size, initial=have, unit="B", unit_scale=True, desc=label, mininterval=interval
+            ) as bar:
                 while block:
                     write(stream, block, part)
                     have += len(block)
