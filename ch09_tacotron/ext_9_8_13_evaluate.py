@@ -1,0 +1,207 @@
+"""Extension of section 9.8.13: how good is the speech, in figures?
+
+A loss of 0.056 says little: it is measured with every frame's true predecessor given. This script lets the network speak
+freely, from the text alone, every sentence that it was trained on and every one that was held out, and measures
+
+- whether attention goes through the text in order and reaches its end, and whether the voice stops by itself;
+- the mel-cepstral distance (dB, after dynamic time warping) to the recording of the sentence, and, as a yardstick, to the
+  recordings of the three other sentences that come nearest in length.
+
+Reads ``training/`` and the checkpoints of the run folder (or ``--weights FOLDER``); writes ``evaluation/``: a table of all
+sentences, and a few of them as sound and picture. About half a second a sentence on two cores. Next:
+``ext_9_8_14_speak.py``.
+"""
+
+import csv
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
+
+import numpy as np
+import tensorflow as tf
+
+from ch09_tacotron import audio
+from ch09_tacotron.code_9_15_dataset import read_metadata, text_to_sequence
+from ch09_tacotron.code_9_17_train import free_running, plot_alignment
+from ch09_tacotron.ext_9_8_14_speak import find_model, load_synthesizer
+from ch09_tacotron.measures import alignment_measures, dtw_distance, mel_cepstrum
+from common import options, records, training
+from common.plotting import plt, save_figure
+
+PRESETS = {
+    "book": dict(griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, waves=3, sentences=0),
+    "cpu": dict(),
+    "tiny": dict(griffin_lim_iters=5, waves=1, sentences=2),
+}
+HELP = dict(
+    griffin_lim_iters="rounds of Griffin-Lim",
+    momentum="0.99: fast Griffin-Lim",
+    waves="sentences of each set that are also made sound",
+    sentences="measure so many of each set; 0: all",
+)
+NEAREST = 3  # wrong recordings that a sentence is compared with
+COLUMNS = ["set", "pinyin", "frames", "recording", "stopped", "monotonic", "complete", "sharpness", "own", "wrong"]
+
+
+def plot_spectrograms(recorded, spoken, path, title):
+    """The recording's mel spectrogram above the spoken one's, both ``[T, 80]``, on one time axis."""
+    figure, all_axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
+    for axes, mel, name in zip(all_axes, (recorded, spoken), ("recording", "spoken freely by Tacotron")):
+        seconds = len(mel) * audio.frame_shift_ms / 1000
+        axes.imshow(mel.T, aspect="auto", origin="lower", extent=[0, seconds, 0, audio.num_mels], vmin=0, vmax=1)
+        axes.set_title(name, fontsize=10)
+        axes.set_ylabel("mel band")
+    all_axes[0].set_xlim(0, max(len(recorded), len(spoken)) * audio.frame_shift_ms / 1000)
+    all_axes[1].set_xlabel("seconds")
+    figure.suptitle(title, fontsize=10)
+    return save_figure(figure, path)
+
+
+def nearest_lengths(lengths, index, count=NEAREST):
+    """Indices of the ``count`` other recordings whose lengths come nearest to that of ``index``."""
+    others = [i for i in range(len(lengths)) if i != index]
+    return sorted(others, key=lambda i: (abs(lengths[i] - lengths[index]), i))[:count]
+
+
+def summarise(rows):
+    """Figures over the rows (dicts by COLUMNS) of one set."""
+    own, wrong = np.mean([row["own"] for row in rows]), np.mean([row["wrong"] for row in rows])
+    return dict(
+        sentences=len(rows),
+        aligned=np.mean([row["monotonic"] and row["complete"] for row in rows]),
+        stopped=np.mean([row["stopped"] for row in rows]),
+        sharpness=np.mean([row["sharpness"] for row in rows]),
+        own=own,
+        wrong=wrong,
+        lower=1 - own / wrong,
+        nearer=np.mean([row["own"] < row["wrong"] for row in rows]),
+        length=np.mean([row["frames"] / row["recording"] for row in rows]),
+    )
+
+
+def add_options(parser):
+    parser.add_argument(
+        "--weights", help="folder of exported weights; default: the newest checkpoint of the run folder"
+    )
+
+
+def main(argv=None):
+    opts = options.parse(__doc__, PRESETS, example="tacotron", argv=argv, add=add_options, help_texts=HELP)
+    training.start(opts.seed)
+    training_dir = os.path.join(opts.output_dir, "training")
+    sets = {"trained": read_metadata(os.path.join(training_dir, "train.txt"))}
+    heldout = os.path.join(training_dir, "heldout.txt")
+    if os.path.exists(heldout) and os.path.getsize(heldout):
+        sets["unseen"] = read_metadata(heldout)
+    everything = sum(sets.values(), [])
+    mels = [np.load(os.path.join(training_dir, fields[1]), allow_pickle=False) for fields in everything]
+    cepstra, lengths = [mel_cepstrum(mel) for mel in mels], [len(mel) for mel in mels]
+    folder = os.path.join(opts.output_dir, "evaluation")
+    os.makedirs(folder, exist_ok=True)
+    data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py")["data"]
+    record = records.Record(opts, "ext_9_8_13_evaluate", "section 9.8.13", data)
+
+    results, network_seconds, wave_seconds, network_length, wave_length = [], 0.0, 0.0, 0.0, 0.0
+    with tf.Session(config=training.session_config(opts.threads)) as session:
+        model, settings, source = load_synthesizer(session, find_model(opts.output_dir, opts.weights))
+        print("model: %s" % source)
+        offset = 0
+        for name, rows in sets.items():
+            chosen = rows[: opts.sentences] if opts.sentences else rows
+            for number, fields in enumerate(training.progress(chosen, desc=name, unit="sentence")):
+                index = offset + number
+                sequence = text_to_sequence(fields[3], settings["end_symbol"])
+                start = time.time()
+                linear, mel, alignment, stopped = free_running(session, model, [sequence], [len(sequence)])[0]
+                if results:  # the first run also plans the graph
+                    network_seconds += time.time() - start
+                    network_length += len(mel) * audio.frame_shift_ms / 1000
+                cepstrum = mel_cepstrum(mel)
+                own = dtw_distance(cepstrum, cepstra[index])
+                wrong = np.mean([dtw_distance(cepstrum, cepstra[i]) for i in nearest_lengths(lengths, index)])
+                measures = alignment_measures(alignment)
+                row = dict(
+                    set=name,
+                    pinyin=fields[3],
+                    frames=len(mel),
+                    recording=fields[2],
+                    stopped=stopped,
+                    own=own,
+                    wrong=wrong,
+                )
+                row.update({key: measures[key] for key in ("monotonic", "complete", "sharpness")})
+                results.append(row)
+                if number < opts.waves:
+                    start = time.time()
+                    wave = audio.inv_spectrogram(linear.T, opts.griffin_lim_iters, opts.momentum)
+                    wave_seconds += time.time() - start
+                    wave_length += len(wave) / audio.sample_rate
+                    path = os.path.join(folder, "%s-%02d" % (name, number + 1))
+                    audio.save_wav(wave, path + ".wav")
+                    plot_alignment(alignment, path + "-align.png", fields[3][:90])
+                    plot_spectrograms(mels[index], mel, path + "-mel.png", fields[3][:110])
+                    zh = "训练过的句子" if name == "trained" else "没有训练过的句子"
+                    record.file(
+                        path + ".wav", "sound", "Spoken freely (%s text): %s" % (name, fields[3]), zh + "：" + fields[3]
+                    )
+                    record.file(path + "-align.png", "picture", "Attention (%s text)" % name, "注意力对齐图（%s）" % zh)
+                    record.file(
+                        path + "-mel.png",
+                        "picture",
+                        "Mel spectrogram: recording and free-running speech (%s text)" % name,
+                        "梅尔频谱：录音与自由合成（%s）" % zh,
+                    )
+            offset += len(rows)
+
+    table_path = os.path.join(folder, "sentences.csv")
+    with open(table_path, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(results)
+    table = []
+    for name in sets:
+        figures = summarise([row for row in results if row["set"] == name])
+        print(
+            "%-8s %3d sentences: aligned to the end %.0f %%, stopped by themselves %.0f %%, peak %.2f,"
+            " length %.2f of the recording; distance %.1f dB to the own recording, %.1f dB to others (%.0f %% lower; nearer to its own: %.0f %%)"
+            % (
+                name,
+                figures["sentences"],
+                100 * figures["aligned"],
+                100 * figures["stopped"],
+                figures["sharpness"],
+                figures["length"],
+                figures["own"],
+                figures["wrong"],
+                100 * figures["lower"],
+                100 * figures["nearer"],
+            )
+        )
+        table.append([name] + [round(float(figures[key]), 3) for key in figures])
+        record.metric("%s: aligned to the end" % name, round(100 * figures["aligned"], 1), "%", note="free-running")
+        record.metric("%s: stopped by itself" % name, round(100 * figures["stopped"], 1), "%")
+        record.metric(
+            "%s: distance to the own recording" % name, round(figures["own"], 2), "dB", note="mel cepstrum, DTW"
+        )
+        record.metric(
+            "%s: distance to wrong recordings" % name, round(figures["wrong"], 2), "dB", note="mel cepstrum, DTW"
+        )
+        record.metric("%s: lower by" % name, round(100 * figures["lower"], 1), "%")
+    factors = [
+        network_seconds / network_length if network_length else 0.0,
+        wave_seconds / wave_length if wave_length else 0.0,
+    ]
+    print("real-time factor: network %.2f + Griffin-Lim %.2f = %.2f" % (factors[0], factors[1], sum(factors)))
+    record.metric("real-time factor", round(sum(factors), 3), note="network %.3f, Griffin-Lim %.3f" % tuple(factors))
+    record.table(
+        "Free-running synthesis; model: " + source,
+        ["set", "sentences", "aligned", "stopped", "peak", "own dB", "wrong dB", "lower by", "nearer to own", "length"],
+        table,
+    )
+    record.save()
+
+
+if __name__ == "__main__":
+    options.run(main)
