@@ -345,6 +345,21 @@ def test_verify_of_nothing(tmp_path, capsys):
 
 
 # ------------------------------------------------------------------------------------------------ list, sample
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_say_what_the_table_says(readme):
+    with open(os.path.join(REPOSITORY, "data", readme), encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    for name, dataset in datasets.DATASETS.items():
+        row = [line for line in lines if line.startswith("| `%s` | %d |" % (name, dataset.example))]
+        assert len(row) == 1 and dataset.homepage in row[0], name
+        for source in dataset.sources:
+            row = [line for line in lines if "| `%s` |" % source.filename in line]
+            assert len(row) == 1, source.filename
+            size = format(source.size, ",") if source.size else download.readable(source.about)
+            wanted = [size.replace("2.11", "2.1"), source.sha256 or source.md5 or "| – |"]
+            assert [text for text in wanted if text not in row[0]] == []
+
+
 def test_list_names_every_set_and_what_is_complete(web, tmp_path, monkeypatch, capsys):
     run("fetch", "vgg16", "--data-dir", tmp_path / "vgg16")
     (tmp_path / "gopro").mkdir()
