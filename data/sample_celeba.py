@@ -10,10 +10,17 @@ hair at the sides, so that a bald head has a hair colour too), and apart from Ce
 and No_Beard, one hair colour) the attributes are drawn independently of each other. The others are −1 and not drawn.
 """
 
+import argparse
 import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from common import options
+from common.errors import UserError
 
 ATTRIBUTES = (
     "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair "
@@ -180,9 +187,12 @@ def draw_face(labels, random) -> np.ndarray:
     return np.array(canvas.resize((WIDTH, HEIGHT), Image.BOX))
 
 
-def generate(folder, seed=0, count=240):
-    """Writes ``count`` faces and their attribute file below ``folder`` (about 200 faces a second and core)."""
-    random = np.random.RandomState(seed)
+def generate(folder, seed=0, count=240, variant=0):
+    """Writes ``count`` faces and their attribute file below ``folder`` (some 300 faces a second and core).
+
+    ``variant``: another number gives other faces of the same kind, e.g. some that no model was trained on.
+    """
+    random = np.random.RandomState([seed, variant] if variant else seed)
     pictures = os.path.join(folder, "img_align_celeba")
     os.makedirs(pictures, exist_ok=True)
     rows = []
@@ -193,3 +203,23 @@ def generate(folder, seed=0, count=240):
         rows.append(name + "".join(" %2d" % (1 if labels[item] else -1) for item in ATTRIBUTES))
     with open(os.path.join(folder, "list_attr_celeba.txt"), "w", encoding="utf-8") as stream:
         stream.write("%d\n%s \n%s\n" % (count, " ".join(ATTRIBUTES), "\n".join(rows)))
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="where to write; made when missing, refused when it holds something")
+    parser.add_argument("--count", type=int, default=8000, help="number of faces (default: 8000, half a minute)")
+    parser.add_argument("--seed", type=int, default=0)
+    opts = parser.parse_args(argv)
+    if opts.count < 1:
+        raise UserError("--count must be at least 1")
+    if os.path.isdir(opts.folder) and os.listdir(opts.folder):
+        raise UserError("%s is not empty: name a new folder" % opts.folder)
+    generate(opts.folder, opts.seed, opts.count)
+    with open(os.path.join(opts.folder, ".generated"), "w", encoding="utf-8") as stream:  # see datasets.is_sample
+        stream.write("%d faces, seed %d\n" % (opts.count, opts.seed))
+    print("%d generated faces in %s" % (opts.count, opts.folder))
+
+
+if __name__ == "__main__":
+    options.run(main)
