@@ -199,8 +199,9 @@ def python(code, **keywords):
     return subprocess.Popen([sys.executable, "-c", code], env=environment, **dict(streams, **keywords))
 
 
-def test_a_script_whose_reader_left_ends_in_silence():
-    process = python("from common import options\noptions.run(lambda: print('x' * 10**6))")
+@pytest.mark.parametrize("size", [1, 10**6])  # written at the end, or at once
+def test_a_script_whose_reader_left_ends_in_silence(size):
+    process = python("from common import options\noptions.run(lambda: print('x' * %d))" % size)
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait(60) == 0
     process.stderr.close()
