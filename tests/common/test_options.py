@@ -194,7 +194,7 @@ def test_run_hides_no_mistake_of_ours():
 
 
 def python(code, **keywords):
-    environment = dict(os.environ, PYTHONPATH=REPOSITORY)
+    environment = dict(os.environ, PYTHONPATH=REPOSITORY, PYTHONUNBUFFERED="")
     streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     return subprocess.Popen([sys.executable, "-c", code], env=environment, **dict(streams, **keywords))
 
