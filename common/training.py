@@ -55,9 +55,20 @@ def _step_of(prefix: str) -> int:
 
 
 def checkpoints(folder: str) -> List[str]:
-    """Prefixes of the complete checkpoints in ``folder``, newest (by time, then by step) first."""
+    """Prefixes of the complete checkpoints in ``folder``, newest first.
+
+    The order is that of the saver's own list (file times are lost when a run folder is copied); what is not on it comes
+    after, by time and then by step.
+    """
     prefixes = [path[: -len(".index")] for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.index")))]
-    return sorted(prefixes, key=lambda p: (os.path.getmtime(p + ".index"), _step_of(p)), reverse=True)
+    state = tf.train.get_checkpoint_state(folder)
+    listed = [os.path.basename(path) for path in state.all_model_checkpoint_paths] if state else []
+
+    def age(prefix):
+        name = os.path.basename(prefix)
+        return listed.index(name) if name in listed else -1, os.path.getmtime(prefix + ".index"), _step_of(prefix)
+
+    return sorted(prefixes, key=age, reverse=True)
 
 
 def restore_newest(saver: tf.train.Saver, session: tf.Session, folder: str) -> Optional[str]:

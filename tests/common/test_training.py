@@ -51,10 +51,20 @@ def test_the_newest_checkpoint_is_restored(tmp_path):
 
 def test_newest_is_by_number_when_the_times_are_equal(tmp_path):
     saver, session, variable = saved_run(tmp_path, steps=(9, 10))
+    os.remove(str(tmp_path / "checkpoint"))
     for step in (9, 10):
         os.utime(str(tmp_path / ("model.ckpt-%d.index" % step)), (1000, 1000))
     with session:
         assert training.restore_newest(saver, session, str(tmp_path)).endswith("model.ckpt-10")
+
+
+def test_a_copied_folder_keeps_its_order(tmp_path):
+    """A copy may reverse the files' times; the saver's own list tells which is newest."""
+    saver, session, variable = saved_run(tmp_path)
+    for step in (1, 2, 3):
+        os.utime(str(tmp_path / ("model.ckpt-%d.index" % step)), (1000 - step, 1000 - step))
+    with session:
+        assert training.restore_newest(saver, session, str(tmp_path)).endswith("model.ckpt-3")
 
 
 @pytest.mark.parametrize("how", ["missing", "cut", "flipped", "index"])
