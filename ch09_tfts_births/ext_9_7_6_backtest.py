@@ -14,7 +14,6 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 import warnings
 
 import numpy as np
-import pandas as pd
 
 from ch09_tfts_births import calendar_days, fitting, rolling, series
 from common import options, plotting, records, training
@@ -53,18 +52,6 @@ HELP = dict(
     every="days from one origin to the next",
     iterations="iterations of the fits of statsmodels",
 )
-
-
-def model_settings(opts, df, kind, last):
-    """What a fitted model depends on."""
-    return dict(
-        model=kind,
-        series=series.stamp(df),
-        fitted_days=int(last),
-        batch_size=opts.batch_size,
-        window_size=opts.window_size,
-        seed=opts.seed,
-    )
 
 
 def baselines(values, days, origins, horizon, last, iterations):
@@ -137,59 +124,26 @@ def main(argv=None):
             raise UserError("--settings %s: choose among %s" % (name, ", ".join(rolling.STRUCTURAL)))
     training.start(opts.seed)
     df, description = series.load(opts, at_least=2 * opts.window_size + 2)
-    values, days = df.B.values, fitting.days_from(df.A.iloc[0], len(df))
-    last = len(values) - opts.holdout_days
-    origins = rolling.make_origins(len(values), opts.holdout_days, opts.steps, opts.every)
-    earlier = rolling.calibration_origins(len(values), opts.holdout_days, opts.steps, opts.every)
-    every_origin = np.concatenate([earlier, origins])
+    days = fitting.days_from(df.A.iloc[0], len(df))
+    backtest = rolling.Backtest(opts, df.B.values)
+    origins = backtest.origins
     print("%d origins from %s on, %d days each" % (len(origins), days[origins[0]], opts.steps))
     record = records.Record(opts, "ext_9_7_6_backtest", "section 9.7.6 (extra)", description)
 
-    columns = ["model", "MAE", "RMSE", "MASE", "within 1 sigma (%)", "within 95 % (%)"]
-    rows = []
-
-    def add_row(name, result):
-        rows.append([name] + [round(float(value), 3) for value in result.values()])
-        print("%-44s MAE %.3f, %.1f %% within the 95 %% band" % (name, rows[-1][1], rows[-1][5]), flush=True)
-
-    for name, mean, deviation in baselines(values, days, origins, opts.steps, last, opts.iterations):
-        add_row(name, rolling.scores(values, origins, mean, deviation, last))
+    for name, mean, deviation in baselines(df.B.values, days, origins, opts.steps, backtest.last, opts.iterations):
+        backtest.add(name, mean, deviation)
     for name in opts.settings:
-        features = rolling.structural_features(name, days)
-        estimator, seconds = rolling.fit(
-            lambda model_dir, name=name: rolling.structural_estimator(name, opts, model_dir, every_origin),
-            name,
-            opts,
-            values,
-            features,
-            model_settings(opts, df, name, last),
-            opts.output_dir,
-            last,
-        )
-        mean, deviation, _ = rolling.forecasts(estimator, values, features, every_origin, opts.steps)
-        factors = rolling.band_factors(values, earlier, mean[: len(earlier)], deviation[: len(earlier)])
-        mean, deviation = mean[len(earlier) :], deviation[len(earlier) :]
-        add_row("TFTS %s" % name, rolling.scores(values, origins, mean, deviation, last))
-        add_row("TFTS %s, band calibrated" % name, rolling.scores(values, origins, mean, deviation, last, factors))
-        record.metric("training time, %s" % name, round(seconds, 1), unit="s")
+        estimator, seconds, features = rolling.fit_structural(name, opts, df, backtest.last, backtest.every_origin)
+        backtest.add_model(name, estimator, features)
+        if seconds:
+            record.metric("training time, %s" % name, round(seconds, 1), unit="s")
 
-    table = pd.DataFrame(rows, columns=columns)
-    table_path = os.path.join(opts.output_dir, "backtest.csv")
-    table.to_csv(table_path, index=False)
-    print(table.to_string(index=False))
+    os.makedirs(opts.output_dir, exist_ok=True)
+    backtest.finish(record, opts.output_dir, "backtest", days, opts.preset == "tiny")
     title = "Rolling origin, %d forecasts of %d days" % (len(origins), opts.steps)
-    plot_path = plot_backtest(rows, os.path.join(opts.output_dir, "backtest.png"), title)
+    plot_path = plot_backtest(backtest.rows, os.path.join(opts.output_dir, "backtest.png"), title)
     print("plot: %s" % plot_path)
-    note = (
-        "%d origins, every %d days from %s on, horizon %d days; each model fitted once on the %d days before. 'band "
-        "calibrated' (extra): bands scaled by one factor each, found on forecasts of the days just before the hold-out."
-        % (len(origins), opts.every, days[origins[0]], opts.steps, last)
-    )
-    if opts.preset == "tiny":
-        note += " Tiny run on a generated sample: shows that it runs, not how well."
-    record.table("Backtest", columns, rows, note=note)
     record.file(plot_path, "picture", title + ": error and band of each model", "滚动起点回测:各模型的误差与区间覆盖率")
-    record.file(table_path, "table", title + ": scores", "滚动起点回测的指标")
     record.save()
 
 

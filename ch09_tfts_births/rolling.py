@@ -7,6 +7,7 @@ origin (parameters unchanged) and forecasts ``horizon`` days. The baselines are 
 import os
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from tensorflow.contrib.timeseries.python.timeseries import estimators as tfts_estimators
 from tensorflow.contrib.timeseries.python.timeseries import head as tfts_head
@@ -15,7 +16,7 @@ from tensorflow.contrib.timeseries.python.timeseries.model import ModelOutputs
 from tensorflow.contrib.timeseries.python.timeseries.state_space_models import state_space_model, structural_ensemble
 from tensorflow.python.util import nest
 
-from ch09_tfts_births import calendar_days, fitting
+from ch09_tfts_births import calendar_days, fitting, series
 from common.errors import UserError
 
 # name: (lengths of the cycles, latent values of each, holidays known?)
@@ -116,25 +117,64 @@ def calibration_origins(count, holdout_days, horizon, every):
     return np.arange(end - length, end - horizon + 1, every)
 
 
-def fit(make_estimator, name, opts, values, features, settings, folder, last):
+def model_settings(opts, df, kind, last):
+    """What a fitted model depends on; another value means another model."""
+    return dict(
+        model=kind,
+        series=series.stamp(df),
+        fitted_days=int(last),
+        batch_size=opts.batch_size,
+        window_size=opts.window_size,
+        seed=opts.seed,
+    )
+
+
+def fit(make_estimator, name, opts, values, features, settings, last, steps):
     """Trains (or takes up) one model on the first ``last`` days.
 
     Args:
       make_estimator: function of a model folder.
-      name: name of the model; its folder is ``folder/name``.
-      values: ``[days]`` or ``[days, features]``; ``features``: exogenous features by name, each ``[days, …]``.
-      settings: what the model depends on.
+      name: name of the model; its folder is ``<output_dir>/<name>``.
+      values: ``[days]`` or ``[days, variables]``; ``features``: exogenous features by name, each ``[days, …]``.
+      settings: what the model depends on (``model_settings``).
+      steps: training steps.
 
     Returns:
       ``(estimator, seconds)``.
     """
-    model_dir = fitting.open_model_dir(os.path.join(folder, name.replace("+", "_")), settings)
+    model_dir = fitting.open_model_dir(os.path.join(opts.output_dir, name.replace("+", "_")), settings)
     estimator = make_estimator(model_dir)
     data = dict({key: value[:last] for key, value in features.items()}, times=np.arange(last), values=values[:last])
     reader = tf.contrib.timeseries.NumpyReader(data)
     print("%s: training on %d days" % (name, last))
     input_fn = fitting.window_input_fn(reader, opts.batch_size, opts.window_size, opts.seed)
-    return estimator, fitting.train(estimator, input_fn, opts.train_steps)
+    return estimator, fitting.train(estimator, input_fn, steps)
+
+
+def fit_structural(name, opts, df, last, origins):
+    """Trains (or takes up) the setting ``name`` of ``STRUCTURAL`` on the first ``last`` days of ``df``.
+
+    Returns:
+      ``(estimator, seconds, features)``; the features are those of every day.
+    """
+    features = structural_features(name, fitting.days_from(df.A.iloc[0], len(df)))
+    estimator, seconds = fit(
+        lambda model_dir: structural_estimator(name, opts, model_dir, origins),
+        name,
+        opts,
+        df.B.values,
+        features,
+        model_settings(opts, df, name, last),
+        last,
+        opts.train_steps,
+    )
+    return estimator, seconds, features
+
+
+def evaluate(estimator, values, features):
+    """TFTS's evaluation of the whole series: one-step ``mean`` and ``covariance`` of every day, ``start_tuple`` …"""
+    reader = tf.contrib.timeseries.NumpyReader(dict(features, times=np.arange(len(values)), values=values))
+    return estimator.evaluate(tf.contrib.timeseries.WholeDatasetInputFn(reader), steps=1)
 
 
 def forecasts(estimator, values, features, origins, horizon):
@@ -144,9 +184,7 @@ def forecasts(estimator, values, features, origins, horizon):
       ``(mean, deviation, evaluation)``: arrays ``[origins, horizon]`` of the first variable, and TFTS's evaluation (one-step
       ``mean`` and ``covariance`` of every day).
     """
-    data = dict(features, times=np.arange(len(values)), values=values)
-    reader = tf.contrib.timeseries.NumpyReader(data)
-    evaluation = estimator.evaluate(tf.contrib.timeseries.WholeDatasetInputFn(reader), steps=1)
+    evaluation = evaluate(estimator, values, features)
     ahead = origins[:, None] + np.arange(horizon)
     state = dict(start_tuple=evaluation["start_tuple"], times=origins[:, None] - 1)
     input_fn = tf.contrib.timeseries.predict_continuation_input_fn(
@@ -186,3 +224,59 @@ def scores(values, origins, mean, deviation, last, factors=(1.0, 1.0)):
         "within 1 sigma": 100.0 * (error <= factors[0] * deviation).mean(),
         "within 95 %": 100.0 * (error <= 1.96 * factors[1] * deviation).mean(),
     }
+
+
+COLUMNS = ["model", "MAE", "RMSE", "MASE", "within 1 sigma (%)", "within 95 % (%)"]
+
+
+class Backtest:
+    """Origins and the table of scores of one backtest.
+
+    Args:
+      opts: ``steps`` (the horizon), ``holdout_days``, ``every``.
+      values: the series, ``[days]``.
+    """
+
+    def __init__(self, opts, values):
+        self.values, self.horizon = values, opts.steps
+        self.last = len(values) - opts.holdout_days  # days that the fits see
+        self.origins = make_origins(len(values), opts.holdout_days, opts.steps, opts.every)
+        self.earlier = calibration_origins(len(values), opts.holdout_days, opts.steps, opts.every)
+        self.every_origin = np.concatenate([self.earlier, self.origins])
+        self.rows = []
+
+    def add(self, name, mean, deviation, factors=(1.0, 1.0)):
+        """Scores forecasts ``[origins, horizon]`` and keeps the row."""
+        result = scores(self.values, self.origins, mean, deviation, self.last, factors)
+        self.rows.append([name] + [round(float(value), 3) for value in result.values()])
+        print("%-44s MAE %.3f, %.1f %% in the 95 %% band" % (name, result["MAE"], result["within 95 %"]), flush=True)
+
+    def add_model(self, name, estimator, features, values=None):
+        """Forecasts with a fitted model; two rows: its own band, and the band calibrated on the earlier origins.
+
+        Returns:
+          ``(mean, deviation)`` of the last origin's forecast, each ``[horizon]``.
+        """
+        values = self.values if values is None else values
+        mean, deviation, _ = forecasts(estimator, values, features, self.every_origin, self.horizon)
+        count = len(self.earlier)
+        factors = band_factors(self.values, self.earlier, mean[:count], deviation[:count])
+        self.add("TFTS " + name, mean[count:], deviation[count:])
+        self.add("TFTS %s, band calibrated" % name, mean[count:], deviation[count:], factors)
+        return mean[-1], deviation[-1]
+
+    def finish(self, record, folder, file_name, days, tiny):
+        """Prints the table, writes ``<file_name>.csv`` and adds both to the record."""
+        table = pd.DataFrame(self.rows, columns=COLUMNS)
+        print(table.to_string(index=False))
+        path = os.path.join(folder, file_name + ".csv")
+        table.to_csv(path, index=False)
+        note = (
+            "%d origins from %s on, horizon %d days; each model is fitted once, on the %d days before. 'Band calibrated' "
+            "(extra): its bands are scaled by one factor each, found on forecasts of the days just before the hold-out."
+            % (len(self.origins), days[self.origins[0]], self.horizon, self.last)
+        )
+        if tiny:
+            note += " Tiny run on a generated sample: shows that it runs, not how well."
+        record.table("Rolling-origin backtest", COLUMNS, self.rows, note=note)
+        record.file(path, "table", "Rolling-origin backtest: scores", "滚动起点回测的指标")
