@@ -83,7 +83,7 @@ class LocationSensitiveAttention(BahdanauAttention):
         Returns:
           (alignments, next state), both ``[B, T_in]``; alignments sum to 1.
         """
-        with tf.variable_scope("Location_Sensitive_Attention"):
+        with tf.variable_scope("Location_Sensitive_Attention", reuse=tf.AUTO_REUSE):
             processed_query = tf.expand_dims(self.query_layer(query), 1)
             location = self.location_convolution(tf.expand_dims(state, axis=2))
             energy = _location_sensitive_score(processed_query, self.location_layer(location), self.keys)

@@ -157,7 +157,7 @@ class Tacotron:
           guide_weight: Extra: weight of ``guided_attention_loss``; 0 as printed.
           init_lr, warmup_steps, hold_steps: see ``_learning_rate_decay``.
 
-        Sets loss, mel_loss, linear_loss, stop_token_loss, guide_loss, learning_rate, gradient_norm and train_op.
+        Sets loss, mel_loss, linear_loss, stop_token_loss, guide_loss, learning_rate, gradients, gradient_norm, train_op.
         """
         mel_error = tf.abs(self.mel_targets - self.mel_outputs)
         linear_error = tf.abs(self.linear_targets - self.linear_outputs)
@@ -187,6 +187,7 @@ class Tacotron:
         self.learning_rate = _learning_rate_decay(init_lr, global_step, warmup_steps, hold_steps)
         optimizer = tf.train.AdamOptimizer(self.learning_rate)
         gradients, variables = zip(*optimizer.compute_gradients(self.loss))
+        self.gradients = gradients
         clipped_gradients, self.gradient_norm = tf.clip_by_global_norm(gradients, 1.0)
         with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):  # Erratum E23: see listing 9-10
             self.train_op = optimizer.apply_gradients(zip(clipped_gradients, variables), global_step=global_step)

@@ -165,7 +165,8 @@ def main(argv=None):
         figures = summarise([row for row in results if row["set"] == name])
         print(
             "%-8s %3d sentences: aligned to the end %.0f %%, stopped by themselves %.0f %%, peak %.2f,"
-            " length %.2f of the recording; distance %.1f dB to the own recording, %.1f dB to others (%.0f %% lower; nearer to its own: %.0f %%)"
+            " length %.2f of the recording;"
+            " distance %.1f dB to the own recording, %.1f dB to others (%.0f %% lower; nearer to its own: %.0f %%)"
             % (
                 name,
                 figures["sentences"],

@@ -1,0 +1,169 @@
+"""audio.py against SciPy and closed forms."""
+
+import numpy as np
+import pytest
+import scipy.signal
+import soundfile
+
+from ch09_tacotron import audio
+from common.errors import UserError
+
+
+def voice(seconds=0.6, seed=0):
+    """A hum with moving pitch and some noise."""
+    random = np.random.RandomState(seed)
+    time = np.arange(int(seconds * audio.sample_rate)) / audio.sample_rate
+    phase = 2 * np.pi * np.cumsum(150 + 60 * np.sin(2 * np.pi * 2 * time)) / audio.sample_rate
+    wave = sum(np.sin(k * phase) / k for k in range(1, 20)) * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time))
+    return (0.2 * wave + 0.001 * random.randn(len(time))).astype(np.float32)
+
+
+def scipy_stft(wav):
+    """The short-time spectrum written out: reflected ends, a centred Hann window of 800 in frames of 2048."""
+    padded = np.pad(wav.astype(np.float64), 1024, mode="reflect")
+    window = np.zeros(2048)
+    window[624:1424] = scipy.signal.get_window("hann", 800)
+    starts = range(0, len(padded) - 2048 + 1, 200)
+    return np.stack([np.fft.rfft(padded[s : s + 2048] * window) for s in starts], axis=1)
+
+
+def test_derived_constants():
+    assert (audio.n_fft, audio.hop_length, audio.win_length) == (2048, 200, 800)
+
+
+def test_e20_the_50_ms_are_the_window_not_the_overlap():
+    overlap_ms = 1000 * (audio.win_length - audio.hop_length) / audio.sample_rate
+    assert overlap_ms == 37.5 != audio.frame_length_ms
+
+
+def test_magnitude_equals_the_written_out_transform():
+    wav = voice()
+    emphasised = wav.astype(np.float64) - 0.97 * np.concatenate([[0], wav[:-1]])
+    np.testing.assert_allclose(audio.magnitude(wav), np.abs(scipy_stft(emphasised)), rtol=1e-3, atol=2e-4)
+
+
+def test_magnitude_of_a_very_short_wave_has_frames():
+    assert audio.magnitude(np.ones(10, np.float32)).shape[0] == 1025
+
+
+def test_spectrogram_scale():
+    values = np.array([1e-9, 1e-4, 1e-2, 1.0, 10.0, 1e3])
+    expected = [0.0, 0.0, 0.4, 0.8, 1.0, 1.0]  # (20 log10 D - 20 + 100) / 100, clipped
+    np.testing.assert_allclose(audio.spectrogram(values), expected, atol=1e-12)
+
+
+def test_mel_basis_equals_slaneys_formula():
+    def to_mel(f):
+        return np.where(f < 1000, f * 3 / 200, 15 + np.log(np.maximum(f, 1) / 1000) / (np.log(6.4) / 27))
+
+    def to_hz(m):
+        return np.where(m < 15, m * 200 / 3, 1000 * np.exp((m - 15) * np.log(6.4) / 27))
+
+    edges = to_hz(np.linspace(to_mel(np.array(0.0)), to_mel(np.array(8000.0)), 82))
+    bins = np.arange(1025) * 16000 / 2048
+    for band in (0, 10, 40, 79):
+        low, middle, high = edges[band : band + 3]
+        triangle = np.maximum(0, np.minimum((bins - low) / (middle - low), (high - bins) / (high - middle)))
+        np.testing.assert_allclose(audio._mel_basis()[band], triangle * 2 / (high - low), rtol=1e-4, atol=1e-8)
+
+
+def test_melspectrogram_is_filter_bank_then_scale():
+    D = np.abs(np.random.RandomState(0).randn(1025, 7))
+    expected = np.clip((20 * np.log10(np.maximum(1e-5, audio._mel_basis() @ D)) + 80) / 100, 0, 1)
+    np.testing.assert_allclose(audio.melspectrogram(D), expected)
+
+
+def test_pre_emphasis_and_its_inverse():
+    wav = voice()
+    np.testing.assert_allclose(audio.pre_emphasis(wav)[1:], wav[1:] - 0.97 * wav[:-1], atol=1e-6)
+    np.testing.assert_allclose(audio.inv_preemphasis(audio.pre_emphasis(wav)), wav, atol=1e-5)
+
+
+def test_denormalize_undoes_the_scale():
+    D = np.array([1e-3, 0.1, 5.0])
+    np.testing.assert_allclose(audio._db_to_amp(audio._denormalize(audio.spectrogram(D)) + audio.ref_level_db), D)
+
+
+def spectral_convergence(S, wave):
+    return np.linalg.norm(np.abs(audio._stft(wave)) - S) / np.linalg.norm(S)
+
+
+def test_griffin_lim_converges_and_momentum_is_faster():
+    S = audio.magnitude(voice())
+    errors = [spectral_convergence(S, audio._griffin_lim(S, iterations)) for iterations in (0, 2, 8, 30)]
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+    assert errors[3] < 0.25
+    assert spectral_convergence(S, audio._griffin_lim(S, 30, momentum=0.99)) < errors[3]
+
+
+def test_round_trip_keeps_the_log_spectrum(monkeypatch):
+    monkeypatch.setattr(audio, "power", 1.0)  # sharpening is meant for predicted spectra
+    spec = audio.spectrogram(audio.magnitude(voice()))
+    again = audio.spectrogram(audio.magnitude(audio.inv_spectrogram(spec, 40)))
+    loud = spec > 0.45  # 55 dB and less below the scale's top
+    distance_db = 100 * np.sqrt(np.mean((spec[:, : again.shape[1]] - again)[loud[:, : again.shape[1]]] ** 2))
+    assert distance_db < 5.0
+
+
+def test_e22_works_without_np_complex(monkeypatch):
+    monkeypatch.delattr(np, "complex")
+    with pytest.raises(AttributeError):
+        np.ones(3).astype(np.complex)  # the printed way
+    assert len(audio._griffin_lim(np.ones([1025, 5]), 1))
+
+
+def test_save_and_load(tmp_path):
+    path = str(tmp_path / "a" / "x.wav")
+    wav = voice()
+    audio.save_wav(wav, path)
+    again, rate = soundfile.read(path, dtype="int16")
+    assert rate == 16000 and np.abs(again).max() == 32767
+    np.testing.assert_allclose(audio.load_wav(path), wav / np.abs(wav).max(), atol=1e-3)
+
+
+def test_load_averages_channels_and_resamples(tmp_path):
+    path = str(tmp_path / "x.wav")
+    time = np.arange(24000) / 48000
+    left, right = np.sin(2 * np.pi * 440 * time), np.zeros(24000)
+    soundfile.write(path, np.stack([left, right], 1), 48000)
+    wav = audio.load_wav(path)
+    assert len(wav) == 8000
+    assert np.argmax(np.abs(np.fft.rfft(wav))) == 220  # 440 Hz in half a second
+    assert abs(np.abs(wav[1000:-1000]).max() - 0.5) < 0.01
+
+
+@pytest.mark.parametrize(
+    "content, words", [(None, "no such"), (b"no sound", "not a readable"), (b"", "not a readable")]
+)
+def test_load_says_what_is_wrong(tmp_path, content, words):
+    path = tmp_path / "x.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        audio.load_wav(str(path))
+
+
+def test_load_refuses_an_empty_recording(tmp_path):
+    soundfile.write(str(tmp_path / "x.wav"), np.zeros(0), 16000)
+    with pytest.raises(UserError, match="no samples"):
+        audio.load_wav(str(tmp_path / "x.wav"))
+
+
+def test_trim_silence_keeps_the_voice():
+    wav = voice()
+    padded = np.concatenate([np.zeros(8000), wav, np.zeros(6000)]).astype(np.float32)
+    trimmed = audio.trim_silence(padded)
+    assert len(wav) - 400 <= len(trimmed) <= len(wav) + 1600
+
+
+def test_every_figure_of_real_speech_survives(real_data):
+    import glob
+    import os
+
+    path = sorted(glob.glob(os.path.join(real_data("bznsyp"), "mytest", "*.wav")))[0]
+    wav = audio.load_wav(path)
+    S = audio.magnitude(wav)
+    assert spectral_convergence(S, audio._griffin_lim(S, 30)) < 0.25
+
+
+test_every_figure_of_real_speech_survives = pytest.mark.real(test_every_figure_of_real_speech_survives)

@@ -1,0 +1,140 @@
+"""Listing 9-15: symbols, batches, padding."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ch09_tacotron import code_9_15_dataset as listing
+from common.errors import UserError
+from tests.helpers import REPOSITORY
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Ten utterances of 7, 14, … 70 frames whose values are the utterance's number."""
+    with open(str(tmp_path / "train.txt"), "w", encoding="utf-8") as stream:
+        for number in range(1, 11):
+            frames = 7 * number
+            np.save(str(tmp_path / ("s%d.npy" % number)), np.full([frames, 1025], number, np.float32))
+            np.save(str(tmp_path / ("m%d.npy" % number)), np.full([frames, 80], number, np.float32))
+            stream.write("s%d.npy|m%d.npy|%d|%s\n" % (number, number, frames, "ma1 " * number + "ni3"))
+    return str(tmp_path / "train.txt")
+
+
+def test_symbols():
+    assert listing.symbols[0] == "_" and listing.symbols[1] == "~"
+    assert len(listing.symbols) == len(set(listing.symbols)) == 75
+
+
+def test_text_there_and_back():
+    text = "ni3 hao3, lv4 (zhong1!)"
+    assert listing.sequence_to_text(listing.text_to_sequence(text)) == text
+    assert listing.text_to_sequence("a1") == [28, 54]
+
+
+def test_e27_the_end_symbol_can_be_appended():
+    assert listing.text_to_sequence("a1", end_symbol=True)[-1] == 1
+    assert 1 not in listing.text_to_sequence("a1")
+
+
+@pytest.mark.parametrize("text, character", [("你好", "你"), ("a1_", "_"), ("a1~", "~"), ("lü4", "ü")])
+def test_an_unknown_character_is_named(text, character):
+    with pytest.raises(UserError, match=character):
+        listing.text_to_sequence(text)
+
+
+def test_e28_lengths_are_numbers(tmp_path):
+    path = str(tmp_path / "train.txt")
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write("a|b|98|ma1\na|b|1000|ma1\n")
+    with open(path, encoding="utf-8") as stream:
+        assert max(line.split("|")[2] for line in stream) == "98"  # the printed way: then 98 - 1000 frames of padding
+    assert max(row[2] for row in listing.read_metadata(path)) == 1000
+
+
+def test_bad_metadata(tmp_path):
+    path = tmp_path / "train.txt"
+    with pytest.raises(UserError, match="code_9_09"):
+        listing.read_metadata(str(path))
+    path.write_text("")
+    with pytest.raises(UserError, match="empty"):
+        listing.read_metadata(str(path))
+    path.write_text("a|b|12|ma1\na|b|c\n")
+    with pytest.raises(UserError, match="line 2"):
+        listing.read_metadata(str(path))
+
+
+def test_e29_a_batch_is_padded_to_its_own_longest(corpus):
+    rows = listing.read_metadata(corpus)
+    folder = os.path.dirname(corpus)
+    inputs, input_lengths, linear, mel, stop, lengths = listing.make_batch(folder, rows[:2], 5)
+    assert linear.shape == (2, 15, 1025) and mel.shape == (2, 15, 80)  # 14 frames, rounded up; the corpus has 70
+    assert linear.dtype == mel.dtype == stop.dtype == np.float32
+    assert stop.tolist() == [[0] * 7 + [1] * 8, [0] * 14 + [1]]
+    assert np.all(mel[0, :7] == 1) and np.all(mel[0, 7:] == 0) and np.all(mel[1, :14] == 2)
+    assert inputs.shape == (2, 11) and input_lengths.tolist() == [7, 11] and np.all(inputs[0, 7:] == 0)
+    assert lengths.tolist() == [7, 14]
+
+
+def test_tail_gives_every_utterance_stop_frames(corpus):
+    rows = listing.read_metadata(corpus)
+    *_, stop, lengths = listing.make_batch(os.path.dirname(corpus), rows[4:6], 5, end_symbol=True, tail_steps=2)
+    assert lengths.tolist() == [45, 55]  # 35 and 42 frames, rounded up, and 10
+    assert stop.shape == (2, 55)
+    assert stop[1, :42].sum() == 0 and stop[1, 42:].sum() == 13
+
+
+def test_batches_cover_every_epoch():
+    lengths = list(range(100, 112))
+    batches = [listing.batch_rows(lengths, number, 4, seed=1, group=3) for number in range(6)]
+    assert sorted(sum(batches[:3], [])) == sorted(sum(batches[3:], [])) == list(range(12))
+    assert batches[:3] != batches[3:]
+
+
+def test_batches_depend_on_seed_and_number_alone():
+    lengths = np.random.RandomState(0).randint(50, 500, 37).tolist()
+    first = [listing.batch_rows(lengths, n, 4, seed=2) for n in range(20)]
+    assert [listing.batch_rows(lengths, n, 4, seed=2) for n in reversed(range(20))] == first[::-1]
+    assert [listing.batch_rows(lengths, n, 4, seed=3) for n in range(20)] != first
+
+
+def test_grouping_saves_padding():
+    lengths = np.random.RandomState(0).randint(50, 500, 200).tolist()
+
+    def padding(group):
+        batches = [[lengths[i] for i in listing.batch_rows(lengths, n, 8, group=group)] for n in range(40)]
+        return sum(max(batch) * 8 - sum(batch) for batch in batches)
+
+    assert padding(8) < 0.4 * padding(1)
+
+
+def test_dataset_goes_on_where_it_is_told_to(corpus):
+    def take(first, count, **keywords):
+        dataset = listing.mydataset(corpus, 5, batch=3, seed=4, group=2, first_batch=first, **keywords)
+        iterator = dataset.make_initializable_iterator()
+        batch = iterator.get_next()
+        with tf.Session() as session:
+            session.run(iterator.initializer)
+            return [session.run(batch) for _ in range(count)]
+
+    whole, resumed = take(0, 5), take(3, 2)
+    for expected, found in zip(whole[3:], resumed):
+        for a, b in zip(expected, found):
+            np.testing.assert_array_equal(a, b)
+    in_order = take(0, 4, mode="test")
+    assert [len(batch[0]) for batch in in_order] == [3, 3, 3, 1]
+    assert [int(batch[3][0, 0, 0]) for batch in in_order] == [1, 4, 7, 10]
+    with pytest.raises(tf.errors.OutOfRangeError):
+        take(0, 5, mode="test")
+
+
+def test_e30_importing_prints_nothing():
+    code = "import ch09_tacotron.code_9_15_dataset"
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True
+    )
+    assert result.stdout == b""

@@ -1,0 +1,104 @@
+"""The scripts in order, as a reader runs them, at preset tiny; exact resume."""
+
+import csv
+import os
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from common import options
+from tests.helpers import assert_user_error, run_script
+
+pytestmark = [pytest.mark.script, pytest.mark.slow]
+FOLDER = "ch09_tacotron/"
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """Preprocessed and trained at tiny, on one thread."""
+    folder = str(tmp_path_factory.mktemp("tacotron") / "run")
+    arguments = ["--preset", "tiny", "--output-dir", folder, "--threads", "1"]
+    outputs = [
+        run_script(FOLDER + name, *arguments).stdout for name in ("code_9_09_preprocess.py", "code_9_17_train.py")
+    ]
+    return folder, outputs
+
+
+def losses(folder):
+    with open(os.path.join(folder, "losses.csv"), encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [(int(row["step"]), row["loss"], row["gradient_norm"]) for row in rows]
+
+
+def test_preprocess_and_train(run_folder):
+    folder, (preprocess, train) = run_folder
+    assert "Wrote 10 utterances" in preprocess and "2 held out" in preprocess
+    assert "Step 8 " in train and "sec/step, loss=" in train
+    found = losses(folder)
+    assert [row[0] for row in found] == list(range(1, 9))
+    assert float(found[-1][1]) < float(found[0][1])
+    names = os.listdir(os.path.join(folder, "model-cpk"))
+    for kind in ("audio.wav", "align.png", "free-trained-audio.wav", "free-unseen-align.png"):
+        assert "step-8-" + kind in names
+    assert any(name.startswith("events") for name in names)
+    record = options.read_json(os.path.join(folder, "record-code_9_17_train.json"))
+    assert record["metrics"]["step"]["value"] == 8
+    assert len([entry for entry in record["files"] if entry["kind"] == "sound"]) == 3
+
+
+def test_resume_is_exact(run_folder, tmp_path):
+    """Stopped at step 4 and resumed gives the very losses of the uninterrupted run."""
+    folder, _ = run_folder
+    other = str(tmp_path / "resumed")
+    shutil.copytree(os.path.join(folder, "training"), os.path.join(other, "training"))
+    os.makedirs(os.path.join(other, "model-cpk"))
+    for name in os.listdir(os.path.join(folder, "model-cpk")):
+        if name.startswith("model.ckpt-4."):
+            shutil.copy(os.path.join(folder, "model-cpk", name), os.path.join(other, "model-cpk", name))
+    with open(os.path.join(folder, "losses.csv"), encoding="utf-8") as stream:
+        lines = stream.readlines()
+    with open(os.path.join(other, "losses.csv"), "w", encoding="utf-8") as stream:
+        stream.writelines(lines[:6])  # one step more than the checkpoint has: it was killed there
+    result = run_script(FOLDER + "code_9_17_train.py", "--preset", "tiny", "--output-dir", other, "--threads", "1")
+    assert "resuming from" in result.stdout
+    assert losses(other) == losses(folder)
+
+
+def test_speak(run_folder):
+    folder, _ = run_folder
+    arguments = ["--preset", "tiny", "--output-dir", folder, "你好。再见！", "ma1 ma2"]
+    result = run_script(FOLDER + "ext_9_8_14_speak.py", *arguments)
+    assert "ni3 hao3" in result.stdout and "zai4 jian4" in result.stdout and "real-time factor" in result.stdout
+    assert "(250 variables)" in result.stdout  # 194 and 56; the training checkpoint has 639
+    names = sorted(os.listdir(os.path.join(folder, "speech")))
+    assert [name for name in names if name.endswith(".wav")] == ["sentence-00%d.wav" % i for i in (1, 2, 3)] + [
+        "speech.wav"
+    ]
+    wav, rate = soundfile.read(os.path.join(folder, "speech", "speech.wav"))
+    assert rate == 16000 and len(wav) > 8000 and np.abs(wav).max() > 0.5
+
+
+def test_evaluate_and_export(run_folder):
+    folder, _ = run_folder
+    arguments = ["--preset", "tiny", "--output-dir", folder]
+    run_script(FOLDER + "ext_9_8_14_export.py", *arguments)
+    weights = os.path.join(folder, "weights")
+    assert os.path.getsize(os.path.join(weights, "tacotron-float16.npz")) < 20e6
+    result = run_script(FOLDER + "ext_9_8_13_evaluate.py", *arguments, "--weights", weights)
+    assert "aligned to the end" in result.stdout and "step 8" in result.stdout
+    record = options.read_json(os.path.join(folder, "record-ext_9_8_13_evaluate.json"))
+    assert record["metrics"]["trained: distance to the own recording"]["value"] > 0
+    with open(os.path.join(folder, "evaluation", "sentences.csv"), encoding="utf-8") as stream:
+        assert len(stream.readlines()) == 5
+
+
+def test_user_errors(tmp_path):
+    tiny = ["--preset", "tiny", "--output-dir", str(tmp_path / "none")]
+    result = run_script(FOLDER + "code_9_17_train.py", *tiny, check=False)
+    assert_user_error(result, "code_9_09_preprocess.py")
+    result = run_script(FOLDER + "ext_9_8_14_speak.py", "你好", *tiny, "--weights", str(tmp_path), check=False)
+    assert_user_error(result, "tacotron-float16.npz")
+    result = run_script(FOLDER + "code_9_09_preprocess.py", *tiny, "--data-dir", str(tmp_path), check=False)
+    assert_user_error(result, "doc/trans")
