@@ -52,6 +52,7 @@ NORMS = {
     "none": lambda: Lambda(lambda x: x),
 }
 HEADS = ("printed", "residual")
+GENERATOR_SETTINGS = ("ngf", "n_blocks", "norm", "head", "end_kernel")  # what `generator_model` takes beside the shape
 CRITICS = ("printed", "wgan-gp")
 
 
@@ -75,7 +76,9 @@ def res_block(input, filters, kernel_size=(3, 3), strides=(1, 1), use_dropout=Fa
     return Add()([x, input])
 
 
-def generator_model(image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, norm="switch", head="printed"):
+def generator_model(
+    image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, norm="switch", head="printed", end_kernel=7
+):
     """The generator (10.2.3).
 
     Args:
@@ -85,6 +88,8 @@ def generator_model(image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, n
       norm: a key of ``NORMS`` (extra).
       head: ``printed``: (input + tanh) / 2, which must re-create the whole picture to return its own input;
         ``residual`` (extra, the paper's): input + tanh, clipped to −1…1, where doing nothing is free.
+      end_kernel: size of the last convolution; with 7 it alone takes a third of a training step on a processor, for it
+        has just three outputs (extra).
 
     Returns:
       A Keras model ``[N, H, W, 3]`` → ``[N, H, W, 3]``, both −1…1.
@@ -106,12 +111,12 @@ def generator_model(image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, n
         x = NORMS[norm]()(x)
         x = Activation("relu")(x)
     if head == "printed":
-        x = Conv2D(output_nc, (7, 7), padding="same")(x)
+        x = Conv2D(output_nc, (end_kernel, end_kernel), padding="same")(x)
         x = Activation("tanh")(x)
         outputs = Add()([x, inputs])
         outputs = Lambda(lambda z: z / 2)(outputs)
     else:  # Extra: zero weights at the start, so that training starts from 'give the input back'
-        x = Conv2D(output_nc, (7, 7), padding="same", kernel_initializer="zeros")(x)
+        x = Conv2D(output_nc, (end_kernel, end_kernel), padding="same", kernel_initializer="zeros")(x)
         x = Activation("tanh")(x)
         outputs = Add()([x, inputs])
         outputs = Lambda(lambda z: tf.clip_by_value(z, -1.0, 1.0))(outputs)
@@ -120,6 +125,8 @@ def generator_model(image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, n
 
 def discriminator_model(image_shape, ndf=ndf, critic="printed"):
     """The critic (10.2.4), tied to ``image_shape`` by its dense layer.
+
+    Erratum E65: 10.2.12 says that no weight depends on the picture's size; that is so for the generator alone.
 
     Args:
       image_shape: (height, width, 3).

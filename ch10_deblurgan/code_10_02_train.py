@@ -28,6 +28,7 @@ from tensorflow.keras.models import Model
 from ch10_deblurgan import pairs as pair_files
 from ch10_deblurgan.code_10_01_models import (
     CRITICS,
+    GENERATOR_SETTINGS,
     HEADS,
     NORMS,
     discriminator_model,
@@ -70,6 +71,7 @@ PRESETS = {
         ndf=ndf,
         norm="switch",
         head="printed",
+        end_kernel=7,
         dropout=True,
         critic="printed",
         vgg="printed",
@@ -85,22 +87,23 @@ PRESETS = {
         report_every=10,
     ),
     "cpu": dict(
-        epoch_num=40,
+        epoch_num=50,
         batch_size=4,
-        learning_rate=4e-4,
-        decay_from=20,
-        ngf=32,
+        learning_rate=5e-4,
+        decay_from=25,
+        ngf=24,
         n_blocks=4,
-        ndf=32,
+        ndf=24,
         norm="none",
         head="residual",
+        end_kernel=3,
         dropout=False,
         critic="wgan-gp",
         perceptual_weight=0.0,
         adversarial_weight=0.0,
         pixel_weight=1.0,
         crop=64,
-        crops_per_pair=8,
+        crops_per_pair=16,
         synthesize=0.25,
         max_rows=360,
         report_every=100,
@@ -131,6 +134,7 @@ HELP = dict(
     decay_from="epoch from which the learning rate falls linearly to 0 at the last epoch; 0: never",
     norm="normalisation of the generator: %s" % ", ".join(sorted(NORMS)),
     head="end of the generator: %s" % ", ".join(HEADS),
+    end_kernel="size of the generator's last convolution",
     dropout="dropout in the residual blocks",
     critic="critic: %s" % ", ".join(CRITICS),
     vgg="input scaling of VGG16: %s (random: no weights, for trying out)" % ", ".join(VGG_SCALINGS),
@@ -178,12 +182,13 @@ def vgg_features(image_shape, scaling="printed", weights_file=None):
       UserError: the file is missing, damaged, or of another network.
     """
     vgg = VGG16(include_top=False, weights=None, input_shape=image_shape)
-    vgg.trainable = False
-    if weights_file is not None:
-        check_vgg_file(weights_file)
-        vgg.load_weights(weights_file)
     model = Model(inputs=vgg.input, outputs=vgg.get_layer("block3_conv3").output)
     model.trainable = False
+    if weights_file is not None:
+        check_vgg_file(weights_file)
+        model.load_weights(
+            weights_file, by_name=True
+        )  # the seven layers that are used; their presence has been checked
 
     def features(pictures):
         x = vgg_input(pictures, scaling)
@@ -269,9 +274,8 @@ def build(opts, image_shape):
     net.epoch = tf.Variable(0, trainable=False, name="epoch", dtype=tf.int64)
     net.step = tf.Variable(0, trainable=False, name="step", dtype=tf.int64)
 
-    net.generator = generator_model(
-        (None, None, 3), istrain=opts.dropout, ngf=opts.ngf, n_blocks=opts.n_blocks, norm=opts.norm, head=opts.head
-    )
+    choices = {key: getattr(opts, key) for key in GENERATOR_SETTINGS}
+    net.generator = generator_model((None, None, 3), istrain=opts.dropout, **choices)
     net.photo = tf.placeholder(tf.float32, [None, None, None, 3], "photo")
     net.restored = net.generator(net.photo, training=False)
     fake, g_updates = with_updates(net.generator, net.blurred)
@@ -378,8 +382,9 @@ def tqdm_write(text):
 def save_all_weights(d, g, epoch_number, current_loss, folder, best=False):
     """Writes ``generator_last.h5`` (and ``generator_best.h5``), ``discriminator_last.h5`` into ``folder``/weights.
 
-    Erratum E59: the print puts the day into the folder's name and the loss into the file's, which listing 10-3 then has to
-    know; epoch and loss stand in ``history.json`` instead.
+    Erratum E59: the print puts the day into the folder's name and the loss into the file's; listing 10-3 then asks for
+    ``generator_499_0.h5``, which a run with the printed losses (about 666) never writes. Here the names are fixed; epoch and
+    loss stand in ``history.json``.
     """
     weights = os.path.join(folder, "weights")
     os.makedirs(weights, exist_ok=True)
@@ -455,9 +460,6 @@ def add_options(parser):
     parser.add_argument("--start-from", help="h5 weights of a generator to start from, e.g. of a first phase")
 
 
-SHAPE_SETTINGS = ("ngf", "n_blocks", "ndf", "norm", "head")
-
-
 def main(argv=None):
     opts = options.parse(__doc__, PRESETS, example="deblurgan", argv=argv, add=add_options, help_texts=HELP)
     check_choices(opts)
@@ -478,14 +480,14 @@ def main(argv=None):
     checkpoints = os.path.join(opts.output_dir, "checkpoints")
     os.makedirs(checkpoints, exist_ok=True)
     with tf.Session(config=training.session_config(opts.threads)) as sess, training.StopSignals() as stop:
-        K.set_session(sess)  # Erratum E61: the print opens a second session beside Keras's own
+        K.set_session(sess)  # one session for Keras and for the steps; the print has two
         net = build(opts, image_shape)
         saved = [v for v in tf.global_variables() if not v.name.startswith("block")]  # VGG16 is never trained
         saver = tf.train.Saver(saved, max_to_keep=3)
         if opts.start_from and not training.checkpoints(checkpoints):
             net.generator.load_weights(opts.start_from)
             print("generator starts from %s" % opts.start_from)
-        # Erratum E62: a global initialiser here would throw VGG16's weights away
+        # Erratum E61: a global initialiser here would throw VGG16's weights away
         training.initialize_uninitialized(sess)
         found = training.restore_newest(saver, sess, checkpoints)
         start, history = int(sess.run(net.epoch)), []

@@ -23,13 +23,12 @@ import tensorflow as tf
 from tensorflow.keras import backend as K
 
 from ch10_deblurgan import baselines, pairs
-from ch10_deblurgan.code_10_01_models import generator_model
+from ch10_deblurgan.code_10_01_models import GENERATOR_SETTINGS, generator_model
 from common import images, options, training
 from common.errors import UserError
 from common.records import Record
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "generator.npz")
-MODEL_SETTINGS = ("ngf", "n_blocks", "norm", "head")
 
 PRESETS = {
     "book": dict(tile=512, overlap=64, baselines=False, split="test"),
@@ -46,7 +45,7 @@ HELP = dict(
 
 def deprocess_image(img):
     """Network values −1…1 as uint8 pixels (10.2.10)."""
-    # Erratum E63: the print casts without clipping or rounding, so values beyond the ends wrap round
+    # Erratum E62: the print casts without clipping or rounding, so values beyond the ends wrap round
     return images.to_uint8(img)
 
 
@@ -82,7 +81,7 @@ def load_generator(weights_file, settings=None):
     arrays = None
     if weights_file.endswith(".npz"):
         arrays, settings = load_compact(weights_file)
-    g = generator_model((None, None, 3), istrain=False, **{key: settings[key] for key in MODEL_SETTINGS})
+    g = generator_model((None, None, 3), istrain=False, **{key: settings[key] for key in GENERATOR_SETTINGS})
     try:
         if arrays is None:
             g.load_weights(weights_file)
@@ -140,7 +139,7 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
     Returns:
       uint8 ``[H, W, 3]``. Beside the picture itself, memory is needed for one tile and one band of tiles.
     """
-    # Erratum E64: 'any size' holds for multiples of 4 only; other sizes are padded here and cropped at the end
+    # Erratum E63: 'any size' holds for multiples of 4 only; other sizes are padded here and cropped at the end
     height, width = pixels.shape[:2]
     padded = np.pad(pixels, ((0, -height % 4), (0, -width % 4), (0, 0)), mode="edge")
     rows, columns = padded.shape[:2]
@@ -195,7 +194,7 @@ def deblur_pairs(opts, restore, record):
         restored = restore_picture(restore, blurred, opts.tile, opts.overlap)
         name = os.path.splitext(os.path.basename(blurred_path))[0]
         rows.append([name] + list(scores(sharp, blurred)) + list(scores(sharp, restored)))
-        # Erratum E65: the print squeezes pictures of any size to 640×360; here they keep theirs
+        # Erratum E64: the print squeezes pictures of any size to 640×360; here they keep theirs
         panels = np.hstack([sharp, blurred, restored])
         images.write_png(os.path.join(results, name + ".png"), panels)
         if len(rows) <= 3:
@@ -232,8 +231,17 @@ def deblur_pairs(opts, restore, record):
 
 
 def compare_with_baselines(opts, pair_list, mean, record):
-    """The table of the three classical methods beside the network."""
+    """The table of the three classical methods, and of a mere change of brightness, beside the network."""
     table = [["blurred", "", round(mean[0], 3), round(mean[2], 4)]]
+    train_folder = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(pair_list[0][0]))), "train")
+    if os.path.isdir(train_folder):
+        train_pairs = pairs.find_pairs(train_folder)[:200]
+        change = baselines.brightness_change([images.read_rgb(path) for path in pair] for pair in train_pairs)
+        pictures = [[images.read_rgb(path) for path in pair] for pair in pair_list]
+        found = [scores(sharp, baselines.brightness(blurred, change)) for blurred, sharp in pictures]
+        psnr, ssim = np.mean(found, axis=0)
+        setting = "training mean, %+.1f levels" % np.mean(change)
+        table.append(["brightness only", setting, round(float(psnr), 3), round(float(ssim), 4)])
     for method, (setting, found) in best_baselines(pair_list).items():
         psnr, ssim = np.mean(found, axis=0)
         table.append([method, setting, round(float(psnr), 3), round(float(ssim), 4)])
@@ -312,7 +320,7 @@ def main(argv=None):
         training.initialize_uninitialized(sess)
         if opts.export:
             known = settings or load_compact(weights_file)[1]
-            save_compact(opts.export, g.get_weights(), {key: known[key] for key in MODEL_SETTINGS})
+            save_compact(opts.export, g.get_weights(), {key: known[key] for key in GENERATOR_SETTINGS})
             print("%s: %.1f MB" % (opts.export, os.path.getsize(opts.export) / 1e6))
             return 0
         photo = tf.placeholder(tf.float32, [1, None, None, 3])

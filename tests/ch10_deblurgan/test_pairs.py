@@ -1,0 +1,249 @@
+"""Pairs, made blur and the layout command (section 10.2.1)."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import convolve
+
+from ch10_deblurgan import ext_10_2_1_layout as layout
+from ch10_deblurgan import motion, pairs
+from common.errors import UserError
+from tests import helpers
+
+
+def picture(height=12, width=16, seed=0):
+    return np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def write(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(str(path))
+
+
+def make_pairs(folder, names=("b", "a", "c"), size=(12, 16)):
+    for index, name in enumerate(names):
+        write(folder / "A" / (name + ".png"), picture(*size, seed=index))
+        write(folder / "B" / (name + ".png"), picture(*size, seed=10 + index))
+
+
+# ------------------------------------------------------------------------------------------- pairs
+def test_pairs_go_by_name_whatever_order_the_system_lists_them_in(tmp_path, monkeypatch):
+    """Erratum E54: the print pairs the n-th of one unsorted list with the n-th of another."""
+    make_pairs(tmp_path)
+    listed = {"A": ["c.png", "a.png", "b.png"], "B": ["a.png", "b.png", "c.png"]}
+    monkeypatch.setattr(os, "listdir", lambda folder: listed[os.path.basename(str(folder))])
+    printed = list(zip(os.listdir(str(tmp_path / "A")), os.listdir(str(tmp_path / "B"))))
+    assert any(a != b for a, b in printed)
+    found = pairs.find_pairs(str(tmp_path))
+    assert [tuple(os.path.basename(path) for path in pair) for pair in found] == [
+        (n, n) for n in ("a.png", "b.png", "c.png")
+    ]
+
+
+def test_unmatched_names_are_listed(tmp_path):
+    make_pairs(tmp_path)
+    write(tmp_path / "A" / "only.png", picture())
+    os.remove(str(tmp_path / "A" / "b.png"))
+    with pytest.raises(UserError, match=r"A/only, B/b"):
+        pairs.find_pairs(str(tmp_path))
+
+
+def test_sizes_of_a_pair_must_agree(tmp_path):
+    make_pairs(tmp_path)
+    write(tmp_path / "B" / "c.png", picture(12, 20))
+    with pytest.raises(UserError, match="16×12 but .*20×12"):
+        pairs.find_pairs(str(tmp_path))
+
+
+@pytest.mark.parametrize("part", [b"", b"not a picture"])
+def test_damaged_pictures_are_named(tmp_path, part):
+    make_pairs(tmp_path)
+    (tmp_path / "A" / "a.png").write_bytes(part)
+    with pytest.raises(UserError, match="a.png is not a readable picture"):
+        pairs.find_pairs(str(tmp_path))
+
+
+def test_truncated_png_is_named(tmp_path):
+    make_pairs(tmp_path, size=(64, 64))
+    path = tmp_path / "B" / "a.png"
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match="a.png is not a readable picture"):
+        pairs.find_pairs(str(tmp_path))
+
+
+def test_whole_pictures_are_resized_and_scaled(tmp_path):
+    make_pairs(tmp_path)
+    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), (8, 12))
+    blurred, sharp = reader.read(0)
+    assert blurred.shape == sharp.shape == (8, 12, 3) and blurred.dtype == np.float32
+    same = pairs.PairReader(pairs.find_pairs(str(tmp_path)), (12, 16)).read(0)[0]
+    np.testing.assert_allclose(same, picture(seed=1) / 127.5 - 1, atol=1e-6)
+
+
+def test_crops_of_a_pair_stay_together(tmp_path):
+    for seed in range(2):
+        pixels = picture(20, 24, seed)
+        write(tmp_path / "A" / ("%d.png" % seed), pixels)
+        write(tmp_path / "B" / ("%d.png" % seed), pixels)
+    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=8)
+    seen = set()
+    for _ in range(30):
+        blurred, sharp = reader.read(1)
+        assert blurred.shape == (8, 8, 3)
+        np.testing.assert_array_equal(blurred, sharp)
+        seen.add(blurred.tobytes())
+    assert len(seen) > 20
+
+
+def test_crops_of_large_pictures_come_from_their_smaller_copies(tmp_path):
+    make_pairs(tmp_path, ["x"], size=(720, 400))
+    levels = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=64, max_rows=360)._levels[0]
+    assert [level[0].shape[:2] for level in levels] == [(360, 200), (180, 100)]
+    levels = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=64)._levels[0]
+    assert [level[0].shape[:2] for level in levels] == [(720, 400)]
+
+
+def test_pictures_smaller_than_a_crop_are_refused(tmp_path):
+    make_pairs(tmp_path)
+    with pytest.raises(UserError, match="smaller than --crop 16"):
+        pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=16)
+
+
+def test_made_blur_in_a_crop_is_that_of_the_whole_picture(tmp_path, monkeypatch):
+    """The light that comes into a crop from outside is there."""
+    sharp = picture(60, 60)
+    kernel = motion.kernel_of(motion.linear_trajectory(7.0, 0.4))
+    monkeypatch.setattr(motion, "kernel_of", lambda path: kernel)
+    make_pairs(tmp_path, size=(60, 60))
+    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=20, synthesize=1.0)
+    whole = motion.blur(sharp, kernel)
+    np.testing.assert_array_equal(reader._synthesize(sharp, 24, 17), whole[24:44, 17:37])
+
+
+# ------------------------------------------------------------------------------------------- made blur
+def test_kernels_are_light_that_is_kept_and_centred():
+    random = np.random.RandomState(0)
+    for _ in range(20):
+        path = motion.random_trajectory(random, 12.0)
+        np.testing.assert_array_equal(path[len(path) // 2], [0, 0])
+        length = np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1))
+        assert length == pytest.approx(12.0)
+        kernel = motion.kernel_of(path)
+        assert kernel.shape[0] == kernel.shape[1] and kernel.shape[0] % 2 == 1
+        assert kernel.sum() == pytest.approx(1.0, abs=1e-5) and kernel.min() >= 0
+        radius = kernel.shape[0] // 2
+        centre = (
+            (np.arange(-radius, radius + 1) * kernel.sum(0)).sum(),
+            (np.arange(-radius, radius + 1) * kernel.sum(1)).sum(),
+        )
+        np.testing.assert_allclose(centre, path.mean(0), atol=1e-4)
+
+
+def test_a_path_of_no_length_blurs_nothing():
+    pixels = picture()
+    np.testing.assert_array_equal(motion.blur(pixels, motion.kernel_of(np.zeros((5, 2)))), pixels)
+
+
+def test_blur_is_a_convolution_in_linear_light():
+    pixels = picture(20, 20)
+    kernel = motion.kernel_of(motion.linear_trajectory(4.0, 0.0))
+    light = (pixels / 255.0) ** motion.GAMMA
+    expected = (
+        np.stack([convolve(light[..., c], kernel, mode="mirror") for c in range(3)], -1) ** (1 / motion.GAMMA) * 255
+    )
+    np.testing.assert_allclose(motion.blur(pixels, kernel), expected, atol=0.51)
+
+
+def test_linear_kernel_spreads_along_its_angle():
+    level = motion.kernel_of(motion.linear_trajectory(8.0, 0.0))
+    assert np.count_nonzero(level.sum(0)) >= 8 and np.count_nonzero(level.sum(1)) == 1
+    np.testing.assert_allclose(motion.kernel_of(motion.linear_trajectory(8.0, np.pi / 2)), level.T, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------- layout
+def make_clips(folder, names, count=3):
+    for index, name in enumerate(names):
+        for number in range(count):
+            for part in ("blur", "sharp"):
+                write(folder / name / part / ("%06d.png" % number), picture(seed=100 * index + number))
+
+
+def run(*arguments):
+    return layout.main([str(item) for item in arguments])
+
+
+def test_gopro_is_laid_out_as_it_is_split(tmp_path):
+    make_clips(tmp_path / "source", ["train/GOPR1", "train/GOPR2", "test/GOPR3"])
+    target = tmp_path / "image"
+    run("--preset", "cpu", "--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
+    assert sorted(os.listdir(str(target))) == ["test", "train"]
+    assert sorted(os.listdir(str(target / "test" / "A"))) == ["GOPR3_00000%d.png" % i for i in range(3)]
+    assert len(pairs.find_pairs(str(target / "train"))) == 6
+
+
+def test_clips_are_held_out_by_name(tmp_path):
+    make_clips(tmp_path / "source", ["one", "two", "deep/three"])
+    target = tmp_path / "image"
+    run("--preset", "cpu", "--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
+    assert os.listdir(str(target)) == ["train"]
+    target = tmp_path / "image2"
+    arguments = [
+        "--preset",
+        "cpu",
+        "--source",
+        tmp_path / "source",
+        "--target",
+        target,
+        "--output-dir",
+        tmp_path / "out",
+    ]
+    run(*(arguments + ["--test", "three", "--val", "one"]))
+    names = {
+        split: {name.split("_")[0] for name in os.listdir(str(target / split / "B"))}
+        for split in os.listdir(str(target))
+    }
+    assert names == {"train": {"two"}, "val": {"one"}, "test": {"three"}}
+    with pytest.raises(UserError, match="is not empty"):
+        run(*arguments)
+    with pytest.raises(UserError, match="no clip is called four"):
+        run(*(arguments[:-4] + ["--target", tmp_path / "image3", "--output-dir", tmp_path / "out", "--test", "four"]))
+
+
+def test_the_book_takes_200_pairs_spread_evenly():
+    assert layout.evenly(list(range(10)), 4) == [0, 3, 6, 9]
+    assert layout.evenly(list(range(3)), 200) == [0, 1, 2]
+    assert layout.PRESETS["book"]["train_pairs"] == 200
+
+
+def test_photos_become_pairs(tmp_path):
+    for index in range(4):
+        write(tmp_path / "photos" / ("%d.jpg" % index), picture(24, 32, index))
+    target = tmp_path / "image"
+    run(
+        "--preset",
+        "tiny",
+        "--source",
+        tmp_path / "photos",
+        "--synthesize",
+        "--target",
+        target,
+        "--output-dir",
+        tmp_path / "o",
+    )
+    assert len(pairs.find_pairs(str(target / "train"))) == 3
+    ((blurred, sharp),) = pairs.find_pairs(str(target / "test"))
+    first, second = (np.asarray(Image.open(path)).astype(float) for path in (blurred, sharp))
+    assert np.abs(np.diff(first, axis=1)).mean() < np.abs(np.diff(second, axis=1)).mean()
+
+
+@pytest.mark.script
+def test_layout_script_and_its_errors(tmp_path):
+    script = "ch10_deblurgan/ext_10_2_1_layout.py"
+    result = helpers.run_script(script, "--preset", "tiny", "--output-dir", tmp_path)
+    assert "train: 6 pairs" in result.stdout and "test: 3 pairs" in result.stdout
+    result = helpers.run_script(
+        script, "--preset", "cpu", "--source", tmp_path / "no", "--target", tmp_path / "t", check=False
+    )
+    helpers.assert_user_error(result, "no such folder")
