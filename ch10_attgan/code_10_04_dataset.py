@@ -237,7 +237,7 @@ def read_attributes(path):
     if not count.isdigit() or not names:
         raise UserError("%s: line 1 must be the number of pictures and line 2 the attribute names" % path)
     try:
-        # The print reads the file twice with np.loadtxt (15 s for 202,599 rows); pandas takes less than a second.
+        # Erratum E77: the print reads the file twice with np.loadtxt, 15 s for 202,599 rows; pandas takes under a second.
         table = pd.read_csv(path, sep=r"\s+", skiprows=2, header=None, dtype={0: str}, engine="c")
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise UserError("%s: rows of unequal length or none (%s)" % (path, str(error).strip().split("\n")[0]))

@@ -353,15 +353,6 @@ def main(argv=None):
             threads=16 if opts.threads == 0 else opts.threads,
             **data_arguments(opts),
         )
-        xa, a = tr_data.batch_op
-        model = build(opts, xa, a)
-        sampler = build_sampler(opts)
-        b_sample_ipt_list = flipped_labels(a_sample_ipt, opts.atts)
-        it_cnt = tf.Variable(0, trainable=False, dtype=tf.int64, name="it_cnt")
-        update_cnt = tf.assign_add(it_cnt, 1)
-        sheet_pixels = tf.placeholder(tf.uint8, [None, None, 3])
-        sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
-
         it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
         if it_per_epoch == 0:
             raise UserError(
@@ -371,6 +362,15 @@ def main(argv=None):
         max_it = opts.epoch * it_per_epoch
         if opts.max_it:
             max_it = min(max_it, opts.max_it)
+        xa, a = tr_data.batch_op
+        model = build(opts, xa, a)
+        sampler = build_sampler(opts)
+        b_sample_ipt_list = flipped_labels(a_sample_ipt, opts.atts)
+        it_cnt = tf.Variable(0, trainable=False, dtype=tf.int64, name="it_cnt")
+        update_cnt = tf.assign_add(it_cnt, 1)
+        sheet_pixels = tf.placeholder(tf.uint8, [None, None, 3])
+        sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
+
         data_line = describe(folder, len(tr_data))
         settings = {name: getattr(opts, name) for name in PRESETS["book"]}
         options.save_settings(opts.output_dir, dict(settings, preset=opts.preset, seed=opts.seed, data=data_line))

@@ -1,0 +1,363 @@
+"""Listing 10-4: the loader against independent computations, its errors, graph and eager mode."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from ch10_attgan import code_10_04_dataset as listing
+from ch10_attgan.code_10_04_dataset import Celeba, Dataset
+from common.errors import UserError
+from tests.helpers import REPOSITORY
+
+ATTS = ["Bald", "Bangs", "Eyeglasses"]
+
+
+def write_set(
+    folder, pictures, rows=None, names=("A", "B"), ending=".png", subfolder="img_align_celeba_png", count=None
+):
+    """A data set of given uint8 pictures; rows of labels default to −1."""
+    os.makedirs(os.path.join(str(folder), subfolder), exist_ok=True)
+    files = ["%06d" % (number + 1) for number in range(len(pictures))]
+    for name, picture in zip(files, pictures):
+        Image.fromarray(picture).save(os.path.join(str(folder), subfolder, name + ending), quality=95)
+    rows = [[-1] * len(names)] * len(pictures) if rows is None else rows
+    with open(os.path.join(str(folder), "list_attr_celeba.txt"), "w", encoding="utf-8") as stream:
+        stream.write("%s\n%s\n" % (len(rows) if count is None else count, " ".join(names)))
+        for name, row in zip(files, rows):
+            stream.write("%s.jpg %s\n" % (name, " ".join("%2d" % value for value in row)))
+    return str(folder)
+
+
+def random_pictures(number, height=218, width=178):
+    return np.random.RandomState(0).randint(0, 256, (number, height, width, 3)).astype(np.uint8)
+
+
+# ------------------------------------------------------------------------------------------------ pictures and labels
+def test_large_crop_is_the_printed_box(tmp_path):
+    pictures = random_pictures(2)
+    folder = write_set(tmp_path, pictures)
+    batch, _ = Celeba(folder, ["A"], 170, 2, mode="all").get_next()  # as large as the box: no resizing
+    expected = pictures[:, 26:196, 3:173] / 127.5 - 1.0
+    np.testing.assert_allclose(batch, expected, atol=1e-5)
+
+
+def ramp(height, width):
+    rows, columns = np.mgrid[0:height, 0:width]
+    scale = 218.0 / height
+    return np.uint8(np.stack([rows * scale, columns * scale, np.full_like(rows, 40)], axis=-1))
+
+
+@pytest.mark.parametrize("height,width", [(218, 178), (436, 356)])
+def test_64_pixels_take_the_tighter_box_scaled_with_the_picture(tmp_path, height, width):
+    """On a ramp the value of a pixel says which place of the original it came from, whatever the interpolation."""
+    folder = write_set(tmp_path, [ramp(height, width)])
+    batch, _ = Celeba(folder, ["A"], 64, 1, mode="all").get_next()
+    values = (batch[0] + 1.0) * 127.5
+    step = 148.0 / 64.0
+    np.testing.assert_allclose(values[2:-4, 5, 0], 40 + step * np.arange(2, 60), atol=1.2)
+    np.testing.assert_allclose(values[5, 2:-4, 1], 15 + step * np.arange(2, 60), atol=1.2)
+
+
+def test_jpeg_crop_equals_decoding_first(tmp_path):
+    folder = write_set(tmp_path, [ramp(218, 178)], ending=".jpg", subfolder="img_align_celeba")
+    batch, _ = Celeba(folder, ["A"], 170, 1, mode="all").get_next()
+    with Image.open(os.path.join(folder, "img_align_celeba", "000001.jpg")) as picture:
+        whole = np.float32(picture)
+    difference = np.abs((batch[0] + 1.0) * 127.5 - whole[26:196, 3:173])
+    assert difference.mean() < 1.5 and difference.max() < 12  # decoders round differently
+
+
+def test_labels_become_0_and_1_in_the_order_asked_for(tmp_path):
+    """−1 and 1 become 0 and 1 by (label + 1) // 2."""
+    rows = [[-1, 1, 1], [1, -1, -1], [1, 1, -1]]
+    folder = write_set(tmp_path, random_pictures(3, 40, 30), rows, names=("A", "B", "C"))
+    data = Celeba(folder, ["C", "A"], 16, 3, mode="all", crop=False)
+    _, labels = data.get_next()
+    assert labels.tolist() == [[1, 0], [0, 1], [0, 1]] and labels.dtype == np.int64
+    assert len(data) == 3
+
+
+def test_test_part_comes_once_in_order_with_the_remainder(faces):
+    data = Celeba(faces, ATTS, 16, 3, mode="test")
+    sizes = [len(labels) for _, labels in data]
+    assert data.files == ["%06d.jpg" % number for number in range(57, 61)]
+    assert sizes == [3, 1]
+    data.reset()
+    assert len(list(data)) == 2
+
+
+def test_training_part_is_shuffled_and_repeats(faces):
+    data = Celeba(faces, ATTS, 16, 27, mode="train")
+    batches = [data.get_next()[0] for _ in range(4)]  # 54 pictures, two epochs
+    first = {batch.tobytes() for batch in np.concatenate(batches[:2])}
+    assert len(first) == 54  # each picture once an epoch
+    assert first == {batch.tobytes() for batch in np.concatenate(batches[2:])}
+    assert not np.array_equal(batches[0], batches[2])
+
+
+def test_flips_mirror_about_half(faces):
+    tf.set_random_seed(1)
+    plain = Celeba(faces, ATTS, 16, 54, shuffle=False).get_next()[0]
+    mirrored = Celeba(faces, ATTS, 16, 54, shuffle=False, flips=True).get_next()[0]
+    same = np.array([np.array_equal(a, b) for a, b in zip(plain, mirrored)])
+    flipped = np.array([np.array_equal(a[:, ::-1], b) for a, b in zip(plain, mirrored)])
+    assert (same ^ flipped).all() and 10 < flipped.sum() < 44
+
+
+def test_cached_pictures_differ_by_rounding_only(faces):
+    plain = Celeba(faces, ATTS, 32, 54, shuffle=False).get_next()[0]
+    cached = Celeba(faces, ATTS, 32, 54, shuffle=False, cache=True).get_next()[0]
+    assert 0 < np.abs(plain - cached).max() <= 0.5 / 127.5 + 1e-6
+
+
+def test_split_points():
+    assert listing.split_points(202599) == (182000, 182637)
+    train_end, val_end = listing.split_points(9000)
+    assert (train_end, val_end) == (8100, 8400)
+
+
+def test_erratum_e79_fixed_split_points_leave_nothing(faces):
+    files = list(range(60))
+    assert files[182000:182637] == [] == files[182637:]  # as printed
+    assert all(len(Celeba(faces, ATTS, 16, 1, mode=mode)) > 0 for mode in ("train", "val", "test"))
+
+
+# ------------------------------------------------------------------------------------------------ contradictions
+NAMES = (
+    "Bald Receding_Hairline Bangs Black_Hair Blond_Hair Brown_Hair Gray_Hair Straight_Hair Wavy_Hair Mustache No_Beard"
+).split()
+
+
+@pytest.mark.parametrize(
+    "name,cleared",
+    [
+        ("Bald", {"Bangs"}),
+        ("Receding_Hairline", {"Bangs"}),
+        ("Bangs", {"Bald", "Receding_Hairline"}),
+        ("Black_Hair", {"Blond_Hair", "Brown_Hair", "Gray_Hair"}),
+        ("Gray_Hair", {"Black_Hair", "Blond_Hair", "Brown_Hair"}),
+        ("Straight_Hair", {"Wavy_Hair"}),
+        ("Wavy_Hair", {"Straight_Hair"}),
+        ("Mustache", {"No_Beard"}),
+        ("No_Beard", {"Mustache"}),
+    ],
+)
+def test_contradictions_are_cleared(name, cleared):
+    att = np.ones((2, len(NAMES)), int)
+    att[1, NAMES.index(name)] = 0  # switched off: nothing is cleared
+    Celeba.check_attribute_conflict(att, name, NAMES)
+    assert {NAMES[column] for column in np.nonzero(att[0] == 0)[0]} == cleared
+    assert att[1].sum() == len(NAMES) - 1
+
+
+def test_contradictions_that_are_not_in_the_list_do_not_matter():
+    assert Celeba.check_attribute_conflict(np.ones((1, 2), int), "Bald", ["Bald", "Young"]).tolist() == [[1, 1]]
+
+
+# ------------------------------------------------------------------------------------------------ errors
+def test_erratum_e77_attributes_equal_those_of_loadtxt(faces):
+    """The print reads the list with np.loadtxt, twice for each data set; the values are the same."""
+    path = os.path.join(faces, "list_attr_celeba.txt")
+    files = np.loadtxt(path, skiprows=2, usecols=[0], dtype=str)
+    labels = np.loadtxt(path, skiprows=2, usecols=range(1, 41), dtype=np.int64)
+    names, ours, our_labels = listing.read_attributes(path)
+    assert ours == files.tolist() and np.array_equal(labels, our_labels) and len(names) == 40
+
+
+class Printed(Dataset):
+    """The printed way to the next batch: any error is the end."""
+
+    def __next__(self):
+        try:
+            return self.get_next()
+        except:  # noqa: E722
+            raise StopIteration
+
+
+def test_erratum_e75_a_broken_picture_is_named_not_the_end_of_data(faces, tmp_path):
+    folder = str(tmp_path / "faces")
+    shutil.copytree(faces, folder)
+    broken = os.path.join(folder, "img_align_celeba", "000059.jpg")
+    with open(broken, "r+b") as stream:
+        stream.truncate(900)
+    data = Celeba(folder, ATTS, 16, 1, mode="test")
+    printed = Printed()
+    printed._bulid(data.dataset)
+    assert len(list(printed)) < len(data)  # the print: no error, pictures are missing
+    with pytest.raises(UserError, match="000059.jpg cannot be read"):
+        list(data)
+
+
+def test_erratum_e76_a_shared_session_outlives_one_of_two_data_sets(faces):
+    with tf.Session() as session:
+        first = Celeba(faces, ATTS, 16, 2, sess=session)
+        second = Celeba(faces, ATTS, 16, 2, sess=session, mode="val")
+        first.close()
+        del first
+        assert second.get_next()[0].shape == (2, 16, 16, 3)
+
+
+def test_an_own_session_is_closed_once(faces):
+    data = Celeba(faces, ATTS, 16, 2)
+    session = data._sess
+    data.close()
+    data.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        session.run(tf.constant(1))
+    with pytest.raises(UserError, match="no session"):
+        data.get_next()
+
+
+def test_erratum_e78_no_picture_folder(tmp_path):
+    folder = write_set(tmp_path, random_pictures(2, 20, 20), subfolder="somewhere")
+    with pytest.raises(UserError, match="neither img_align_celeba_png nor img_align_celeba"):
+        Celeba(folder, ["A"], 16, 1)
+    assert len(Celeba(folder, ["A"], 16, 1, mode="all", pictures="somewhere")) == 2
+
+
+def test_png_folder_is_preferred(tmp_path):
+    folder = write_set(tmp_path, random_pictures(1, 20, 20), subfolder="img_align_celeba", ending=".jpg")
+    write_set(tmp_path, random_pictures(1, 20, 20))
+    assert Celeba(folder, ["A"], 16, 1, mode="all").paths[0].endswith("img_align_celeba_png%s000001.png" % os.sep)
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        (dict(count=7), "line 1 says 7 pictures, but there are 3 rows"),
+        (dict(count="many"), "line 1 must be the number"),
+        (dict(rows=[[1, -1], [0, 1], [1, 1]]), r"line 4 \(000002.jpg\): every value must be -1 or 1"),
+        (dict(rows=[[1, -1, 1], [1, 1, 1], [1, 1, 1]]), "3 values a row, but line 2 names 2"),
+    ],
+)
+def test_attribute_files_that_are_none(tmp_path, change, message):
+    folder = write_set(tmp_path, random_pictures(3, 20, 20), **change)
+    with pytest.raises(UserError, match=message):
+        Celeba(folder, ["A"], 16, 1)
+
+
+def test_rows_of_unequal_length(tmp_path):
+    folder = write_set(tmp_path, random_pictures(3, 20, 20))
+    with open(os.path.join(folder, "list_attr_celeba.txt"), "a", encoding="utf-8") as stream:
+        stream.write("000004.jpg 1 1 1 1 1\n")
+    with pytest.raises(UserError, match="unequal length"):
+        Celeba(folder, ["A"], 16, 1)
+
+
+def test_missing_attribute_file(tmp_path):
+    with pytest.raises(UserError, match="list_attr_celeba.txt does not exist"):
+        Celeba(str(tmp_path), ["A"], 16, 1)
+
+
+def test_unknown_or_doubled_attribute(faces):
+    with pytest.raises(UserError, match="unknown attribute Glasses; there are: 5_o_Clock_Shadow"):
+        Celeba(faces, ["Glasses"], 16, 1)
+    with pytest.raises(UserError, match="names one twice"):
+        Celeba(faces, ["Bald", "Bald"], 16, 1)
+
+
+def test_row_without_picture_and_picture_without_row(tmp_path):
+    folder = write_set(tmp_path, random_pictures(3, 20, 20))
+    pictures = os.path.join(folder, "img_align_celeba_png")
+    os.rename(os.path.join(pictures, "000002.png"), os.path.join(pictures, "000009.png"))
+    with pytest.raises(UserError, match="lacks 1 of the 3 pictures .* 000002.png"):
+        Celeba(folder, ["A"], 16, 1)
+    shutil.copy(os.path.join(pictures, "000009.png"), os.path.join(pictures, "000002.png"))
+    with pytest.raises(UserError, match="1 pictures without a row .* 000009.png"):
+        Celeba(folder, ["A"], 16, 1)
+
+
+def test_too_few_pictures_for_a_batch(faces):
+    with pytest.raises(UserError, match="less than one batch of 64"):
+        Celeba(faces, ATTS, 16, 64)
+
+
+# ------------------------------------------------------------------------------------------------ zips
+def test_a_zip_is_unpacked_once(faces, tmp_path):
+    archive = str(tmp_path / "small.zip")
+    with zipfile.ZipFile(archive, "w") as stream:
+        for name in sorted(os.listdir(os.path.join(faces, "img_align_celeba"))):
+            stream.write(os.path.join(faces, "img_align_celeba", name), "pictures/" + name)
+    shutil.copy(os.path.join(faces, "list_attr_celeba.txt"), str(tmp_path))
+    target = str(tmp_path / "unpacked")
+    data = Celeba(str(tmp_path), ATTS, 16, 2, mode="test", pictures="small.zip", unpack_dir=target)
+    assert data.paths[0] == os.path.join(target, "small", "pictures", "000057.jpg")
+    before = os.stat(data.paths[0]).st_mtime_ns
+    assert Celeba(str(tmp_path), ATTS, 16, 2, pictures="small.zip", unpack_dir=target).get_next()[0].shape[0] == 2
+    assert os.stat(data.paths[0]).st_mtime_ns == before
+
+
+def test_zips_that_are_none_or_leave_their_folder(tmp_path):
+    page = tmp_path / "quota.zip"
+    page.write_text("<html>Quota exceeded</html>", encoding="utf-8")
+    with pytest.raises(UserError, match="not a zip file"):
+        listing.unpack_pictures(str(page), str(tmp_path / "out"))
+    bad = str(tmp_path / "bad.zip")
+    with zipfile.ZipFile(bad, "w") as stream:
+        stream.writestr("../outside.png", b"x")
+    with pytest.raises(UserError, match="unsafe path"):
+        listing.unpack_pictures(bad, str(tmp_path / "out"))
+    assert not (tmp_path / "outside.png").exists()
+    assert os.listdir(str(tmp_path / "out")) == []
+
+
+# ------------------------------------------------------------------------------------------------ both modes
+SCRIPT = """
+import sys
+sys.path.insert(0, {repository!r})
+import tensorflow as tf
+{enable}
+from ch10_attgan.code_10_04_dataset import Celeba
+data = Celeba({faces!r}, ["Bald", "Bangs"], 16, 3, mode="test")
+assert tf.executing_eagerly() == {eager}
+sizes = []
+for pictures, labels in data:
+    assert pictures.shape[1:] == (16, 16, 3)
+    sizes.append(int(labels.shape[0]))
+data.reset()
+total = sum(float(abs(item if not tf.executing_eagerly() else item.numpy()).sum()) for item, _ in data)
+assert (data.batch_op is None) == {eager}
+print(sizes, "%.3f" % total)
+"""
+
+
+def test_graph_and_eager_mode_give_the_same(faces):
+    results = []
+    for eager in (False, True):
+        code = SCRIPT.format(
+            repository=REPOSITORY, faces=faces, eager=eager, enable="tf.enable_eager_execution()" if eager else ""
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        )
+        assert done.returncode == 0, done.stderr
+        results.append(done.stdout.strip())
+    assert results[0] == results[1] and results[0].startswith("[3, 1]")
+
+
+# ------------------------------------------------------------------------------------------------ real faces
+@pytest.mark.real
+def test_real_half_size_faces(real_data, tmp_path):
+    data = Celeba(
+        real_data("celeba"),
+        ["Male", "Smiling"],
+        64,
+        4,
+        mode="test",
+        part=(0, 8),
+        pictures="img_align_celeba_first9000_89x109.zip",
+        attribute_file="list_attr_celeba_first9000.txt",
+        unpack_dir=str(tmp_path),
+    )
+    batches = list(data)
+    assert [len(labels) for _, labels in batches] == [4, 4]
+    pictures = np.concatenate([pictures for pictures, _ in batches])
+    assert pictures.min() >= -1 and pictures.max() <= 1 and 0.2 < pictures.std() < 0.9
+    assert data.files[0] == "008401.jpg"
