@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tensorflow.contrib.timeseries.python.timeseries.input_pipeline import TFExampleReader  # contrib does not export it
 
 from ch09_tfts_births import fitting, series
 from common import options, plotting, records, training
@@ -85,7 +86,7 @@ def make_reader(kind, df, folder):
                 "values": tf.train.Feature(float_list=tf.train.FloatList(value=[value])),
             }
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
-    return tf.contrib.timeseries.TFExampleReader(
+    return TFExampleReader(
         path,
         features={
             "times": tf.FixedLenFeature([], tf.int64),

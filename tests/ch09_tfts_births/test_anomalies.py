@@ -1,0 +1,40 @@
+"""Injection, rolling z-scores and the measures, against plain loops."""
+
+import numpy as np
+
+from ch09_tfts_births import ext_9_7_7a_anomalies as anomalies
+from ch09_tfts_births import ext_9_7_7b_multivariate as multivariate
+
+
+def test_injected_days_are_the_changed_days():
+    values = np.linspace(100.0, 200.0, 300)
+    changed, size = anomalies.inject(values, 150, 10, [1.0, 2.0], 7.0, seed=1)
+    np.testing.assert_allclose(np.abs(changed - values), 7.0 * size)
+    assert size[:150].sum() == 0 and set(size) == {0.0, 1.0, 2.0}
+    places = np.flatnonzero(size)
+    assert len(places) == 15 and np.diff(places).min() >= 5
+    assert (anomalies.inject(values, 150, 10, [1.0, 2.0], 7.0, seed=1)[0] == changed).all()
+
+
+def test_rolling_z_against_a_loop():
+    values = np.random.RandomState(0).normal(size=60)
+    for window, step in ((10, 1), (3, 7)):
+        distance = anomalies.rolling_z(values, window, step)
+        for day in range(60):
+            before = values[day - step * window : day : step] if day >= step * window else []
+            expected = abs(values[day] - np.mean(before)) / np.std(before, ddof=1) if len(before) else 0.0
+            np.testing.assert_allclose(distance[day], expected)
+
+
+def test_judge_by_hand():
+    distance = np.array([0.5, 3.0, 2.0, 0.1, 4.0])
+    truth = np.array([False, True, False, True, True])
+    precision, recall, f1 = anomalies.judge(distance, truth, 1.0)
+    assert precision == 2 / 3 and recall == 2 / 3 and abs(f1 - 2 / 3) < 1e-12
+    assert anomalies.learn_threshold(distance, truth) == 2.0  # 3.0 and 4.0 are then the alarms
+    assert anomalies.judge(distance, truth, 9.0) == (0.0, 0.0, 0.0)
+
+
+def test_working_days():
+    days = np.arange("1990-12-22", "1991-01-03", dtype="datetime64[D]")  # Saturday to Wednesday
+    assert multivariate.working_days(days).tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0]
