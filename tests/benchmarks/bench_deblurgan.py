@@ -1,0 +1,208 @@
+"""Paired speed and memory of the DeblurGAN (example 54): the printed way against ours, the same mathematics.
+
+    python tests/benchmarks/bench_deblurgan.py             # one training iteration, interleaved in one process
+    python tests/benchmarks/bench_deblurgan.py --memory    # peak memory of each way, in a process of its own
+    python tests/benchmarks/bench_deblurgan.py --inference # frozen graph against Keras's predict
+
+An iteration is the book's: predict, five critic pairs, one joint generator step with VGG. The printed way goes through Keras's
+``predict`` and ``train_on_batch`` and a switchable norm that goes over the data for each statistic and each of its steps; ours is
+``code_10_02_train.build``. Seconds are of the processor (``time.process_time``), so that a busy machine disturbs less.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from types import SimpleNamespace
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.keras import backend as K
+
+from ch10_deblurgan import code_10_01_models as models
+from ch10_deblurgan import code_10_02_train as train
+from common import training
+from common.normalization import SwitchNormalization
+
+
+class PlainSwitchNormalization(SwitchNormalization):
+    """The norm as its formula reads: three means and three variances of the data, then step by step."""
+
+    def call(self, inputs, training=None):
+        training = K.learning_phase() if training is None else training
+        means, variances = [], []
+        for axes in ([1, 2], [1, 2, 3], [0, 1, 2]):
+            means.append(K.mean(inputs, axis=axes, keepdims=True))
+            variances.append(K.var(inputs, axis=axes, keepdims=True))
+        self._update_averages(inputs, means[2], variances[2], training)
+        means[2] = K.in_train_phase(means[2], tf.reshape(self.moving_mean, self._broadcast), training)
+        variances[2] = K.in_train_phase(variances[2], tf.reshape(self.moving_variance, self._broadcast), training)
+        mean_weights, variance_weights = K.softmax(self.mean_weights), K.softmax(self.variance_weights)
+        mean = sum(mean_weights[i] * means[i] for i in range(3))
+        variance = sum(variance_weights[i] * variances[i] for i in range(3))
+        normed = (inputs - mean) / K.sqrt(variance + self.epsilon)
+        return normed * tf.reshape(self.gamma, self._broadcast) + tf.reshape(self.beta, self._broadcast)
+
+
+def printed_way(size):
+    """One iteration as listing 10-2 does it: a function of a batch."""
+    shape = size.shape
+    models.NORMS["plain"] = PlainSwitchNormalization
+    g = models.generator_model(shape, ngf=size.ngf, n_blocks=size.n_blocks, norm="plain")
+    d = models.discriminator_model(shape, ndf=size.ndf)
+    d.compile(optimizer=tf.keras.optimizers.Adam(1e-4), loss=train.wasserstein_loss)
+    d.trainable = False
+    joint = models.g_containing_d_multiple_outputs(g, d, shape)
+    features = train.vgg_features(shape)
+
+    def perceptual(y_true, y_pred):
+        return train.perceptual_loss(y_true, y_pred, shape, features)
+
+    joint.compile(
+        optimizer=tf.keras.optimizers.Adam(1e-4), loss=[perceptual, train.wasserstein_loss], loss_weights=[100, 1]
+    )
+    d.trainable = True
+
+    def iteration(blurred, sharp):
+        ones = np.ones((len(blurred), 1))
+        generated = g.predict(blurred)
+        for _ in range(train.critic_updates):
+            d.train_on_batch(sharp, ones)
+            d.train_on_batch(generated, -ones)
+        joint.train_on_batch(blurred, [sharp, ones])
+
+    return iteration
+
+
+def our_way(size, sess):
+    """The same iteration in one graph."""
+    opts = SimpleNamespace(
+        **dict(train.PRESETS["book"], ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random")
+    )
+    opts.vgg_dir = None
+    net = train.build(opts, size.shape)
+    training.initialize_uninitialized(sess)
+
+    def iteration(blurred, sharp):
+        feed = {net.blurred: blurred, net.sharp: sharp}
+        feed[net.generated] = sess.run(net.restored, {net.photo: blurred})
+        for _ in range(train.critic_updates):
+            for step in net.d_steps:
+                sess.run(step, feed)
+        sess.run([net.g_losses, net.g_step], feed)
+
+    return iteration
+
+
+def batch(size):
+    random = np.random.RandomState(0)
+    return [random.uniform(-1, 1, (size.batch,) + size.shape).astype(np.float32) for _ in range(2)]
+
+
+def make(way, size):
+    """(iteration, the session it must run in) in a graph of its own."""
+    graph = tf.Graph()
+    with graph.as_default():
+        sess = tf.Session(config=training.session_config(size.threads), graph=graph)
+        with sess.as_default():
+            K.set_session(sess)
+            iteration = printed_way(size) if way == "printed" else our_way(size, sess)
+
+    def run(*pictures):
+        with graph.as_default(), sess.as_default():
+            K.set_session(sess)
+            iteration(*pictures)
+
+    return run
+
+
+def speed(size):
+    ways = {way: make(way, size) for way in ("printed", "ours")}
+    pictures = batch(size)
+    seconds = {way: [] for way in ways}
+    for repeat in range(size.repeats + 1):
+        for way, run in ways.items():
+            began = time.process_time()
+            run(*pictures)
+            if repeat:  # the first builds and warms up
+                seconds[way].append(time.process_time() - began)
+    best = {way: min(values) for way, values in seconds.items()}
+    for way, values in seconds.items():
+        print("%-8s best %.2f s  (%s)" % (way, best[way], " ".join("%.2f" % value for value in values)))
+    print("ours does %.2f times the iterations a second of the printed way" % (best["printed"] / best["ours"]))
+
+
+def memory(size):
+    if size.only:
+        run = make(size.only, size)
+        idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(2):
+            run(*batch(size))
+        print("%d %d" % (idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+        return
+    peaks = {}
+    for way in ("printed", "ours"):
+        command = [sys.executable] + sys.argv + ["--only", way]
+        output = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
+        idle, peak = (int(word) / 1024.0 for word in output.split()[-2:])
+        peaks[way] = peak
+        print("%-8s peak %.0f MiB, of which %.0f before the first iteration" % (way, peak, idle))
+    print("ours needs %.2f of the printed way's memory" % (peaks["ours"] / peaks["printed"]))
+
+
+def inference(size):
+    """The same weights through Keras's predict and through a frozen graph, one picture at a time."""
+    picture = batch(size)[0][:1]
+    with tf.Session(config=training.session_config(size.threads)) as sess:
+        K.set_session(sess)
+        K.set_learning_phase(0)
+        g = models.generator_model((None, None, 3), istrain=False, ngf=size.ngf, n_blocks=size.n_blocks)
+        training.initialize_uninitialized(sess)
+        name = g.output.op.name
+        frozen = tf.graph_util.convert_variables_to_constants(sess, sess.graph.as_graph_def(), [name])
+        with tf.Graph().as_default() as graph:
+            tf.import_graph_def(frozen, name="")
+            with tf.Session(config=training.session_config(size.threads), graph=graph) as other:
+                ends = graph.get_tensor_by_name(g.input.name), graph.get_tensor_by_name(name + ":0")
+                seconds = {"predict": [], "frozen": []}
+                for repeat in range(size.repeats + 1):
+                    for way in seconds:
+                        began = time.process_time()
+                        if way == "predict":
+                            first = g.predict(picture)
+                        else:
+                            second = other.run(ends[1], {ends[0]: picture})
+                        if repeat:
+                            seconds[way].append(time.process_time() - began)
+    assert np.abs(first - second).max() < 1e-4
+    for way, values in seconds.items():
+        print("%-8s best %.2f s for a picture of %d×%d" % (way, min(values), size.width, size.height))
+    print("peak memory %.0f MiB" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--inference", action="store_true")
+    parser.add_argument("--only", choices=["printed", "ours"], help=argparse.SUPPRESS)
+    sizes = dict(height=96, width=96, batch=4, ngf=32, ndf=32, n_blocks=9, repeats=3, threads=0)
+    for key, value in sizes.items():
+        parser.add_argument("--" + key.replace("_", "-"), type=int, default=value)
+    size = parser.parse_args()
+    size.shape = (size.height, size.width, 3)
+    training.start()
+    if size.memory:
+        memory(size)
+    elif size.inference:
+        inference(size)
+    else:
+        speed(size)
+
+
+if __name__ == "__main__":
+    main()
