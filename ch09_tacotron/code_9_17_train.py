@@ -67,7 +67,6 @@ PRESETS = {
         mask_attention=True,
         end_symbol=True,
         tail_steps=2,
-        stop_weight=5.0,
         guide_weight=1.0,
         feed_back=0.2,
     ),
