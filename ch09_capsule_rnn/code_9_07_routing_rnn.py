@@ -1,8 +1,8 @@
 """Listing 9-7 (sections 9.6.1 to 9.6.6): sort Reuters news into 46 topics with an IndyLSTM and dynamic routing.
 
 Each word of a newswire becomes one vector (embedding, three IndyLSTM layers); dynamic routing gathers the vectors of all
-words into five capsules, and a dense layer turns them into 46 logits. The script trains, prints the book's line after each epoch, and
-then what the book leaves out: accuracy and macro-F1 on the test part, a report by topic, the confusion matrix.
+words into five capsules, and a dense layer turns them into 46 logits. The script trains, prints the book's line after each
+epoch, and then what the book leaves out: accuracy and macro-F1 on the test part, a report by topic, the confusion matrix.
 
 Reads   reuters.npz and reuters_word_index.json (data set `reuters`)
 Writes  output/capsule_rnn/<preset>/: settings.json, checkpoints/ (last epochs), best/ (best epoch on the validation part),
@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ch09_capsule_rnn import aggregation, fast_rnn, reports, reuters
+from ch09_capsule_rnn import aggregation, fast_rnn, reports, reuters, word_vectors
 from common import datasets, options, records, training
 from common.errors import UserError
 
@@ -59,7 +59,9 @@ PRESETS = {
         recurrence="fast",
         aggregation="routing",
         bidirectional=False,
-        shortcut=False,
+        start="random",
+        train_vectors=True,
+        windows=0,
         embedding_keep_prob=1.0,
         word_keep_prob=1.0,
         caps_keep_prob=1.0,
@@ -96,7 +98,9 @@ HELP = dict(
     recurrence="fast, or printed (tf.nn.dynamic_rnn): the same numbers",
     aggregation="how the words' vectors become one: %s" % ", ".join(aggregation.NAMES),
     bidirectional="each layer reads the text in both directions",
-    shortcut="routing sees the word vectors beside the RNN's outputs",
+    start="word vectors begin as noise (random) or as a linear classifier's weights (linear; word_vectors.py)",
+    train_vectors="the word vectors are trained with the rest",
+    windows="windows of this many words of the training texts are trained on as well; 0: none",
     embedding_keep_prob="what is kept of the word vectors' components while training",
     word_keep_prob="what is kept of the words while training",
     caps_keep_prob="what is kept of the capsules' components while training",
@@ -145,8 +149,8 @@ def masked_routing_iter(caps_uhat, seqLen, iter_num, reverse=False):
       reverse: Extra: the paper's reverse routing, where the output capsules share their attention out over the words.
 
     Returns:
-      ``(V, S)``: capsules after and before squashing, float32 ``[B, N, D]``. The last couplings ``C [B, T, N]`` are left in the
-      graph's collection ``couplings`` (Extra).
+      ``(V, S)``: capsules after and before squashing, float32 ``[B, N, D]``. Extra: the last couplings ``C [B, T, N]`` and
+      ``caps_uhat`` are left in the graph's collections ``couplings`` and ``uhat``.
     """
     if iter_num < 1:
         raise UserError("routing needs at least one round (--iter-num %d)" % iter_num)
@@ -164,6 +168,7 @@ def masked_routing_iter(caps_uhat, seqLen, iter_num, reverse=False):
         V = _squash(S, [2])
         B += tf.reduce_sum(caps_uhat * V[:, tf.newaxis], axis=3)
     tf.add_to_collection("couplings", C)
+    tf.add_to_collection("uhat", caps_uhat)
     return V, S
 
 
@@ -251,6 +256,7 @@ def build(settings) -> Model:
         "embedding",
         [settings.num_words, settings.embedding_size],
         initializer=tf.random_uniform_initializer(-0.05, 0.05),  # Keras's Embedding layer
+        trainable=settings.train_vectors,
     )
     # Extra: the vectors of the batch's different words are fetched once, however often a word occurs.
     different, positions = tf.unique(tf.reshape(words, [-1]))
@@ -269,9 +275,6 @@ def build(settings) -> Model:
         )
     else:
         raise UserError("--recurrence is %s; it can be fast or printed" % settings.recurrence)
-    if settings.shortcut:  # Extra
-        outputs = tf.concat([outputs, tf.gather(vectors, positions)], 2)
-
     caps_dim = settings.out_caps_dim or settings.rnn_units[-1]
     if settings.aggregation in ("routing", "reverse"):
         gathered = routing_masked(
@@ -286,12 +289,25 @@ def build(settings) -> Model:
         gathered = aggregation.aggregate(settings.aggregation, outputs, x_len)
     gathered = tf.nn.dropout(gathered, keep_prob=keep(settings.caps_keep_prob))
 
-    # Erratum E03: with ReLU a topic whose logit is negative gets no gradient; kept as printed, --logits linear is the better way.
+    # Erratum E03: with ReLU a topic whose logit is negative gets no gradient; kept as printed, --logits linear is
+    # the better way.
     if settings.logits not in ("relu", "linear"):
         raise UserError("--logits is %s; it can be relu or linear" % settings.logits)
-    logits = tf.layers.dense(
-        gathered, classes, activation=tf.nn.relu if settings.logits == "relu" else None, name="topics"
-    )
+    activation = tf.nn.relu if settings.logits == "relu" else None
+    small = tf.variance_scaling_initializer(0.1) if settings.start == "linear" else None
+    logits = tf.layers.dense(gathered, classes, activation=activation, kernel_initializer=small, name="topics")
+    if settings.start == "linear":
+        # Extra: the network begins as the linear classifier, and learns what that one misses.
+        idf = tf.get_variable("idf", [settings.num_words], trainable=False)
+        summed = word_vectors.tfidf_sum(tf.gather(vectors, positions), words, x_len, idf)
+        scale = tf.get_variable("linear_scale", [], initializer=tf.constant_initializer(4.0))
+        bias = tf.get_variable("linear_bias", [classes], initializer=tf.zeros_initializer())
+        logits += scale * (summed[:, :classes] + bias)
+        logits += tf.layers.dense(
+            summed, classes, use_bias=False, kernel_initializer=tf.zeros_initializer(), name="shortcut"
+        )
+    elif settings.start != "random":
+        raise UserError("--start is %s; it can be random or linear" % settings.start)
     # Erratum E07: the print takes the mean of this once more; it is a mean already.
     if settings.label_smoothing:  # Extra
         smoothing = tf.where(is_train, settings.label_smoothing, 0.0)
@@ -305,8 +321,8 @@ def build(settings) -> Model:
 def make_dataset(table, lengths, labels, settings, seed=0):
     """The training data as a ``tf.data`` set of ``((ids, length), label)`` (section 9.6.1), shuffled and in batches.
 
-    The print cuts nothing: each batch is ``maxlen`` wide. Here (Extra) a batch is cut to its longest text, and with ``sort_lengths``
-    texts of similar length come together.
+    The print cuts nothing: each batch is ``maxlen`` wide. Here (Extra) a batch is cut to its longest text, and with
+    ``sort_lengths`` texts of similar length come together.
     """
     dataset = tf.data.Dataset.from_tensor_slices(((table, lengths), labels))
     if not settings.sort_lengths:
@@ -339,6 +355,12 @@ def accuracy(probabilities, labels):
 
 
 # ------------------------------------------------------------------------------------------- 9.6.6: training
+def model_variables():
+    """The variables that make a model: what is trained, and the fixed word vectors and weights of words."""
+    fixed = [variable for variable in tf.global_variables() if variable.op.name in ("embedding", "idf")]
+    return tf.trainable_variables() + [variable for variable in fixed if variable not in tf.trainable_variables()]
+
+
 class Trainer:
     """Trains a model's graph epoch by epoch, prints the book's line, keeps checkpoints and the best epoch.
 
@@ -367,10 +389,12 @@ class Trainer:
         self.update = update
         self.saver = tf.train.Saver(max_to_keep=2)
         self.to_evaluate = tf.train.Saver(weights)  # reads the averages of a checkpoint into the weights
-        self.best = tf.train.Saver(variables, max_to_keep=1)
+        self.best = tf.train.Saver(model_variables(), max_to_keep=1)
 
-    def fit(self, train, valid=None):
-        """Trains on ``(table, lengths, labels)``; returns the history, a list of one dictionary an epoch.
+    def fit(self, train, valid=None, start_values=None):
+        """Trains on ``(table, lengths, labels)``, from ``start_values`` (variable name → array).
+
+        Returns the history, a list of one dictionary an epoch.
 
         With ``valid`` the epoch of the highest accuracy there is kept in ``best/``, otherwise the last one. Resumes where an
         earlier run of the same folder ended.
@@ -386,10 +410,17 @@ class Trainer:
         with tf.Session(config=config) as session, tf.Session(
             config=config
         ) as evaluation, training.StopSignals() as stop:
-            session.run(tf.global_variables_initializer())
+            for one in (session, evaluation):
+                one.run(tf.global_variables_initializer())
+                for variable in tf.global_variables():
+                    if start_values and variable.op.name in start_values:
+                        variable.load(start_values[variable.op.name], one)
             restored = training.restore_newest(self.saver, session, os.path.join(self.folder, "checkpoints"))
             epoch, step = session.run([self.epoch, self.step])
             history = history[:epoch]
+            if start_values and not restored and valid is not None:
+                before = accuracy(predict(evaluation, self.model, *valid[:2]), valid[2])
+                print("before training: validation accuracy %.4f" % before, flush=True)
             if restored:
                 print("resumed after epoch %d of %d" % (epoch, settings.epochs))
             writer = tf.summary.FileWriter(os.path.join(self.folder, "summaries"))
@@ -458,24 +489,21 @@ def restore_best(session, folder):
     if not os.path.exists(prefix + ".index"):
         raise UserError("no trained model in %s: run ch09_capsule_rnn/code_9_07_routing_rnn.py first" % folder)
     try:
-        tf.train.Saver(tf.trainable_variables()).restore(session, prefix)
+        tf.train.Saver(model_variables()).restore(session, prefix)
     except (tf.errors.OpError, ValueError) as error:
         raise UserError("%s cannot be read: %s" % (prefix, str(error).strip().splitlines()[0]))
 
 
 def load_parts(folder, settings):
-    """Training, validation (or None) and test part as ``(table, lengths, labels)``, and the test part's Newswires."""
+    """Training, validation (or None) and test part as ``(table, lengths, labels)``, and the training part as Newswires."""
     train, test = reuters.load_data(folder, settings.num_words)
     parts = [train, None, test]
     if settings.validation:
         parts[:2] = reuters.hold_out(train, settings.validation)
-    padded = []
-    for part in parts:
-        if part is None:
-            padded.append(None)
-        else:
-            padded.append(reuters.pad(part.texts, settings.maxlen, settings.truncating) + (part.labels,))
-    return padded
+    if settings.windows:  # Extra
+        parts[0] = reuters.Newswires(*word_vectors.add_windows(*parts[0], width=settings.windows))
+    padded = [part and reuters.pad(part.texts, settings.maxlen, settings.truncating) + (part.labels,) for part in parts]
+    return padded, parts[0]
 
 
 def main(argv=None):
@@ -485,7 +513,7 @@ def main(argv=None):
     training.start(opts.seed)
     folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
     topics = reuters.read_topics(folder)
-    train, valid, test = load_parts(folder, opts)
+    (train, valid, test), train_texts = load_parts(folder, opts)
     print(
         "%d newswires to train on, %d to validate, %d to test"
         % (len(train[2]), len(valid[2]) if valid else 0, len(test[2]))
@@ -501,7 +529,11 @@ def main(argv=None):
         print("the model has %d weights" % weights)
         trainer = Trainer(model, opts, opts.output_dir)
         options.save_settings(opts.output_dir, reports.plain_settings(opts, PRESETS["book"]))
-        history = trainer.fit(train, valid)
+        start_values = None
+        if opts.start == "linear":
+            fitted = word_vectors.fit_or_read(opts.output_dir, train_texts.texts, train_texts.labels, opts, classes)
+            start_values = dict(embedding=fitted["vectors"], idf=fitted["idf"], linear_bias=fitted["bias"])
+        history = trainer.fit(train, valid, start_values)
 
         # Erratum E02: the print ends here; how well the model sorts news it has not seen is never measured.
         with tf.Session(config=training.session_config(opts.threads)) as session:

@@ -5,8 +5,9 @@ An IndyLSTM's unit sees only its own past: ``gates = W·x + u∘h + b`` (Li et a
 1. ``W·x + b`` of all steps is one matrix product before the loop (and for the embedding layer, one for each *different* word);
 2. the loop is element-wise, and both directions of a bidirectional layer fit into one loop.
 
-``tf.nn.dynamic_rnn`` does all of it step by step. Variables have the names that ``dynamic_rnn`` with ``IndyLSTMCell`` gives them, so a
-checkpoint of one way can be read by the other.
+``tf.nn.dynamic_rnn`` does all of it step by step. Variables have the names that ``dynamic_rnn`` with
+``IndyLSTMCell`` gives them, so
+a checkpoint of one way can be read by the other.
 """
 
 import tensorflow as tf
@@ -31,7 +32,8 @@ def indy_lstm_scan(gate_inputs, recurrent):
     """The element-wise recurrence of an IndyLSTM over all steps.
 
     Args:
-      gate_inputs: float32 ``[T, B, 4U]``, ``W·x + b`` of each step; the gates in the order i, j, f, o, the forget bias included.
+      gate_inputs: float32 ``[T, B, 4U]``, ``W·x + b`` of each step; the gates in the order i, j, f, o, the forget
+      bias included.
       recurrent: float32 ``[B, 4U]``, the factors ``u`` of ``h``, same order (given for each row, so that rows may run through
         different layers, as the two directions do).
 
@@ -57,8 +59,8 @@ def indy_lstm_scan(gate_inputs, recurrent):
     outputs.set_shape(gate_inputs.shape[:2].concatenate(units))
 
     def gradient(d_outputs):
-        # A step is computed again from the state before it, and TensorFlow derives this one step: no tensor of all steps is needed
-        # in between, and what is worked on stays in the processor's cache.
+        # A step is computed again from the state before it, and TensorFlow derives this one step: no tensor of all steps is
+        # needed in between, and what is worked on stays in the processor's cache.
 
         def backward(step, d_c, d_h, d_outputs, d_factors, d_inputs):
             gates = tf.split(inputs.read(step), 4, axis=1)

@@ -108,8 +108,8 @@ def draw_couplings(path, words, couplings, strengths, title, words_a_row=20):
     """Which words each capsule listened to.
 
     Args:
-      words: the text's T words; couplings: ``[T, N]`` coupling coefficients; strengths: ``[T, N]``, length of what each word gave to
-        each capsule.
+      words: the text's T words; couplings: ``[T, N]`` coupling coefficients; strengths: ``[T, N]``, length of what each word
+        gave to each capsule.
       title: figure title; words_a_row: long texts go over several rows.
     """
     rows = int(np.ceil(len(words) / words_a_row))

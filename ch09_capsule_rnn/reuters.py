@@ -1,7 +1,7 @@
 """The Reuters newswires of Keras, loaded safely (section 9.6.1), and texts as word ids.
 
-``tf.keras.datasets.reuters`` of TF 1.13 cannot read its own file on NumPy 1.16.3 and later, because ``x`` is an array of Python lists
-and therefore pickled. Turning ``allow_pickle`` on would let a file run any code; here the pickle is read with
+``tf.keras.datasets.reuters`` of TF 1.13 cannot read its own file on NumPy 1.16.3 and later, because ``x`` is an array of Python
+lists and therefore pickled. Turning ``allow_pickle`` on would let a file run any code; here the pickle is read with
 stand-ins for the three NumPy names that such an array needs, and everything else is refused.
 """
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ch09_capsule_rnn.reuters import ARRAYS_FILE, TOPICS, TOPICS_FILE, WORD_INDEX_FILE
 
-_SYLLABLES = "ba be bi bo da de di do fa fe ga go ka ki ko la le li lo ma me mi mo na ne no pa pe ra re ri ro sa se ta te ti to".split()
+_SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeio"]
 
 
 def _words(count, random):

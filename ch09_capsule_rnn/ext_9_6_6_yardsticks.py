@@ -1,0 +1,107 @@
+"""Extra to section 9.6.6: what simple methods reach on the same split, so that listing 9-7's figure can be judged.
+
+A linear support vector machine on log-tf-idf of the words (scikit-learn), once on the last 80 words and once on
+whole texts, and the
+dense network on a bag of 10,000 words of Chollet's 'Deep Learning with Python' (section 3.5). Neither knows the
+order of the words.
+
+Reads   reuters.npz and reuters_word_index.json (data set `reuters`)
+Writes  record-ext_9_6_6_yardsticks.json in the run's folder
+Time    about a minute
+Next    ext_9_6_6_compare.py
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
+
+import numpy as np
+import tensorflow as tf
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
+
+from ch09_capsule_rnn import reports, reuters
+from common import datasets, options, records, training
+
+PRESETS = {
+    "book": dict(num_words=20000, bag_words=10000, penalty=0.5, epochs=9, batch_size=512),
+    "cpu": dict(),
+    "tiny": dict(epochs=4, batch_size=50),
+}
+LENGTHS = (80, 0)  # words kept of each text (the last ones); 0: all
+
+
+def linear_svm(train, test, maxlen, penalty):
+    """Predicted labels of the test part by a linear SVM on log-tf-idf.
+
+    Args:
+      train, test: ``Newswires``.
+      maxlen: words kept at the end of each text; 0 keeps all.
+      penalty: scikit-learn's C.
+    """
+    weigh = TfidfVectorizer(analyzer=lambda text: text[-maxlen:], sublinear_tf=True)  # text[-0:] is the whole text
+    table = weigh.fit_transform(train.texts)
+    return LinearSVC(C=penalty).fit(table, train.labels).predict(weigh.transform(test.texts))
+
+
+def bag_of_words(texts, words):
+    """float32 ``[N, words]``: 1 where the word id occurs (ids from ``words`` on: 2)."""
+    bags = np.zeros([len(texts), words], np.float32)
+    for row, text in enumerate(texts):
+        bags[row, [word if word < words else reuters.OOV_ID for word in text]] = 1.0
+    return bags
+
+
+def dense_network(train, test, opts):
+    """Predicted labels of the test part by two layers of 64 ReLU units on a bag of words (RMSprop, learning rate 0.001)."""
+    with tf.Graph().as_default(), tf.Session(config=training.session_config(opts.threads)) as session:
+        tf.set_random_seed(opts.seed)
+        x, y = tf.placeholder(tf.float32, [None, opts.bag_words]), tf.placeholder(tf.int32, [None])
+        hidden = tf.layers.dense(tf.layers.dense(x, 64, tf.nn.relu), 64, tf.nn.relu)
+        logits = tf.layers.dense(hidden, len(reuters.TOPICS))
+        loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+        update = tf.train.RMSPropOptimizer(0.001, decay=0.9, epsilon=1e-7).minimize(loss)
+        session.run(tf.global_variables_initializer())
+        random = np.random.RandomState(opts.seed)
+        for _ in range(opts.epochs):
+            order = random.permutation(len(train.texts))
+            for start in range(0, len(order), opts.batch_size):
+                rows = order[start : start + opts.batch_size]
+                bags = bag_of_words([train.texts[row] for row in rows], opts.bag_words)
+                session.run(update, {x: bags, y: train.labels[rows]})
+        parts = [test.texts[start : start + 500] for start in range(0, len(test.texts), 500)]
+        return np.concatenate([session.run(logits, {x: bag_of_words(part, opts.bag_words)}) for part in parts]).argmax(
+            1
+        )
+
+
+def main(argv=None):
+    opts = options.parse(__doc__, PRESETS, example="capsule_rnn", argv=argv)
+    training.start(opts.seed)
+    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    train, test = reuters.load_data(folder, opts.num_words)
+    data = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    record = records.Record(opts, "ext_9_6_6_yardsticks", "section 9.6.6", data)
+    rows = []
+
+    def add(name, words, predicted):
+        result = reports.scores(test.labels, predicted, len(test.labels))
+        rows.append([name, words, result["accuracy"], result["macro_f1"]])
+        print("%-34s %-10s accuracy %.4f  macro-F1 %.4f" % tuple(rows[-1]), flush=True)
+
+    most_common = np.bincount(train.labels).argmax()
+    add("most frequent topic", "-", np.full(len(test.labels), most_common))
+    for maxlen in LENGTHS:
+        add(
+            "linear SVM on log-tf-idf",
+            "last %d" % maxlen if maxlen else "all",
+            linear_svm(train, test, maxlen, opts.penalty),
+        )
+    add("dense network, %d words' bag" % opts.bag_words, "all", dense_network(train, test, opts))
+    record.table("Yardsticks", ["method", "words of a text", "test accuracy", "test macro-F1"], rows)
+    record.save()
+
+
+if __name__ == "__main__":
+    options.run(main)
