@@ -68,27 +68,38 @@ def baselines(values, days, origins, horizon, last, iterations):
     spread = np.sqrt(np.mean((values[7:last] - values[: last - 7]) ** 2))
     yield "seasonal naive (7 days)", mean, np.tile(spread * np.sqrt(ahead // 7 + 1), [len(origins), 1])
 
-    waves = calendar_days.year_waves(days).astype(np.float64)
-    quiet = calendar_days.holidays(days).astype(np.float64)
-    known = quiet[:last].any(axis=0)
+    # Sines of the year and holidays are taken out by least squares (beside weekday and trend) before the ARIMA is fitted to
+    # what is left, and put back afterwards: fitting all 19 effects within the ARIMA takes minutes and changes little.
+    waves, quiet = calendar_days.year_waves(days), calendar_days.holidays(days)
+    nuisance = np.concatenate([calendar_days.weekdays(days), np.linspace(-1.0, 1.0, len(days))[:, None]], axis=1)
+
+    def known_part(columns):
+        table = np.concatenate([columns, nuisance], axis=1)
+        effects = np.linalg.lstsq(table[:last], values[:last], rcond=None)[0]
+        return columns @ effects[: columns.shape[1]]
+
     arima = dict(order=(1, 0, 1), seasonal_order=(0, 1, 1, 7))
-    # Columns of a holiday that the training days do not have cannot be estimated.
-    both = np.concatenate([waves, quiet[:, known]], axis=1)
+    nothing = np.zeros(len(values))
     candidates = [
-        ("exponential smoothing", lambda end: ExponentialSmoothing(values[:end], seasonal=7)),
-        ("ARIMA (1,0,1)(0,1,1)7", lambda end: SARIMAX(values[:end], **arima)),
-        ("ARIMA, year as sines", lambda end: SARIMAX(values[:end], exog=waves[:end], **arima)),
-        ("ARIMA, sines and holidays", lambda end: SARIMAX(values[:end], exog=both[:end], **arima)),
+        ("exponential smoothing", nothing, lambda rest: ExponentialSmoothing(rest, seasonal=7)),
+        ("ARIMA (1,0,1)(0,1,1)7", nothing, lambda rest: SARIMAX(rest, **arima)),
+        ("ARIMA, year as sines", known_part(waves), lambda rest: SARIMAX(rest, **arima)),
+        (
+            "ARIMA, year as sines, holidays",
+            known_part(np.concatenate([waves, quiet], axis=1)),
+            lambda rest: SARIMAX(rest, **arima),
+        ),
     ]
-    for name, make in candidates:
+    for name, known, make in candidates:
+        rest = values - known
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # statsmodels: no date index; the iterations are limited
-            parameters = make(last).fit(disp=0, maxiter=iterations).params
-            filtered = make(len(values)).filter(parameters)
+            parameters = make(rest[:last]).fit(disp=0, maxiter=iterations).params
+            filtered = make(rest).filter(parameters)
             found = [filtered.get_prediction(o, o + horizon - 1, dynamic=0) for o in origins]
         yield (
             name,
-            np.stack([item.predicted_mean for item in found]),
+            np.stack([item.predicted_mean for item in found]) + known[origins[:, None] + ahead],
             np.stack([np.asarray(item.se_mean) for item in found]),
         )
 

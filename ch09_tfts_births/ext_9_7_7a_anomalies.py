@@ -101,8 +101,8 @@ def plot_anomalies(days, values, mean, deviation, threshold, alarm, truth, path)
     axes.plot(days[truth], values[truth], "o", markersize=11, markerfacecolor="none", color="k", label="injected")
     axes.plot(days[alarm], values[alarm], "x", markersize=8, color="r", label="alarm")
     axes.set(title="Anomalies by their distance to the forecast band", xlabel="day", ylabel="value a day")
-    axes.legend(loc="best", fontsize="small")
     figure.autofmt_xdate()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncol=5, fontsize="small")  # below: hides no alarm
     return plotting.save_figure(figure, path)
 
 

@@ -82,9 +82,8 @@ def test_holiday_model_forecasts_as_tfts_does_and_moves_holidays_only(tmp_path):
     told = {"holidays": features["holidays"].copy()}
     assert told["holidays"][150:155].sum() == 0
     told["holidays"][151, kind] = 1.0
-    moved, _, evaluation = rolling.forecasts(estimator, values, told, np.array([150, 170]), 5)
-    scale = [item for item in estimator.get_variable_names() if "overall" in item and item.endswith("variance")]
-    spread = np.sqrt(estimator.get_variable_value(scale[0]))
+    moved, _, _ = rolling.forecasts(estimator, values, told, np.array([150, 170]), 5)
+    spread = np.sqrt(estimator.get_variable_value("input_statistics/overall_feature_var"))
     expected = np.zeros(5)
     expected[1] = effects[kind, 0] * spread[0]
     np.testing.assert_allclose(moved[0] - mean[0], expected, atol=1e-6)
@@ -109,8 +108,7 @@ def test_lstm_scores_a_normal_distribution_and_does_not_peek(tmp_path):
     )
     mean, deviation, evaluation = rolling.forecasts(estimator, values, features, origins, 5)
     normal = scipy.stats.norm(evaluation["mean"][0, :, 0], np.sqrt(evaluation["covariance"][0, :, 0, 0]))
-    scale = [item for item in estimator.get_variable_names() if "overall" in item and item.endswith("variance")]
-    spread = np.sqrt(estimator.get_variable_value(scale[0])[0])
+    spread = np.sqrt(estimator.get_variable_value("input_statistics/overall_feature_var")[0])
     expected = normal.logpdf(values) + np.log(spread)  # the loss is that of normalised values
     np.testing.assert_allclose(evaluation["log_likelihood"][0], expected, atol=1e-3)
     np.testing.assert_allclose(evaluation["loss"], -expected.mean(), atol=1e-3)

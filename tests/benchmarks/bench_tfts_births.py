@@ -1,0 +1,72 @@
+"""Speed of example 52: windows a second at several batch sizes, interleaved in one run.
+
+The structural model steps through a window day by day; a step with 16 windows costs far less than four steps with 4, which is
+why the backtest trains with batches of 16. Run: python tests/benchmarks/bench_tfts_births.py
+"""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+import numpy as np
+import tensorflow as tf
+
+from common import training
+
+SIZES = (4, 16)
+ROUNDS = 3
+STEPS = 5
+
+
+def build(batch_size):
+    """A graph with a gradient step of the printed model on random windows; returns (session, operation)."""
+    from tensorflow.contrib.timeseries.python.timeseries.state_space_models import (
+        state_space_model,
+        structural_ensemble,
+    )
+
+    graph = tf.Graph()
+    with graph.as_default():
+        model = structural_ensemble.MultiResolutionStructuralEnsemble(
+            cycle_num_latent_values=15,
+            moving_average_order=4,
+            autoregressive_order=0,
+            periodicities=200,
+            configuration=state_space_model.StateSpaceModelConfiguration(dtype=tf.float64),
+        )
+        model.initialize_graph()
+        random = np.random.RandomState(0)
+        features = {
+            "times": tf.constant(np.tile(np.arange(64), [batch_size, 1])),
+            "values": tf.constant(random.normal(size=[batch_size, 64, 1])),
+        }
+        loss = model.define_loss(features, tf.estimator.ModeKeys.TRAIN).loss
+        gradients = [item for item in tf.gradients(loss, tf.trainable_variables()) if item is not None]
+        session = tf.Session(config=training.session_config())
+        session.run(tf.global_variables_initializer())
+    return session, gradients
+
+
+def main():
+    """Prints windows a second for each batch size and the ratio."""
+    training.start(0)
+    runs = {size: build(size) for size in SIZES}
+    seconds = dict.fromkeys(SIZES, 0.0)
+    for session, gradients in runs.values():
+        session.run(gradients)
+    for _ in range(ROUNDS):
+        for size, (session, gradients) in runs.items():
+            start = time.time()
+            for _ in range(STEPS):
+                session.run(gradients)
+            seconds[size] += time.time() - start
+    for size in SIZES:
+        print("batch %2d: %.1f windows a second" % (size, size * ROUNDS * STEPS / seconds[size]))
+    first, last = SIZES
+    print("ratio: %.2f" % (last / seconds[last] * seconds[first] / first))
+
+
+if __name__ == "__main__":
+    main()
