@@ -2,7 +2,7 @@
 
 Reads   the births, or any daily series: --csv FILE; preset tiny: a generated sample.
 Writes  output/tfts_births/<preset>/backtest.png, backtest.csv (the scores), a record, a model folder for each TFTS setting.
-Takes   about 6 minutes for preset book on two idle cores (four fits), 25 s for tiny.
+Takes   four fits of a few minutes each for preset book on two cores, half a minute for tiny. Fits are taken up by later runs.
 Next    ext_9_7_7a_anomalies.py
 """
 

@@ -6,7 +6,7 @@ z-scores whose thresholds are learned in the same way.
 
 Reads   the births, or any daily series: --csv FILE; preset tiny: a generated sample.
 Writes  output/tfts_births/<preset>/anomalies.png, anomalies.csv, a record; the model folder is shared with the backtest.
-Takes   20 s after ext_9_7_6_backtest.py (its model is taken up), 2 minutes without; tiny: 20 s.
+Takes   under a minute after ext_9_7_6_backtest.py (its model is taken up), some minutes without; tiny: half a minute.
 Next    ext_9_7_7b_multivariate.py
 """
 

@@ -5,7 +5,7 @@ The two-variable model is judged in the same backtest as the model of the births
 
 Reads   the births, or any daily series: --csv FILE; preset tiny: a generated sample.
 Writes  output/tfts_births/<preset>/multivariate.png, multivariate.csv, a record, model folders.
-Takes   3 minutes on two idle cores, 2 after the backtest (its model is taken up); 35 s for tiny.
+Takes   some minutes on two cores, less after the backtest (its model is taken up); half a minute for tiny.
 Next    ext_9_7_7c_lstm.py
 """
 

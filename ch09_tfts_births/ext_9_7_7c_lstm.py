@@ -5,7 +5,7 @@ calendar (weekday, place in the year, holidays) as exogenous features and feeds 
 
 Reads   the births, or any daily series: --csv FILE; preset tiny: a generated sample.
 Writes  output/tfts_births/<preset>/lstm.png, lstm.csv, a record, a model folder; takes up the backtest's structural model.
-Takes   3 minutes on two idle cores (5 without the backtest's model); 35 s for tiny.
+Takes   about 2 minutes on two cores after the backtest, some minutes more without its model; half a minute for tiny.
 """
 
 import os
