@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from ch09_tfts_births import calendar_days, ext_9_7_6_backtest, ext_9_7_7c_lstm, fitting, rolling
+from ch09_tfts_births import (
+    calendar_days,
+    ext_9_7_6_backtest,
+    ext_9_7_7a_anomalies,
+    ext_9_7_7b_multivariate,
+    ext_9_7_7c_lstm,
+    fitting,
+    rolling,
+)
 from common.errors import UserError
 
 
@@ -116,3 +124,24 @@ def test_lstm_scores_a_normal_distribution_and_does_not_peek(tmp_path):
     peeked, _, _ = rolling.forecasts(estimator, changed, features, origins, 5)
     np.testing.assert_allclose(peeked[0], mean[0], rtol=1e-5)
     assert np.abs(peeked[1] - mean[1]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "script, arguments, message",
+    [
+        (ext_9_7_6_backtest, ["--steps", "0"], "--steps 0"),
+        (ext_9_7_6_backtest, ["--settings", "moon"], "--settings moon: choose among book, week"),
+        (ext_9_7_6_backtest, ["--preset", "tiny", "--holdout-days", "399"], "are too few for a hold-out"),
+        (ext_9_7_7a_anomalies, ["--sizes", "-1"], "--sizes -1.0"),
+        (ext_9_7_7a_anomalies, ["--preset", "tiny", "--holdout-days", "399"], "at least 832 are needed"),
+        (ext_9_7_7b_multivariate, ["--setting", "week+year+holidays"], "choose book, week or week+year"),
+        (ext_9_7_7b_multivariate, ["--second-column", "sold"], "--second-column needs --csv"),
+        (ext_9_7_7c_lstm, ["--num-units", "0"], "--num-units 0"),
+        (ext_9_7_7c_lstm, ["--csv", "nowhere.csv"], "nowhere.csv does not exist"),
+    ],
+)
+def test_bad_option_is_one_clear_line_and_nothing_is_written(script, arguments, message, tmp_path):
+    with pytest.raises(UserError) as caught:
+        script.main(arguments + ["--output-dir", str(tmp_path / "run")])
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
