@@ -78,6 +78,7 @@ PRESETS = {
         perceptual_weight=100.0,
         adversarial_weight=1.0,
         pixel_weight=0.0,
+        ssim_weight=0.0,
         crop=0,
         crops_per_pair=1,
         synthesize=0.0,
@@ -87,10 +88,10 @@ PRESETS = {
         report_every=10,
     ),
     "cpu": dict(
-        epoch_num=50,
+        epoch_num=30,
         batch_size=4,
         learning_rate=5e-4,
-        decay_from=25,
+        decay_from=18,
         ngf=24,
         n_blocks=4,
         ndf=24,
@@ -102,6 +103,7 @@ PRESETS = {
         perceptual_weight=0.0,
         adversarial_weight=0.0,
         pixel_weight=1.0,
+        ssim_weight=0.25,
         crop=64,
         crops_per_pair=16,
         synthesize=0.25,
@@ -141,6 +143,7 @@ HELP = dict(
     perceptual_weight="weight of the VGG loss; 0: without",
     adversarial_weight="weight of the critic; 0: without, nothing is trained but the generator",
     pixel_weight="weight of the mean absolute difference of the pixels; 0: without",
+    ssim_weight="weight of 1 - SSIM, which holds on to edges; 0: without",
     crop="side of random square crops; 0: whole pictures",
     crops_per_pair="crops of each pair in an epoch",
     synthesize="share of crops whose blur is made anew from the sharp picture",
@@ -226,6 +229,20 @@ def perceptual_loss(y_true, y_pred, image_shape, features=None):
     return K.mean(K.square(features(y_true) - features(y_pred)))
 
 
+def structure_loss(y_true, y_pred, window=7, stride=2):
+    """Extra: 1 − SSIM of two batches, −1…1, in flat windows every other pixel (tf.image.ssim costs as much as the network)."""
+    channels = y_true.shape[-1].value
+    moments = tf.concat([y_true, y_pred, y_true * y_true, y_pred * y_pred, y_true * y_pred], axis=-1)
+    means = tf.nn.avg_pool(moments, [1, window, window, 1], [1, stride, stride, 1], "VALID")
+    x, y, xx, yy, xy = tf.split(means, [channels] * 5, axis=-1)
+    # SSIM's constants for a data range of 2; its luminance part is taken as of pictures in 0…2
+    c1, c2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+    covariance, variances = xy - x * y, xx - x * x + yy - y * y
+    x, y = x + 1.0, y + 1.0
+    similarity = (2 * x * y + c1) * (2 * covariance + c2) / ((x * x + y * y + c1) * (variances + c2))
+    return 1.0 - tf.reduce_mean(similarity)
+
+
 def gradient_penalty(critic, real, fake):
     """Extra: WGAN-GP's penalty (arXiv 1704.00028): (‖gradient at a point between real and fake‖ − 1)², mean."""
     share = tf.random_uniform(tf.stack([tf.shape(real)[0], 1, 1, 1]))
@@ -284,6 +301,9 @@ def build(opts, image_shape):
     if opts.pixel_weight:  # Extra: PSNR's own currency
         net.g_losses["pixel"] = tf.reduce_mean(tf.abs(net.sharp - fake))
         g_loss += opts.pixel_weight * net.g_losses["pixel"]
+    if opts.ssim_weight:  # Extra: where the pixels' mean error would rather blur (Zhao et al., arXiv 1511.08861)
+        net.g_losses["structure"] = structure_loss(net.sharp, fake)
+        g_loss += opts.ssim_weight * net.g_losses["structure"]
     if opts.perceptual_weight:
         weights_file = None if opts.vgg == "random" else find_vgg_file(opts.vgg_dir)
         features = vgg_features(image_shape, opts.vgg, weights_file)
@@ -451,8 +471,10 @@ def check_choices(opts):
         )
     if opts.perceptual_weight and 0 < opts.crop < 32:
         raise UserError("--crop %d is too small for VGG16: 32 at least, or --perceptual-weight 0" % opts.crop)
-    if not (opts.perceptual_weight or opts.adversarial_weight or opts.pixel_weight):
-        raise UserError("all three losses have weight 0: nothing would be trained")
+    if not (opts.perceptual_weight or opts.adversarial_weight or opts.pixel_weight or opts.ssim_weight):
+        raise UserError("all losses have weight 0: nothing would be trained")
+    if opts.ssim_weight and 0 < opts.crop < 12:
+        raise UserError("--crop %d is too small for SSIM: 12 at least, or --ssim-weight 0" % opts.crop)
 
 
 def add_options(parser):

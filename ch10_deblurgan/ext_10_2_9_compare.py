@@ -53,7 +53,18 @@ def arguments_of(opts, what, variant, folder):
     base += ["--data-dir", opts.data_dir] if opts.data_dir else []
     for key in PRESETS["book"]:
         base += ["--" + key.replace("_", "-"), str(getattr(opts, key))]
-    base += ["--dropout", "false", "--decay-from", "0", "--report-every", "1000000", "--learning-rate", "5e-4"]
+    base += [
+        "--dropout",
+        "false",
+        "--decay-from",
+        "0",
+        "--ssim-weight",
+        "0",
+        "--report-every",
+        "1000000",
+        "--learning-rate",
+        "5e-4",
+    ]
     if what != "head":
         base += ["--head", "residual"]
     if what != "norm":

@@ -61,6 +61,22 @@ def test_wasserstein_loss():
         assert session.run(value) == pytest.approx((0.2 - 0.5 + 0.9) / 3)
 
 
+def test_structure_loss_is_scikit_images_ssim_in_flat_windows():
+    from skimage.metrics import structural_similarity
+
+    sharp, other = batch(2, 24)
+    blurred = np.clip((sharp + 0.3 * other) * 0.7, -1, 1)
+    expected = []
+    for pair in zip(sharp + 1, blurred + 1):
+        keywords = dict(win_size=7, data_range=2, multichannel=True, use_sample_covariance=False, full=True)
+        expected.append(structural_similarity(*pair, **keywords)[1][3:-3:2, 3:-3:2])
+    with tf.Session() as session:
+        value = session.run(train.structure_loss(tf.constant(sharp), tf.constant(blurred)))
+        same = session.run(train.structure_loss(tf.constant(sharp), tf.constant(sharp)))
+    assert value == pytest.approx(1 - np.mean(expected), abs=1e-4) and value > 0.05
+    assert same == pytest.approx(0, abs=1e-5)
+
+
 def numpy_features(pictures, path):
     """The seven convolutions of VGG16 with two poolings, in NumPy."""
     x = np.float64(pictures)
