@@ -18,7 +18,8 @@ from common.errors import TrainingStopped, UserError
 def start(seed: int = 0) -> None:
     """Quietens TensorFlow's chatter, empties the default graph and seeds Python, NumPy and TensorFlow."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    tf.logging.set_verbosity(tf.logging.ERROR)
+    quiet = tf.compat.v1.logging  # by this name TensorFlow 1.15 does not complain of its old one
+    quiet.set_verbosity(quiet.ERROR)
     vars(tf.contrib)["_warning"] = None  # the notice that contrib ends with TensorFlow 2, printed at its first use
     tf.reset_default_graph()
     random.seed(seed)
