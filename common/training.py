@@ -1,5 +1,7 @@
 """Sessions, seeds, checkpoints, clean stops and progress bars."""
 
+from __future__ import annotations  # TensorFlow 1.15 complains when an annotation is evaluated
+
 import glob
 import os
 import random
