@@ -76,9 +76,8 @@ def main(argv=None):
         __doc__, PRESETS, example="capsule_rnn", argv=argv, add=add, help_texts=dict(top="topics shown")
     )
     training.start(opts.seed)
-    settings = types.SimpleNamespace(
-        **options.load_settings(opts.output_dir, "ch09_capsule_rnn/code_9_07_routing_rnn.py")
-    )
+    saved = options.load_settings(opts.output_dir, "ch09_capsule_rnn/code_9_07_routing_rnn.py")
+    settings = types.SimpleNamespace(**dict(listing.PRESETS["book"], **saved))
     folder = datasets.locate("reuters", opts, required=[reuters.WORD_INDEX_FILE])
     topics = reuters.read_topics(folder)
     words, ids, known, total = to_ids(read_text(opts), reuters.read_word_index(folder), settings)

@@ -1,14 +1,15 @@
 """Extra to section 9.6.6: word vectors that know the training texts before the network is trained.
 
-8,982 newswires are few for an embedding of 2.5 million weights that starts from noise: the printed model learns them
-by heart. Here a
-word's vector starts as
+8,982 newswires are few for an embedding of 2.5 million weights that starts from noise: the printed model learns them by
+heart. With ``--start linear`` the word vectors are fixed instead, and every word brings two things along:
 
-* its weights in a linear support vector machine on log-tf-idf (one number a topic), and
-* its place in a latent semantic analysis (truncated singular value decomposition) of the same table,
+* its place in a latent semantic analysis (truncated singular value decomposition) of log-tf-idf: what the RNN reads;
+* its weight for each topic in a linear support vector machine on log-tf-idf: the sum over a text's words is added to the
+  network's logits, so that the network begins as that linear machine, and RNN and routing learn what it misses.
 
-both fitted to the training texts alone. With ``tfidf_sum`` the network can begin as that linear machine, and the RNN and the
-routing learn what it misses.
+Both are fitted to the training texts alone. A machine has seen its own training texts and is nearly always right about
+them, which would leave the network nothing to learn. So the training texts are dealt out into folds, and the weights that
+a training text meets come from a machine that has not seen this text (cross-fitting, Wolpert 1992 'Stacked generalization').
 """
 
 import os
@@ -19,21 +20,23 @@ from scipy import sparse
 from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
 
-from common.errors import UserError
-
 VECTORS_FILE = "word_vectors.npz"
 
 
 def add_windows(texts, labels, width):
-    """The texts, and beside them their windows of ``width`` words, cut from the end; short rests of long texts are left out."""
-    more_texts, more_labels = list(texts), list(labels)
-    for text, label in zip(texts, labels):
-        if len(text) <= width:
-            continue
-        for end in range(len(text), width // 4, -width):
-            more_texts.append(text[max(0, end - width) : end])
-            more_labels.append(label)
-    return more_texts, np.asarray(more_labels, labels.dtype)
+    """The texts, and beside them their windows of ``width`` words, cut from the end; short rests are left out.
+
+    Returns:
+      texts, labels, and for each the number of the text that it was cut from.
+    """
+    more_texts, owners = list(texts), list(range(len(texts)))
+    for number, text in enumerate(texts):
+        if width and len(text) > width:
+            for end in range(len(text), width // 4, -width):
+                more_texts.append(text[max(0, end - width) : end])
+                owners.append(number)
+    owners = np.asarray(owners)
+    return more_texts, np.asarray(labels)[owners], owners
 
 
 def count_table(texts, num_words):
@@ -58,55 +61,66 @@ def log_tfidf(texts, weights):
     return sparse.diags(1.0 / np.maximum(lengths, 1e-9)).dot(table).tocsr().astype(np.float32)
 
 
-def fit(texts, labels, settings, classes, seed=0):
-    """Vectors of all words from the training texts.
-
-    Returns:
-      ``vectors`` float32 ``[num_words, embedding_size]`` (topic weights, then latent dimensions), ``bias [classes]``, ``idf
-      [num_words]``.
-    """
-    if settings.embedding_size < classes:
-        raise UserError("--start linear needs vectors of at least %d numbers (--embedding-size)" % classes)
-    idf = inverse_document_frequency(texts, settings.num_words)
-    table = log_tfidf(texts, idf)
-    machine = LinearSVC(C=0.5, random_state=seed).fit(table, labels)
-    vectors = np.zeros([settings.num_words, settings.embedding_size], np.float32)
-    bias = np.full([classes], -1.0, np.float32)  # a topic without a training text
-    vectors[:, machine.classes_] = machine.coef_.T
-    bias[machine.classes_] = machine.intercept_
-    latent = min(settings.embedding_size - classes, min(table.shape) - 1)
-    if latent > 0:
-        right = randomized_svd(table, latent, n_iter=4, random_state=seed)[2].T
-        scale = np.abs(machine.coef_).mean() / max(np.abs(right).mean(), 1e-9)  # both parts of a vector of like size
-        vectors[:, classes : classes + latent] = right * min(scale, 20.0)
-    return dict(vectors=vectors, bias=bias, idf=idf)
+def deal_out(owners, folds, seed=0):
+    """The fold, 1 … ``folds``, of each text; texts cut from one newswire are in one fold."""
+    count = int(np.max(owners)) + 1
+    return (np.random.RandomState(seed).permutation(count) % folds + 1)[owners]
 
 
-def fit_or_read(folder, texts, labels, settings, classes, seed=0):
-    """``fit``, or what an earlier start of the same run has fitted (``word_vectors.npz`` in its folder)."""
-    path = os.path.join(folder, VECTORS_FILE)
-    if not os.path.exists(path):
-        print("fitting the word vectors to %d texts and windows ..." % len(texts), flush=True)
-        os.makedirs(folder, exist_ok=True)
-        part = path + ".part.npz"
-        np.savez_compressed(part, **fit(texts, labels, settings, classes, seed))
-        os.replace(part, path)
-    with np.load(path, allow_pickle=False) as held:
-        return {name: held[name] for name in ("vectors", "bias", "idf")}
-
-
-def tfidf_sum(vectors, x, x_len, idf):
-    """The sum of a text's word vectors, weighted as a linear machine on log-tf-idf weighs its words.
+def fit(texts, labels, fold_of_text, settings, classes, seed=0):
+    """What ``--start linear`` needs, from the training texts.
 
     Args:
-      vectors: float32 ``[B, T, E]``; x: int32 ``[B, T]`` word ids; x_len: int32 ``[B]``; idf: float32 ``[num_words]``.
+      texts: lists of word ids; labels: int ``[N]``; fold_of_text: int ``[N]``, 1 … K.
 
     Returns:
-      float32 ``[B, E]``: Σ over the different words of ``(1 + ln tf)·idf·vector``, divided by the length of that weighting.
+      Variable name → array: ``embedding [num_words, embedding_size]`` (latent semantic analysis), ``idf [num_words]``,
+      ``linear [(K + 1)·num_words, classes]`` and ``linear_bias [K + 1, classes]``: row 0 of the K + 1 is the machine fitted
+      to all texts, row k the one that has not seen fold k.
+    """
+    words, folds = settings.num_words, int(fold_of_text.max())
+    idf = inverse_document_frequency(texts, words)
+    table = log_tfidf(texts, idf)
+    linear = np.zeros([folds + 1, words, classes], np.float32)
+    bias = np.full([folds + 1, classes], -1.0, np.float32)  # for topics without a training text
+    for fold in range(folds + 1):
+        rows = np.flatnonzero(fold_of_text != fold)
+        machine = LinearSVC(C=0.5, random_state=seed).fit(table[rows], labels[rows])
+        linear[fold][:, machine.classes_] = machine.coef_.T
+        bias[fold, machine.classes_] = machine.intercept_
+    latent = min(settings.embedding_size, min(table.shape) - 1)
+    right = randomized_svd(table, latent, n_iter=4, random_state=seed)[2].T
+    vectors = np.zeros([words, settings.embedding_size], np.float32)
+    vectors[:, :latent] = np.clip(right * np.sqrt(len(right)) * 0.3, -3, 3)  # numbers of a size that an RNN likes
+    return dict(embedding=vectors, idf=idf, linear=linear.reshape([-1, classes]), linear_bias=bias)
+
+
+def fit_or_read(folder, *arguments):
+    """``fit(*arguments)``, or what an earlier start of the same run has fitted (``word_vectors.npz`` in its folder)."""
+    path = os.path.join(folder, VECTORS_FILE)
+    if not os.path.exists(path):
+        print("fitting the word vectors to %d texts and windows ..." % len(arguments[0]), flush=True)
+        os.makedirs(folder, exist_ok=True)
+        np.savez(path + ".part.npz", **fit(*arguments))
+        os.replace(path + ".part.npz", path)
+    with np.load(path, allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}
+
+
+def tfidf_sum(values, x, x_len, idf):
+    """Sums over a text's words, weighted as a linear machine on log-tf-idf weighs its words.
+
+    Args:
+      values: list of float32 ``[B, T, E]``; x: int32 ``[B, T]`` word ids; x_len: int32 ``[B]``; idf: float32 ``[num_words]``.
+
+    Returns:
+      For each of ``values`` float32 ``[B, E]``: Σ over the different words of ``(1 + ln tf)·idf·value``, divided by the length
+      of that weighting.
     """
     mask = tf.sequence_mask(tf.maximum(x_len, 1), tf.shape(x)[1], dtype=tf.float32)
     same = tf.cast(tf.equal(x[:, :, tf.newaxis], x[:, tf.newaxis, :]), tf.float32) * mask[:, tf.newaxis]
     frequency = tf.maximum(tf.reduce_sum(same, 2), 1.0)  # how often each position's word occurs in the text
     weights = mask * tf.gather(idf, x) * (1.0 + tf.log(frequency)) / frequency
     length = tf.sqrt(tf.reduce_sum(tf.square(weights) * frequency, 1, keepdims=True) + 1e-9)
-    return tf.squeeze(tf.matmul((weights / length)[:, tf.newaxis], vectors), [1])
+    weights = (weights / length)[:, tf.newaxis]
+    return [tf.squeeze(tf.matmul(weights, value), [1]) for value in values]
