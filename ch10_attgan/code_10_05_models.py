@@ -50,7 +50,7 @@ def _norm(x, is_training, bn_decay):
 
 
 def _activate_norm(x, activation, norm_first, is_training, bn_decay):
-    """The print's order: activation, then batch norm. Extra: ``norm_first``, the order of the paper (E81)."""
+    """The print's order: activation, then batch norm. Extra: ``norm_first``, the paper's (Erratum E81)."""
     if norm_first:
         return activation(_norm(x, is_training, bn_decay))
     return _norm(activation(x), is_training, bn_decay)
@@ -102,7 +102,7 @@ def Gdec(
     norm_first=False,
     bn_decay=0.999,
 ):
-    """The decoder (10.3.6): attributes enter here, not in the encoder (E86).
+    """The decoder (10.3.6): attributes enter here, not in the encoder (Erratum E86).
 
     Args:
       zs: maps of ``Genc``.

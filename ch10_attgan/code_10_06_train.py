@@ -87,6 +87,8 @@ PRESETS = {
         enc_layers=4,
         dec_layers=4,
         dis_layers=4,
+        epoch=14,
+        lr_decay_epoch=9,
         batch_size=8,
         lr_base=0.0004,
         n_d=1,
@@ -117,7 +119,7 @@ PRESETS = {
     ),
 }
 HELP = dict(
-    atts="attributes to learn, any of CelebA's 40",
+    atts="attributes to learn, any of CelebA's 40",  # Erratum E92: the text promises 40, the script trains 13
     img_size="side of the pictures",
     mode="wgan or lsgan",
     n_d="critic steps before each generator step",
@@ -336,6 +338,7 @@ def main(argv=None):
     check_options(opts)
     check_same_run(opts)
     training.start(opts.seed)
+    # Erratum E88: the print holds a private Windows path here.
     folder = datasets.locate("celeba", opts, required=[opts.attribute_file])
     checkpoint_dir = os.path.join(opts.output_dir, "checkpoints")
     sample_dir = os.path.join(opts.output_dir, "sample_training")
@@ -399,6 +402,7 @@ def main(argv=None):
             sheet = sample_sheet(opts, sess, sampler, xa_sample_ipt, b_sample_ipt_list)
             sheet = labelled_sheet(opts, sheet, titles)
             writer.add_summary(sess.run(sheet_summary, {sheet_pixels: sheet}), it)
+            # Erratum E90: the print writes with scipy.misc.imsave, which is gone from SciPy 1.3 on.
             return images.write_png(os.path.join(sample_dir, "it_%06d.png" % it), sheet)
 
         record = Record(opts, "code_10_06_train", "listing 10-6", data_line)

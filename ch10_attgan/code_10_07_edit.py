@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from ch10_attgan import trained
 from ch10_attgan.code_10_04_dataset import Celeba, add_data_options, data_arguments
+
+# Erratum E91: the published 10-7 calls helpers that only 10-6 defines; here they are imported from it.
 from ch10_attgan.code_10_06_train import column_titles, flipped_labels, strengths
 from common import images, options, training
 from common.errors import UserError

@@ -165,6 +165,14 @@ def test_book_sheet_has_the_printed_size():
     assert (captions[:, 128:140] == 255).all() and captions.min() == 0
 
 
+def test_erratum_e90_scipy_writes_no_pictures_any_more(tmp_path):
+    import scipy.misc
+
+    assert not hasattr(scipy.misc, "imsave")  # the printed way
+    pixels = np.random.RandomState(0).randint(0, 256, (5, 4, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(images.read_rgb(images.write_png(str(tmp_path / "a.png"), pixels)), pixels)
+
+
 # ------------------------------------------------------------------------------------------------ options
 @pytest.mark.parametrize(
     "arguments,message",
