@@ -537,7 +537,7 @@ def load_parts(folder, settings):
     return parts, start_values
 
 
-def main(argv=None):
+def main(argv=None):  # Erratum E09: the print does everything at import.
     opts = options.parse(__doc__, PRESETS, example="capsule_rnn", argv=argv, help_texts=HELP)
     if opts.patience and not opts.validation:
         raise UserError("--patience needs a validation part: add --validation 0.1")
