@@ -26,8 +26,8 @@ def straight(length):
 
 def _by_channel(pixels, function, margin=24):
     """``function`` on each channel in 0…1, with reflected edges (deconvolution rings at hard ones)."""
-    margin = min(margin, min(pixels.shape[:2]) - 1)
-    padded = np.pad(pixels / 255.0, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
+    mode = "reflect" if min(pixels.shape[:2]) > margin else "edge"
+    padded = np.pad(pixels / 255.0, ((margin, margin), (margin, margin), (0, 0)), mode=mode)
     result = np.stack([function(padded[..., c]) for c in range(3)], axis=-1)
     result = result[margin : margin + pixels.shape[0], margin : margin + pixels.shape[1]]
     return np.uint8(np.rint(255.0 * np.clip(result, 0.0, 1.0)))

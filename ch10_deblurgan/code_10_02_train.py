@@ -88,10 +88,10 @@ PRESETS = {
         report_every=10,
     ),
     "cpu": dict(
-        epoch_num=30,
+        epoch_num=27,
         batch_size=4,
         learning_rate=5e-4,
-        decay_from=18,
+        decay_from=14,
         ngf=24,
         n_blocks=4,
         ndf=24,
