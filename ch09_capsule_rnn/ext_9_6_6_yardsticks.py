@@ -55,25 +55,23 @@ def bag_of_words(texts, words):
 
 def dense_network(train, test, opts):
     """Predicted labels of the test part by two layers of 64 ReLU units on a bag of words (RMSprop, learning rate 0.001)."""
-    with tf.Graph().as_default(), tf.Session(config=training.session_config(opts.threads)) as session:
-        tf.set_random_seed(opts.seed)
-        x, y = tf.placeholder(tf.float32, [None, opts.bag_words]), tf.placeholder(tf.int32, [None])
-        hidden = tf.layers.dense(tf.layers.dense(x, 64, tf.nn.relu), 64, tf.nn.relu)
-        logits = tf.layers.dense(hidden, len(reuters.TOPICS))
-        loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
-        update = tf.train.RMSPropOptimizer(0.001, decay=0.9, epsilon=1e-7).minimize(loss)
-        session.run(tf.global_variables_initializer())
-        random = np.random.RandomState(opts.seed)
-        for _ in range(opts.epochs):
-            order = random.permutation(len(train.texts))
-            for start in range(0, len(order), opts.batch_size):
-                rows = order[start : start + opts.batch_size]
-                bags = bag_of_words([train.texts[row] for row in rows], opts.bag_words)
-                session.run(update, {x: bags, y: train.labels[rows]})
-        parts = [test.texts[start : start + 500] for start in range(0, len(test.texts), 500)]
-        return np.concatenate([session.run(logits, {x: bag_of_words(part, opts.bag_words)}) for part in parts]).argmax(
-            1
-        )
+    tf.set_random_seed(opts.seed)
+    tf.keras.backend.set_session(tf.Session(config=training.session_config(opts.threads)))
+    layers = [tf.keras.layers.Dense(64, activation="relu") for _ in range(2)]
+    layers.append(tf.keras.layers.Dense(len(reuters.TOPICS), activation="softmax"))
+    network = tf.keras.Sequential(layers)
+    network.compile("rmsprop", "sparse_categorical_crossentropy")
+    random = np.random.RandomState(opts.seed)
+    for _ in range(opts.epochs):
+        order = random.permutation(len(train.texts))
+        for start in range(0, len(order), opts.batch_size):
+            rows = order[start : start + opts.batch_size]
+            bags = bag_of_words([train.texts[row] for row in rows], opts.bag_words)
+            network.train_on_batch(bags, train.labels[rows])
+    parts = [test.texts[start : start + 500] for start in range(0, len(test.texts), 500)]
+    results = [network.predict_on_batch(bag_of_words(part, opts.bag_words)) for part in parts]
+    tf.keras.backend.clear_session()
+    return np.concatenate(results).argmax(axis=1)
 
 
 def main(argv=None):
