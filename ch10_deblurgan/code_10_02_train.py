@@ -528,9 +528,9 @@ def main(argv=None):
         picture = tf.placeholder(tf.uint8, [1, None, None, 3])
         picture_summary = tf.summary.image("blurred_restored_sharp", picture)
         record = Record(opts, "code_10_02_train", "listing 10-2", data_line(folder, train_pairs, val_pairs))
-        began = time.time()
         panel = None
         for epoch in range(start, opts.epoch_num):
+            began = time.time()
             row = pre_train_epoch(sess, iterator, datatensor, net, opts, epoch, stop)
             if stop.requested:
                 saver.save(sess, os.path.join(checkpoints, "model"), global_step=net.step)
@@ -570,6 +570,7 @@ def write_record(record, opts, history, before, held_out, panel):
     """The run's figures and the first held-out pair as pictures."""
     best = max(history, key=lambda row: row["psnr"])
     record.metric("epochs", len(history))
+    record.metric("training time", round(sum(row["minutes"] for row in history), 1), "minutes", note="all sessions")
     record.metric("PSNR of the blurred pictures", round(before[0], 3), "dB")
     record.metric("PSNR of the restored pictures, best epoch", round(best["psnr"], 3), "dB")
     record.metric("SSIM of the blurred pictures", round(before[1], 4))

@@ -312,7 +312,8 @@ def main(argv=None):
     data = "photos" if opts.photos else "pairs of '%s'" % opts.split
     if opts.preset == "tiny":
         data = "generated sample"
-    record = Record(opts, "code_10_03_deblur", "listing 10-3", data)
+    script = "code_10_03_deblur-photos" if opts.photos else "code_10_03_deblur"
+    record = Record(opts, script, "listing 10-3", data)
     record.content["settings"].pop("photos", None)
     with tf.Session(config=training.session_config(opts.threads)) as sess:
         K.set_session(sess)

@@ -122,7 +122,9 @@ def compare(opts, what, variants=None):
         after = np.mean([deblur.scores(*pair) for pair in zip(sharp, results[variant])], axis=0)
         gains = after - before
         numbers = [round(after[0], 3), round(after[1], 4), round(gains[0], 3), round(gains[1], 4)]
-        rows.append([variant] + [float(value) for value in numbers] + [history[-1]["minutes"]])
+        rows.append(
+            [variant] + [float(value) for value in numbers] + [round(sum(row["minutes"] for row in history), 1)]
+        )
     return held_out, results, rows
 
 
