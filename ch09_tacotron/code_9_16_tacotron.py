@@ -63,6 +63,8 @@ class Tacotron:
       feed_back: Extra: share of own frames fed in training (see TacoTrainingHelper).
       step: the global step; the noise of dropout depends on it.
       max_steps: synthesis ends after so many decoder steps.
+      detach_post: Extra: the linear loss teaches only the part behind the mel frames, not the decoder, so that most steps
+        can leave that part out.
 
     Attributes:
       mel_outputs ``[B, T, num_mels]``, linear_outputs ``[B, T, num_freq]``, stop_token_outputs ``[B, T]`` (logits in
@@ -84,6 +86,7 @@ class Tacotron:
         feed_back=0.0,
         step=None,
         max_steps=300,
+        detach_post=False,
     ):
         is_training = linear_targets is not None
         batch_size = tf.shape(inputs)[0]
@@ -124,7 +127,8 @@ class Tacotron:
         self.stop_token_outputs = tf.reshape(outputs.token_output, [batch_size, -1])
 
         # Mel to linear
-        post_outputs = post_cbhg(self.mel_outputs, num_mels, is_training, depth=256)  # [B, T, 256]
+        post_inputs = tf.stop_gradient(self.mel_outputs) if detach_post else self.mel_outputs
+        post_outputs = post_cbhg(post_inputs, num_mels, is_training, depth=256)  # [B, T, 256]
         self.linear_outputs = tf.layers.dense(post_outputs, num_freq, name="linear_outputs")
         self.alignments = tf.transpose(final_state.alignment_history.stack(), [1, 2, 0])
 
@@ -189,8 +193,18 @@ class Tacotron:
         gradients, variables = zip(*optimizer.compute_gradients(self.loss))
         self.gradients = gradients
         clipped_gradients, self.gradient_norm = tf.clip_by_global_norm(gradients, 1.0)
-        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):  # Erratum E23: see listing 9-10
+        updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        with tf.control_dependencies(updates):  # Erratum E23: see listing 9-10
             self.train_op = optimizer.apply_gradients(zip(clipped_gradients, variables), global_step=global_step)
+
+        # Extra: a step of encoder and decoder alone
+        behind = ("post_cbhg", "linear_outputs")
+        chosen = [(g, v) for g, v in zip(gradients, variables) if not any(word in v.name for word in behind)]
+        clipped, self.decoder_gradient_norm = tf.clip_by_global_norm([g for g, _ in chosen], 1.0)
+        with tf.control_dependencies([update for update in updates if "post_cbhg" not in update.name]):
+            self.decoder_train_op = optimizer.apply_gradients(
+                zip(clipped, [v for _, v in chosen]), global_step=global_step
+            )
 
 
 def _learning_rate_decay(init_lr, global_step, warmup_steps=4000, hold_steps=None):

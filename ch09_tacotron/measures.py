@@ -41,8 +41,13 @@ def alignment_measures(alignment, text_length=None, steps=None):
 
 
 def mel_cepstrum(mel, coefficients=13):
-    """Mel frames ``[T, 80]`` in 0…1 (100 dB) as mel cepstra ``[T, 13]`` in dB, without the loudness (coefficient 0)."""
-    return scipy.fftpack.dct(np.asarray(mel, np.float64) * 100.0, type=2, axis=1, norm="ortho")[:, 1 : coefficients + 1]
+    """Mel frames ``[T, 80]`` in 0…1 (100 dB) as mel cepstra ``[T, 13]``, without the loudness (coefficient 0).
+
+    The scale is that of decibels: the Euclidean distance of two frames is the root mean square, over the mel bands, of the
+    difference of their smoothed spectra in dB.
+    """
+    decibels = np.asarray(mel, np.float64) * 100.0
+    return scipy.fftpack.dct(decibels, type=2, axis=1, norm="ortho")[:, 1 : coefficients + 1] / np.sqrt(mel.shape[1])
 
 
 def dtw_distance(first, second):

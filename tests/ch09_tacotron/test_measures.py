@@ -72,11 +72,17 @@ def test_dtw_forgives_tempo_and_sees_another_sentence():
     assert measures.dtw_distance(sentence, other) > 1
 
 
+def test_mel_cepstrum_is_in_decibels():
+    wave = np.cos(np.pi * 2 * (2 * np.arange(80) + 1) / 160)  # a smooth spectrum of 0.05 · 100 dB and its mirror image
+    first, second = (measures.mel_cepstrum(0.5 + sign * 0.05 * wave[None]) for sign in (1, -1))
+    assert np.linalg.norm(first - second) == pytest.approx(np.sqrt(np.mean((10 * wave) ** 2)))
+
+
 def test_mel_cepstrum_leaves_out_the_loudness():
     mel = np.random.RandomState(0).rand(5, 80)
     cepstrum = measures.mel_cepstrum(mel)
     assert cepstrum.shape == (5, 13)
     np.testing.assert_allclose(measures.mel_cepstrum(mel * 0.5 + 0.3), 0.5 * cepstrum, atol=1e-9)
     k, n = 3, np.arange(80)
-    expected = 100 * np.sqrt(2 / 80) * (mel * np.cos(np.pi * k * (2 * n + 1) / 160)).sum(axis=1)
+    expected = 100 * np.sqrt(2 / 80) / np.sqrt(80) * (mel * np.cos(np.pi * k * (2 * n + 1) / 160)).sum(axis=1)
     np.testing.assert_allclose(cepstrum[:, k - 1], expected)

@@ -29,7 +29,7 @@ def run_folder(tmp_path_factory):
 def losses(folder):
     with open(os.path.join(folder, "losses.csv"), encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    return [(int(row["step"]), row["loss"], row["gradient_norm"]) for row in rows]
+    return [(int(row["step"]), row["mel_loss"], row["loss"]) for row in rows]
 
 
 def test_preprocess_and_train(run_folder):
