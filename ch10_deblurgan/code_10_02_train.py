@@ -528,6 +528,8 @@ def main(argv=None):
         picture = tf.placeholder(tf.uint8, [1, None, None, 3])
         picture_summary = tf.summary.image("blurred_restored_sharp", picture)
         record = Record(opts, "code_10_02_train", "listing 10-2", data_line(folder, train_pairs, val_pairs))
+        for place in ("vgg_dir", "start_from"):  # where files lay says nothing about the result
+            record.content["settings"].pop(place, None)
         panel = None
         for epoch in range(start, opts.epoch_num):
             began = time.time()

@@ -314,7 +314,8 @@ def main(argv=None):
         data = "generated sample"
     script = "code_10_03_deblur-photos" if opts.photos else "code_10_03_deblur"
     record = Record(opts, script, "listing 10-3", data)
-    record.content["settings"].pop("photos", None)
+    for place in ("photos", "weights", "export"):  # where files lay says nothing about the result
+        record.content["settings"].pop(place, None)
     with tf.Session(config=training.session_config(opts.threads)) as sess:
         K.set_session(sess)
         g = load_generator(weights_file, settings)

@@ -36,6 +36,7 @@ def main(argv=None):
         __doc__, PRESETS, example="deblurgan", argv=argv, add=comparing.add_options, help_texts=comparing.HELP
     )
     record = Record(opts, "ext_10_2_11_batchnorm", "exercise 10.2.11", comparing.data_of(opts))
+    record.content["settings"].pop("vgg_dir", None)
     held_out, results, rows = comparing.compare(opts, "norm", ["switchable", "batch"])
     sharp = [images.read_rgb(path) for _, path in held_out]
     pictures = dict(results, blurred=[images.read_rgb(path) for path, _ in held_out])

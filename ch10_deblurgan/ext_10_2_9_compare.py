@@ -152,6 +152,7 @@ def main(argv=None):
     if opts.preset == "book" and not opts.data_dir:
         print("preset book trains each variant for the book's 500 epochs: --preset cpu is a few minutes each")
     record = Record(opts, "ext_10_2_9_compare-%s" % opts.compare, "sections 10.2.3 to 10.2.9", data_of(opts))
+    record.content["settings"].pop("vgg_dir", None)
     held_out, results, rows = compare(opts, opts.compare)
     for row in [COLUMNS] + rows:
         print("%-16s %10s %10s %12s %12s %10s" % tuple(row))
