@@ -74,6 +74,7 @@ PRESETS = {
         # Extra: not in the print, and off.
         norm_first=False,
         bn_decay=0.999,
+        freeze_bn=False,
         flips=False,
         cache=False,
         max_it=0,
@@ -132,6 +133,7 @@ HELP = dict(
     lr_decay_epoch="the learning rate falls to a tenth after so many epochs",
     norm_first="Extra: the paper's order, batch norm before the activation",
     bn_decay="Extra: decay of batch norm's running means",
+    freeze_bn="Extra: train with batch norm's running means instead of each batch's (to finish a run with small batches)",
     flips="Extra: mirror half of the training pictures",
     cache="Extra: keep the resized pictures in memory",
     max_it="Extra: stop after this iteration (0: run all epochs)",
@@ -202,9 +204,10 @@ def build(opts, xa, a):
     _b = wanted_strength(b, opts.b_distribution, opts.thres_int)
 
     # Generator and critic. Batch norm's running means are updated by the critic's steps too (as printed).
-    z = encoder(opts, xa)
-    xb_ = decoder(opts, z, _b)
-    xa_ = decoder(opts, z, _a)
+    update_bn = not opts.freeze_bn
+    z = encoder(opts, xa, update_bn)
+    xb_ = decoder(opts, z, _b, update_bn)
+    xa_ = decoder(opts, z, _a, update_bn)
     xa_logit_gan, xa_logit_att = critic(opts, xa)
     xb__logit_gan, xb__logit_att = critic(opts, xb_)
 

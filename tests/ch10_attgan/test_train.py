@@ -126,6 +126,19 @@ def test_each_step_changes_its_own_networks_only():
             assert changed == networks
 
 
+@pytest.mark.parametrize("freeze", [False, True])
+def test_running_means_move_unless_they_are_frozen(freeze):
+    opts = settings(img_size=16, dis_layers=2, enc_layers=2, dec_layers=2, freeze_bn=freeze)
+    a = np.random.RandomState(1).randint(0, 2, (8, 8))
+    model = listing.build(opts, tf.random_uniform([8, 16, 16, 3], -1, 1), tf.constant(a))
+    means = [variable for variable in tf.global_variables() if variable.op.name.endswith("moving_mean")]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(model.g_step, {model.lr: 0.01})
+        moved = [np.abs(value).max() > 0 for value in session.run(means)]
+    assert len(moved) == 3 and all(moved) == any(moved) == (not freeze)
+
+
 def test_erratum_e84_summary_tags_do_not_collide_with_the_network():
     opts = settings(img_size=16, dis_layers=2, enc_layers=2, dec_layers=2)
     a = np.zeros((8, 8), int)
