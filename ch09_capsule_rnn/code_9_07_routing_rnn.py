@@ -51,7 +51,6 @@ _BETTER = dict(
     epochs=2,
     logits="linear",
     start="linear",
-    windows=80,
     word_keep_prob=0.8,
     caps_keep_prob=0.5,
     averaging=0.99,
@@ -90,7 +89,7 @@ PRESETS = {
         patience=0,
     ),
     "cpu": dict(_BETTER, truncating="post"),
-    "whole": dict(_BETTER, truncating="post", maxlen=400),
+    "whole": dict(_BETTER, truncating="post", maxlen=400, epochs=1),
     "tiny": dict(
         num_words=1000,
         maxlen=40,
