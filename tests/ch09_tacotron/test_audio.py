@@ -156,7 +156,8 @@ def test_trim_silence_keeps_the_voice():
     assert len(wav) - 400 <= len(trimmed) <= len(wav) + 1600
 
 
-def test_every_figure_of_real_speech_survives(real_data):
+@pytest.mark.real
+def test_griffin_lim_on_real_speech(real_data):
     import glob
     import os
 
@@ -164,6 +165,3 @@ def test_every_figure_of_real_speech_survives(real_data):
     wav = audio.load_wav(path)
     S = audio.magnitude(wav)
     assert spectral_convergence(S, audio._griffin_lim(S, 30)) < 0.25
-
-
-test_every_figure_of_real_speech_survives = pytest.mark.real(test_every_figure_of_real_speech_survives)
