@@ -4,7 +4,7 @@ Reads: CelebA (preset tiny: generated cartoon faces). Writes below the run folde
 ``sample_training/*.png`` (sheets: original, reconstruction, then one column an attribute, that attribute flipped),
 ``summaries/`` (TensorBoard, with the sheets), ``log.csv``, ``settings.json``, a record. A run that was stopped goes on
 where it was.
-Time on two cores: tiny 20 s; cpu about two hours; book (128 px, 189,400 iterations) is meant for a GPU: two days there.
+Time on two cores: tiny 20 s; cpu under an hour; book (128 px, 189,400 iterations) is meant for a GPU: two days there.
 Next: ``python ch10_attgan/code_10_07_edit.py --preset tiny``.
 """
 
