@@ -49,15 +49,18 @@ def find_clips(source, blur_name="blur"):
 
 
 def split_of(clip, test, val, all_clips):
-    """'train', 'val' or 'test' of a clip: as named; else GOPRO's own top folders; else train."""
+    """'train', 'val' or 'test' of a clip: as named; else by a folder 'train' or 'test' above it; else train.
+
+    The official pack may lie at any depth (``GOPRO_Large/test/GOPR0384_11_00``); the folders count only where every clip
+    lies below one of the two, so that a clip that happens to be called 'test' is no test set.
+    """
     name = os.path.basename(clip)
     if clip in test or name in test:
         return "test"
     if clip in val or name in val:
         return "val"
-    top = clip.split(os.sep)[0]
-    official = {path.split(os.sep)[0] for path in all_clips}
-    return top if not test and top == "test" and official <= {"train", "test"} else "train"
+    official = all({"train", "test"} & set(path.split(os.sep)[:-1]) for path in all_clips)
+    return "test" if official and not test and "test" in clip.split(os.sep)[:-1] else "train"
 
 
 def evenly(items, count):

@@ -174,8 +174,10 @@ def run(*arguments):
     return layout.main([str(item) for item in arguments])
 
 
-def test_gopro_is_laid_out_as_it_is_split(tmp_path):
-    make_clips(tmp_path / "source", ["train/GOPR1", "train/GOPR2", "test/GOPR3"])
+@pytest.mark.parametrize("top", ["", "GOPRO_Large/"])
+def test_gopro_is_laid_out_as_it_is_split(tmp_path, top):
+    """Wherever the official pack lies below the source: no test clip may end up in the training part."""
+    make_clips(tmp_path / "source", [top + "train/GOPR1", top + "train/GOPR2", top + "test/GOPR3"])
     target = tmp_path / "image"
     run("--preset", "cpu", "--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
     assert sorted(os.listdir(str(target))) == ["test", "train"]
