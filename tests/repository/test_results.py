@@ -1,6 +1,7 @@
 """RESULTS.md says what the committed records say, and the records are fit to be published."""
 
 import os
+import re
 
 from common import options, records
 from tools import results
@@ -25,7 +26,7 @@ def test_published_records_are_real_runs_without_machine_paths():
         assert os.path.exists(os.path.join(options.REPOSITORY, script)), (path, script)
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
-        assert "/work/" not in text and "/root/" not in text and "/home/" not in text and "/tmp/" not in text, path
+        assert not re.search(r"(^|[\s\"'=])(/\w+/|[A-Z]:\\)", text), path
 
 
 def test_numbers_are_shown_with_four_digits():
