@@ -364,11 +364,12 @@ def main(argv=None):
     training.start(opts.seed)
     if opts.tail_steps and not opts.masked_loss:
         raise UserError("--tail-steps needs --masked-loss")
+    record = records.Record(
+        opts, "code_9_17_train", "listing 9-17", data=""
+    )  # made here: it measures the time from now
     metrics, files = train(opts)
-    data = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")[
-        "data"
-    ]
-    record = records.Record(opts, "code_9_17_train", "listing 9-17", data)
+    prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
+    record.content["data"] = prepared["data"]
     for name, value in sorted(metrics.items()):
         record.metric(
             name, round(value, 5), printed={"avg_loss": "0.056 at step 11,060", "seconds_per_step": "4.4"}.get(name)
