@@ -26,8 +26,9 @@ HEAD = """# Results
 
 Every figure on this page was written by a script of this repository into a record (`results/`), and
 `make results` writes the page from those records. Under each heading: the command, what data it ran on, the machine,
-the time it took (of a training that was stopped and resumed: of its last call) and the seed. 'Printed' is the figure in the book or in a paper. Runs at preset `tiny` are not shown
-here: they prove that the code runs, not that the model is good.
+the time it took (of a training that was stopped and resumed: of its last call) and the seed. 'Printed' is the figure
+in the book or in a paper. Runs at preset `tiny` are not shown here: they prove that the code runs, not that the model
+is good.
 """
 
 
