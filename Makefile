@@ -23,7 +23,7 @@ births capsule tacotron deblurgan attgan: env  ## one example at preset tiny
 test: env lint  ## every test (both of two cores for about a quarter of an hour)
 	$(PYTHON) -m pytest -n $(WORKERS) tests
 
-test-fast: env lint  ## pure functions and graphs only, under two minutes
+test-fast: env lint  ## pure functions and graphs only, about two minutes
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real" tests
 
 lint: env  ## check style and format
