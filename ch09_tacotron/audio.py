@@ -150,8 +150,9 @@ def _griffin_lim(
     previous = None
     for _ in range(iterations):
         rebuilt = _stft(_istft(S * angles))
-        angles = rebuilt if momentum == 0 or previous is None else rebuilt + momentum * (rebuilt - previous)
-        angles = np.exp(1j * np.angle(angles))
+        angles = rebuilt.copy() if momentum == 0 or previous is None else rebuilt + momentum * (rebuilt - previous)
+        # the print's exp(1j * angle(x)), without arctangent, cosine and sine: half the time of a round
+        angles /= np.maximum(1e-12, np.abs(angles))
         previous = rebuilt
     return _istft(S * angles)
 

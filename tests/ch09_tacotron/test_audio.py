@@ -96,6 +96,18 @@ def test_griffin_lim_converges_and_momentum_is_faster():
     assert spectral_convergence(S, audio._griffin_lim(S, 30, momentum=0.99)) < errors[3]
 
 
+def test_griffin_lim_is_the_printed_one():
+    S = audio.magnitude(voice()).astype(complex)
+    angles = np.exp(2j * np.pi * np.random.RandomState(0).rand(*S.shape))
+    wave = audio._istft(S * angles)
+    for _ in range(5):
+        angles = np.exp(1j * np.angle(audio._stft(wave)))  # as printed
+        wave = audio._istft(S * angles)
+    np.testing.assert_allclose(audio._griffin_lim(S.real, 5), wave, atol=1e-4 * np.abs(wave).max())
+    silence = np.zeros([1025, 5])
+    assert not audio._griffin_lim(silence, 3).any()
+
+
 def test_round_trip_keeps_the_log_spectrum(monkeypatch):
     monkeypatch.setattr(audio, "power", 1.0)  # sharpening is meant for predicted spectra
     spec = audio.spectrogram(audio.magnitude(voice()))
