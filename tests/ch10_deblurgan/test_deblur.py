@@ -78,6 +78,23 @@ def test_tiles_agree_with_the_whole_picture():
     assert np.abs(whole[inside] - tiled[inside]).max() <= 12 and np.abs(whole[inside] - tiled[inside]).mean() < 0.5
 
 
+def test_eight_ways_are_the_mean_over_turned_and_mirrored_pictures():
+    values = np.random.RandomState(0).uniform(-1, 1, (1, 8, 12, 3)).astype(np.float32)
+
+    def restore(picture):  # leans to the right and upwards, so that each of the eight ways gives something else
+        return picture + np.roll(picture, 1, 2) + 2 * np.roll(picture, 1, 1)
+
+    expected = np.zeros((8, 12, 3))
+    for mirror in (False, True):
+        for turns in range(4):
+            picture = np.rot90(values[0, :, ::-1] if mirror else values[0], turns)
+            result = np.rot90(restore(picture[np.newaxis])[0], -turns)
+            expected += (result[:, ::-1] if mirror else result) / 8
+    np.testing.assert_allclose(deblur.eight_ways(restore)(values)[0], expected, atol=1e-5)
+    assert np.abs(restore(values)[0] - expected).max() > 0.1
+    assert not deblur.PRESETS["book"]["ensemble"]
+
+
 def test_generator_for_any_size_after_saving_it_small(tmp_path):
     pixels = images.from_uint8(photo(12, 20))[np.newaxis]
     path = str(tmp_path / "deep" / "generator.npz")

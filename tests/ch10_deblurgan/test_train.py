@@ -275,6 +275,53 @@ def test_content_loss_falls_and_both_modes_agree():
         assert used == pytest.approx(trained, rel=0.03)
 
 
+def test_the_scored_generator_is_the_moving_average_of_the_trained_one():
+    """Against an average kept in NumPy, weight by weight; without --average it is the trained generator itself."""
+    opts = settings(perceptual_weight=0.0, adversarial_weight=0.0, pixel_weight=1.0, norm="switch", dropout=False)
+    opts.average, opts.learning_rate = 0.7, 1e-2
+    blurred, sharp = batch(3)
+    with tf.Session() as session:
+        K.set_session(session)
+        net = train.build(opts, (32, 32, 3))
+        training.initialize_uninitialized(session)
+        expected = net.generator.get_weights()
+        for step in range(1, 13):
+            session.run(net.g_step, {net.blurred: blurred, net.sharp: sharp})
+            decay = min(0.7, (1.0 + step) / (10.0 + step))  # a shorter memory at first
+            trained = net.generator.get_weights()
+            expected = [decay * old + (1 - decay) * new for old, new in zip(expected, trained)]
+        ours = session.run(net.restored, {net.photo: blurred})
+        with train.averaged(session, net):
+            for value, wanted in zip(net.generator.get_weights(), expected):
+                np.testing.assert_allclose(value, wanted, rtol=1e-3, atol=1e-5)
+            assert np.abs(session.run(net.restored, {net.photo: blurred}) - ours).max() > 1e-3
+        with pytest.raises(KeyboardInterrupt):
+            with train.averaged(session, net):
+                raise KeyboardInterrupt  # whatever happens while scoring, training has its own weights afterwards
+        np.testing.assert_array_equal(session.run(net.restored, {net.photo: blurred}), ours)
+        for value, wanted in zip(net.generator.get_weights(), trained):
+            np.testing.assert_array_equal(value, wanted)
+
+
+def test_without_averaging_nothing_is_added():
+    opts = settings(perceptual_weight=0.0, adversarial_weight=0.0, average=0.0)
+    with tf.Session() as session:
+        K.set_session(session)
+        net = train.build(opts, (32, 32, 3))
+        training.initialize_uninitialized(session)
+        assert net.averages == [] and not [v for v in tf.global_variables() if "ExponentialMovingAverage" in v.name]
+        with train.averaged(session, net):
+            pass
+    assert train.PRESETS["book"]["average"] == 0 == train.PRESETS["book"]["best_ssim"]
+
+
+def test_merit_weighs_both_scores():
+    rows = [dict(psnr=29.0, ssim=0.91), dict(psnr=28.9, ssim=0.915), dict(psnr=28.5, ssim=0.916)]
+    assert max(rows, key=lambda row: train.merit(row, 0.0)) is rows[0]
+    assert max(rows, key=lambda row: train.merit(row, 50.0)) is rows[1]
+    assert max(rows, key=lambda row: train.merit(row, 1000.0)) is rows[2]
+
+
 def test_learning_rate_falls_after_decay_from(monkeypatch):
     seen = []
 
@@ -334,6 +381,15 @@ def test_training_resumes_and_stops_where_it_should(tmp_path):
     assert [row["epoch"] for row in history] == [0, 1] and all(np.isfinite(row["psnr"]) for row in history)
     kept = [name for name, _ in tf.train.list_variables(training.checkpoints(str(tmp_path / "checkpoints"))[0])]
     assert "epoch" in kept and any("adam_g" in name for name in kept) and any("adam_d" in name for name in kept)
+    # the averaged weights are in the checkpoint, so a resumed run goes on from them, and they are what is written
+    newest = tf.train.load_checkpoint(training.checkpoints(str(tmp_path / "checkpoints"))[0])
+    means = [name for name in kept if name.endswith("kernel/ExponentialMovingAverage") and "adam" not in name]
+    with h5py.File(str(tmp_path / "weights" / "generator_last.h5"), "r") as stream:
+        for layer in [name.decode() for name in stream.attrs["layer_names"] if name.startswith(b"conv2d")]:
+            mean = [name for name in means if name.split("/")[0] == layer]
+            written = stream["%s/%s/kernel:0" % (layer, layer)][()]
+            np.testing.assert_array_equal(written, newest.get_tensor(mean[0]))
+            assert np.any(written != newest.get_tensor("%s/kernel" % layer))
     assert os.listdir(str(tmp_path / "summaries"))
     record = options.read_json(str(tmp_path / "record-code_10_02_train.json"))
     assert record["metrics"]["epochs"]["value"] == 2 and record["files"]
@@ -345,6 +401,7 @@ def test_training_resumes_and_stops_where_it_should(tmp_path):
     [
         (["--norm", "group"], "--norm group: choose one of"),
         (["--crop", "30"], "multiples of 4"),
+        (["--average", "1"], "--average 1"),
         (["--data-dir", "nowhere"], "nowhere"),
     ],
 )
