@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ch09_capsule_rnn import aggregation, fast_rnn, reports, reuters, word_vectors
+from ch09_capsule_rnn import aggregation, fast_rnn, fast_routing, reports, reuters, word_vectors
 from common import datasets, options, records, training
 from common.errors import UserError
 
@@ -112,7 +112,7 @@ HELP = dict(
     out_caps_dim="length of a capsule; 0: as wide as the last layer",
     iter_num="rounds of routing",
     logits="relu (as printed) or linear",
-    recurrence="fast, or printed (tf.nn.dynamic_rnn): the same numbers",
+    recurrence="fast, or printed (tf.nn.dynamic_rnn, routing word by word): the same numbers",
     aggregation="how the words' vectors become one: %s" % ", ".join(aggregation.NAMES),
     bidirectional="each layer reads the text in both directions",
     start="random: word vectors begin as noise; linear: they are fixed and bring a linear classifier along (word_vectors.py)",
@@ -190,7 +190,16 @@ def masked_routing_iter(caps_uhat, seqLen, iter_num, reverse=False):
 
 
 def routing_masked(
-    in_x, xLen, out_caps_dim, out_caps_num, iter_num=3, dropout=None, is_train=False, scope=None, reverse=False
+    in_x,
+    xLen,
+    out_caps_dim,
+    out_caps_num,
+    iter_num=3,
+    dropout=None,
+    is_train=False,
+    scope=None,
+    reverse=False,
+    fast=False,
 ):
     """Gathers the vectors of a text's words into a few capsules (section 9.6.4).
 
@@ -198,6 +207,7 @@ def routing_masked(
       in_x: float32 ``[B, T, D]`` with a known D; xLen: int ``[B]``.
       out_caps_dim, out_caps_num: length and number of the capsules.
       dropout: share dropped of the result while ``is_train``.
+      reverse: Extra: reverse routing. fast: Extra: the same numbers by matrix products (fast_routing.py).
 
     Returns:
       float32 ``[B, out_caps_num · out_caps_dim]``.
@@ -205,7 +215,10 @@ def routing_masked(
     assert in_x.shape[-1].value is not None, "the width of in_x must be known"
     with tf.variable_scope(scope or "routing"):
         caps_uhat = shared_routing_uhat(in_x, out_caps_num, out_caps_dim, scope="rnn_caps_uhat")
-        V, _ = masked_routing_iter(caps_uhat, xLen, iter_num, reverse=reverse)
+        if fast and not reverse:
+            V = fast_routing.routing_iter(caps_uhat, xLen, iter_num)
+        else:
+            V, _ = masked_routing_iter(caps_uhat, xLen, iter_num, reverse=reverse)
         V = tf.reshape(V, [-1, out_caps_num * out_caps_dim])
         if dropout is not None and is_train:
             V = tf.nn.dropout(V, keep_prob=1.0 - dropout)
@@ -307,6 +320,7 @@ def build(settings) -> Model:
             settings.out_caps_num,
             settings.iter_num,
             reverse=settings.aggregation == "reverse",
+            fast=settings.recurrence == "fast",
         )
     else:
         gathered = aggregation.aggregate(settings.aggregation, outputs, x_len)

@@ -35,7 +35,24 @@ HELP = dict(
 )
 
 
-def train_one(way, seed, opts, parts, folder):
+FIGURES = ("accuracy", "macro_f1", "seconds")  # of the test part, and of the training
+
+
+def same_settings_or_error(folder, opts, keys, free):
+    """Notes the settings of the runs below ``folder``; UserError where they have been trained with others.
+
+    Args:
+      keys: names of the settings; free: those of them that may differ.
+    """
+    same = reports.plain_settings(opts, [key for key in keys if key not in free])
+    same.pop("seed")
+    if os.path.exists(os.path.join(folder, options.SETTINGS_FILE)):
+        if options.load_settings(folder, __file__) != same:
+            raise UserError("%s holds results of other settings; choose another --output-dir" % folder)
+    options.save_settings(folder, same)
+
+
+def train_one(way, seed, opts, parts, folder, start_values=None):
     """Trains (or reads the result of) one run; returns its dictionary."""
     result_file = os.path.join(folder, "result.json")
     if os.path.exists(result_file):
@@ -46,14 +63,15 @@ def train_one(way, seed, opts, parts, folder):
     with tf.Graph().as_default():
         tf.set_random_seed(seed)
         model = listing.build(settings)
-        history = listing.Trainer(model, settings, folder).fit(train, valid)
+        history = listing.Trainer(model, settings, folder).fit(train, valid, start_values)
         if len(history) < settings.epochs:
             raise UserError("stopped in the middle of %s, seed %d; start the same command again to go on" % (way, seed))
         with tf.Session(config=training.session_config(opts.threads)) as session:
             listing.restore_best(session, folder)
             predicted = listing.predict(session, model, *test[:2]).argmax(axis=1)
     result = dict(reports.scores(test[2], predicted, len(test[2])), way=way, seed=seed)
-    result["valid_accuracy"] = max(row["valid_accuracy"] for row in history)
+    if valid is not None:
+        result["valid_accuracy"] = max(row["valid_accuracy"] for row in history)
     result["seconds"] = sum(row["seconds"] for row in history)
     options.write_json(result_file, result)
     return result
@@ -69,12 +87,7 @@ def main(argv=None):
     parts, _ = listing.load_parts(folder, opts)
     record = records.Record(opts, "ext_9_6_6_compare", "section 9.6.6", reports.describe_data(folder, *parts))
     base = os.path.join(opts.output_dir, "compare")
-    same = reports.plain_settings(opts, [key for key in PRESETS["book"] if key not in ("seeds", "ways", "aggregation")])
-    same.pop("seed")
-    if os.path.exists(os.path.join(base, options.SETTINGS_FILE)):
-        if options.load_settings(base, __file__) != same:
-            raise UserError("%s holds results of other settings; choose another --output-dir" % base)
-    options.save_settings(base, same)
+    same_settings_or_error(base, opts, PRESETS["book"], ("seeds", "ways", "aggregation"))
     for way in opts.ways:
         for seed in range(opts.seeds):
             train_one(way, seed, opts, parts, os.path.join(base, "%s-%d" % (way, seed)))

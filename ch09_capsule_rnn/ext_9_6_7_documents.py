@@ -67,7 +67,7 @@ def rnn_and_routing(vectors, positions, lengths, settings, keep_prob, scope):
     with tf.variable_scope(scope):
         outputs = fast_rnn.fast_encoder(vectors, positions, lengths, settings.rnn_units, keep_prob)
         return listing.routing_masked(
-            outputs, lengths, settings.rnn_units[-1], settings.out_caps_num, settings.iter_num
+            outputs, lengths, settings.rnn_units[-1], settings.out_caps_num, settings.iter_num, fast=True
         )
 
 

@@ -13,6 +13,7 @@ a training text meets come from a machine that has not seen this text (cross-fit
 """
 
 import os
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -95,16 +96,27 @@ def fit(texts, labels, fold_of_text, settings, classes, seed=0):
     return dict(embedding=vectors, idf=idf, linear=linear.reshape([-1, classes]), linear_bias=bias)
 
 
-def fit_or_read(folder, *arguments):
-    """``fit(*arguments)``, or what an earlier start of the same run has fitted (``word_vectors.npz`` in its folder)."""
+def _fingerprint(texts, labels, fold_of_text, settings):
+    """A number that is another one for other texts, labels, folds or sizes."""
+    arrays = [np.concatenate(texts), [len(text) for text in texts], labels, fold_of_text]
+    arrays.append([settings.num_words, settings.embedding_size])
+    return zlib.crc32(np.concatenate([np.asarray(array, np.int64) for array in arrays]).tobytes())
+
+
+def fit_or_read(folder, texts, labels, fold_of_text, settings, classes):
+    """``fit``, or what an earlier start has fitted to the same texts (``word_vectors.npz`` in the run's folder)."""
     path = os.path.join(folder, VECTORS_FILE)
-    if not os.path.exists(path):
-        print("fitting the word vectors to %d texts and windows ..." % len(arguments[0]), flush=True)
-        os.makedirs(folder, exist_ok=True)
-        np.savez(path + ".part.npz", **fit(*arguments))
-        os.replace(path + ".part.npz", path)
-    with np.load(path, allow_pickle=False) as held:
-        return {name: held[name] for name in held.files}
+    fingerprint = _fingerprint(texts, labels, fold_of_text, settings)
+    if os.path.exists(path):
+        with np.load(path, allow_pickle=False) as held:
+            if "fingerprint" in held.files and int(held["fingerprint"]) == fingerprint:
+                return {name: held[name] for name in held.files if name != "fingerprint"}
+    print("fitting the word vectors to %d texts and windows ..." % len(texts), flush=True)
+    values = fit(texts, labels, fold_of_text, settings, classes)
+    os.makedirs(folder, exist_ok=True)
+    np.savez(path + ".part.npz", fingerprint=fingerprint, **values)
+    os.replace(path + ".part.npz", path)
+    return values
 
 
 def tfidf_sum(values, x, x_len, idf):

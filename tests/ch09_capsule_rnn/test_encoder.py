@@ -228,6 +228,19 @@ def test_the_linear_start_is_a_linear_classifier_that_has_not_seen_the_text():
         np.testing.assert_allclose(logits[row], expected, atol=1e-3)
 
 
+def test_word_vectors_of_other_texts_are_not_taken_up(tmp_path, capsys):
+    """A run with a validation part leaves vectors in the folder that a run without one must not use."""
+    texts, labels = toy_texts()
+    found = []
+    for count in (120, 100, 100):
+        fold = word_vectors.deal_out(np.arange(count), 2)
+        arguments = (texts[:count], labels[:count], fold, settings(folds=2), 46)
+        found.append(word_vectors.fit_or_read(str(tmp_path), *arguments))
+        assert ("fitting" in capsys.readouterr().out) == (len(found) < 3)
+    np.testing.assert_array_equal(found[1]["linear"], found[2]["linear"])
+    assert np.abs(found[0]["linear"] - found[1]["linear"]).max() > 1e-3 and sorted(found[1]) == sorted(found[2])
+
+
 def dict_to_settings(options, **changes):
     return types.SimpleNamespace(**dict(vars(options), **changes))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_capsule_rnn import aggregation
+from ch09_capsule_rnn import aggregation, fast_routing
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
 from common.errors import UserError
 
@@ -53,6 +53,20 @@ def test_routing_equals_numpy(rounds, reverse):
     np.testing.assert_allclose(v, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(numpy_squash(s), v, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(c, shares, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_fast_routing_equals_the_listing_in_values_couplings_and_gradients(rounds):
+    uhat = tf.constant(proposals(5), tf.float32)
+    slow, _ = listing.masked_routing_iter(uhat, tf.constant(LENGTHS), rounds)
+    fast = fast_routing.routing_iter(uhat, tf.constant(LENGTHS), rounds)
+    weights = np.random.RandomState(1).normal(size=[4, 3, 2])
+    grads = [tf.gradients(tf.reduce_sum(V * weights), uhat)[0] for V in (slow, fast)]
+    with tf.Session() as session:
+        results = session.run([[slow, fast], tf.get_collection("couplings"), grads])
+    for one, two in results:
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6)
+    assert np.abs(results[2][0]).max() > 0.01 and np.all(results[2][1][1, 2:] == 0)
 
 
 def test_masked_steps_have_zero_coupling_and_an_empty_text_counts_as_one_word():

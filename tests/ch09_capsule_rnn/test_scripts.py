@@ -91,6 +91,18 @@ def test_compare_and_documents_and_yardsticks(tmp_path):
         assert all(len(row) == len(table["columns"]) for row in table["rows"]) and len(table["rows"]) >= 2
 
 
+def test_seeds_are_trained_once_and_have_a_spread(tmp_path):
+    arguments = [FOLDER + "ext_9_6_6_seeds.py", "--preset", "tiny", "--output-dir", tmp_path, "--threads", 1]
+    assert run_script(*arguments).stdout.count("step 1 :") == 2
+    assert "step 1 :" not in run_script(*arguments).stdout
+    rows = options.read_json(str(tmp_path / "record-ext_9_6_6_seeds.json"))["tables"][0]["rows"]
+    assert [row[0] for row in rows] == ["linear machine alone", "seed 0", "seed 1", "mean", "standard deviation"]
+    assert rows[3][1] == pytest.approx((rows[1][1] + rows[2][1]) / 2) and rows[0][1] > 0.85
+    assert rows[4][1] == pytest.approx(abs(rows[1][1] - rows[2][1]) / np.sqrt(2))
+    assert_user_error(run_script(*arguments, "--seeds", 1, check=False), "--seeds")
+    assert_user_error(run_script(*arguments, "--rnn-units", 7, check=False), "other settings")
+
+
 def test_users_errors_are_one_line(tmp_path):
     base = ["--preset", "tiny", "--output-dir", tmp_path]
     assert_user_error(run_script(TRAIN, *base, "--patience", 2, "--validation", 0, check=False), "--validation")
