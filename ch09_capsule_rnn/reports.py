@@ -112,6 +112,7 @@ def draw_couplings(path, words, couplings, strengths, title, words_a_row=20):
         gave to each capsule.
       title: figure title; words_a_row: long texts go over several rows.
     """
+    words_a_row = min(words_a_row, len(words))  # a short text fills its row
     rows = int(np.ceil(len(words) / words_a_row))
     capsules = couplings.shape[1]
     figure, all_axes = plt.subplots(rows, 2, figsize=(18, 0.9 + rows * (0.28 * capsules + 1.1)), squeeze=False)
