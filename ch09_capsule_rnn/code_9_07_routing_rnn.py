@@ -7,7 +7,8 @@ epoch, and then what the book leaves out: accuracy and macro-F1 on the test part
 Reads   reuters.npz and reuters_word_index.json (data set `reuters`)
 Writes  output/capsule_rnn/<preset>/: settings.json, checkpoints/ (last epochs), best/ (best epoch on the validation part),
         history.json, summaries/, report.txt, confusion.png, curve.png, record-code_9_07_routing_rnn.json
-Time    on two idle cores: tiny under a minute, book about 10 minutes, cpu (80 words) and whole (whole texts): see README
+Time    on two idle cores: tiny under a minute, book about 10 minutes, cpu (first 80 words), last80 and whole (whole texts)
+        a minute or two
 Next    ext_9_6_predict.py (classify your own text and see what the capsules listened to), ext_9_6_6_compare.py,
         ext_9_6_7_documents.py
 """
@@ -89,6 +90,7 @@ PRESETS = {
         patience=0,
     ),
     "cpu": dict(_BETTER, truncating="post"),
+    "last80": dict(_BETTER, truncating="pre", windows=80),  # the book's own words
     "whole": dict(_BETTER, truncating="post", maxlen=400, epochs=1),
     "tiny": dict(
         num_words=1000,

@@ -24,7 +24,7 @@ from ch09_capsule_rnn import reports, reuters
 from common import datasets, options, records, training
 from common.errors import UserError
 
-PRESETS = {"book": dict(top=5), "cpu": dict(), "whole": dict(), "tiny": dict()}
+PRESETS = {"book": dict(top=5), "cpu": dict(), "last80": dict(), "whole": dict(), "tiny": dict()}
 LARGEST_FILE = 1000000  # bytes
 
 

@@ -4,10 +4,12 @@ printed  dynamic_rnn over 80 steps without sequence_length, Adam's update of the
 ours     the project's graph: input products before the loop, different words once, the gradients of recurrence and routing by
          hand, batches cut to their longest text
 
-Usage: python tests/benchmarks/bench_capsule_rnn.py [--threads N] [--rounds N]  (real data where BOOK_DATA_DIR has it)
+Usage: python tests/benchmarks/bench_capsule_rnn.py [--threads N] [--rounds N] [--profile]
+(real data where BOOK_DATA_DIR has it; --profile tells for each kind of operation its share of a step)
 """
 
 import argparse
+import collections
 import os
 import sys
 import time
@@ -43,10 +45,27 @@ def our_model(folder):
     return model, listing.Trainer(model, settings, folder).update
 
 
+def profile(session, update, feed, shown=12):
+    """Prints which kinds of operations one step spends its time in (at best with --threads 1, on an idle machine)."""
+    trace = tf.RunMetadata()
+    session.run(update, feed, options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE), run_metadata=trace)
+    spent, count = collections.Counter(), collections.Counter()
+    for device in trace.step_stats.dev_stats:
+        for node in device.node_stats:
+            kind = node.timeline_label.split(" = ")[-1].split("(")[0]
+            spent[kind] += node.op_end_rel_micros - node.op_start_rel_micros
+            count[kind] += 1
+    total = sum(spent.values())
+    for kind, micros in spent.most_common(shown):
+        print("    %-24s %4.1f %% of the step, %5d times" % (kind, 100.0 * micros / total, count[kind]))
+    print("    %d operations in all" % sum(count.values()))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     training.start(0)
     try:
@@ -63,6 +82,7 @@ def main():
             session.run(tf.global_variables_initializer())
             sides[name] = (session, model, update)
     order = np.random.RandomState(0).permutation(len(table))
+    last_feed = {}
     wall, cpu = dict(printed=[], ours=[]), dict(printed=[], ours=[])
     for round_number in range(arguments.rounds + 1):
         for name, (session, model, update) in sides.items():
@@ -72,12 +92,15 @@ def main():
                 rows = order[first : first + listing.batch_size]
                 width = listing.maxlen if name == "printed" else lengths[rows].max()
                 feed = {model.x: table[rows, :width], model.x_len: lengths[rows], model.y: part.labels[rows]}
-                session.run(update, {**feed, model.is_train: True})
+                last_feed[name] = {**feed, model.is_train: True}
+                session.run(update, last_feed[name])
             if round_number:  # the first round warms up
                 wall[name].append((time.time() - begin) / 4)
                 cpu[name].append((time.process_time() - begin_cpu) / 4)
     for name in wall:
         print("%-8s %.3f s a step (processor time %.3f s)" % (name, np.median(wall[name]), np.median(cpu[name])))
+        if arguments.profile:
+            profile(*sides[name][::2], last_feed[name])
     ratios = [np.median(found["printed"]) / np.median(found["ours"]) for found in (wall, cpu)]
     print("ours is %.2f times as fast (by processor time %.2f)" % tuple(ratios))
 
