@@ -119,7 +119,7 @@ HELP = dict(
     bidirectional="each layer reads the text in both directions",
     start="random: word vectors begin as noise; linear: they are fixed and bring a linear classifier along (word_vectors.py)",
     folds="folds of the training texts for --start linear",
-    windows="windows of this many words of the training texts are trained on as well; 0: none",
+    windows="--start linear is fitted to windows of this many words of the training texts as well; 0: none",
     embedding_keep_prob="what is kept of the word vectors' components while training",
     word_keep_prob="what is kept of the words while training",
     caps_keep_prob="what is kept of the capsules' components while training",
@@ -540,14 +540,19 @@ def load_parts(folder, settings):
     valid, start_values = None, None
     if settings.validation:
         train, valid = reuters.hold_out(train, settings.validation)
-    texts, labels, owners = word_vectors.add_windows(train.texts, train.labels, settings.windows)  # Extra
+    texts = train.texts
+    if settings.windows and settings.start != "linear":
+        raise UserError("--windows are for the linear machine: add --start linear")
     if settings.start == "linear":  # Extra
+        more, labels, owners = word_vectors.add_windows(texts, train.labels, settings.windows)
         fold = word_vectors.deal_out(owners, settings.folds)
-        start_values = word_vectors.fit_or_read(settings.output_dir, texts, labels, fold, settings, classes)
+        start_values = word_vectors.fit_or_read(settings.output_dir, more, labels, fold, settings, classes)
+        # The windows come behind the texts, and the network trains on the texts alone: a window from the middle of a text is
+        # not what it is asked about later.
         texts = [[word + settings.num_words * number for word in text] for text, number in zip(texts, fold)]
     parts = [
         part and reuters.pad(part.texts, settings.maxlen, settings.truncating) + (part.labels,)
-        for part in (reuters.Newswires(texts, labels), valid, test)
+        for part in (reuters.Newswires(texts, train.labels), valid, test)
     ]
     return parts, start_values
 

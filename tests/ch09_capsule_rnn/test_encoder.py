@@ -260,6 +260,19 @@ def test_windows_cover_a_text_from_its_end():
     assert word_vectors.add_windows([[1] * 9], np.array([3]), 0)[0] == [[1] * 9]
 
 
+def test_windows_are_for_the_linear_machine_and_the_network_trains_on_the_texts(tmp_path, monkeypatch):
+    train = listing.reuters.Newswires([list(range(1, 26)), [7] * 10, [8] * 5], np.array([3, 5, 4]))
+    monkeypatch.setattr(listing.reuters, "load_data", lambda *unused: (train, train))
+    fitted = []
+    monkeypatch.setattr(word_vectors, "fit_or_read", lambda folder, texts, *unused: fitted.append(texts) or {})
+    options = settings(start="linear", windows=10, folds=2, maxlen=12, output_dir=str(tmp_path))
+    (table, lengths, labels), _, test = listing.load_parts("unused", options)[0]
+    assert [len(text) for text in fitted[0]] == [25, 10, 5, 10, 10, 5]
+    assert lengths.tolist() == [12, 10, 5] and labels.tolist() == [3, 5, 4]
+    np.testing.assert_array_equal(table % 50, test[0])  # the book's cut: the last words
+    assert set((table // 50)[table > 0]) == {1, 2} and test[0][0, 0] == 14
+
+
 # ------------------------------------------------------------------------------------------- documents
 def test_sentences_of_documents():
     x = np.array([[1, 2, 3, 4, 5], [6, 7, 0, 0, 0], [0, 0, 0, 0, 0]], np.int32)

@@ -106,6 +106,7 @@ def test_seeds_are_trained_once_and_have_a_spread(tmp_path):
 def test_users_errors_are_one_line(tmp_path):
     base = ["--preset", "tiny", "--output-dir", tmp_path]
     assert_user_error(run_script(TRAIN, *base, "--patience", 2, "--validation", 0, check=False), "--validation")
+    assert_user_error(run_script(TRAIN, *base, "--windows", 9, check=False), "--start linear")
     assert_user_error(run_script(PREDICT, *base, "--text", "a", check=False), "no trained model", "code_9_07")
     assert_user_error(run_script(TRAIN, *base, "--data-dir", tmp_path, check=False), "reuters.npz", "fetch")
 
