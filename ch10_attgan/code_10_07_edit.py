@@ -158,7 +158,10 @@ def main(argv=None):
         test_int = settings.test_int if opts.test_int is None else opts.test_int
         pictures, labels, names = load_faces(opts, session, model)
         folder = os.path.join(opts.output_dir, "edited")
-        record = Record(opts, "code_10_07_edit", "listing 10-7", "model trained on %s" % settings.data)
+        script = "code_10_07_edit"
+        if opts.weights:  # beside the record of the run's own model, not in its place
+            script += "-weights-" + ("sheet" if opts.sheet else "edit" if edits else "slide")
+        record = Record(opts, script, "listing 10-7", "model trained on %s" % settings.data)
         strips, written = [], []
         for picture, label, name in zip(pictures, labels, names):
             if opts.sheet:

@@ -263,3 +263,6 @@ def test_shipped_weights_edit_without_any_data(tmp_path):
     cell = sheet[-64:]
     original, rebuilt = cell[:, :64], cell[:, 64 + 6 : 128 + 6]
     assert images.psnr(original, rebuilt) > 20
+    # its record does not take the place of that of the reader's own model
+    records = [name for name in os.listdir(str(tmp_path)) if name.startswith("record-")]
+    assert records == ["record-code_10_07_edit-weights-sheet.json"]
