@@ -28,6 +28,7 @@ from tensorflow.keras.layers import (
 )
 from tensorflow.keras.models import Model
 
+from ch10_deblurgan.fast import NarrowConv2D, WinogradConv2D
 from common import options, training
 from common.normalization import InstanceNormalization, SwitchNormalization
 from common.records import Record
@@ -56,28 +57,29 @@ GENERATOR_SETTINGS = ("ngf", "n_blocks", "norm", "head", "end_kernel")  # what `
 CRITICS = ("printed", "wgan-gp")
 
 
-def res_block(input, filters, kernel_size=(3, 3), strides=(1, 1), use_dropout=False, norm="switch"):
+def res_block(input, filters, kernel_size=(3, 3), strides=(1, 1), use_dropout=False, norm="switch", conv=Conv2D):
     """Residual block (10.2.3): conv, SN, ReLU, (dropout 0.5), conv, SN, plus the input.
 
     Args:
       input: ``[N, H, W, filters]``.
       norm: a key of ``NORMS`` (extra).
+      conv: the layer class of the convolutions (extra).
 
     Returns:
       ``[N, H, W, filters]``.
     """
-    x = Conv2D(filters, kernel_size, strides=strides, padding="same")(input)
+    x = conv(filters, kernel_size, strides=strides, padding="same")(input)
     x = NORMS[norm]()(x)
     x = Activation("relu")(x)
     if use_dropout:
         x = Dropout(0.5)(x)
-    x = Conv2D(filters, kernel_size, strides=strides, padding="same")(x)
+    x = conv(filters, kernel_size, strides=strides, padding="same")(x)
     x = NORMS[norm]()(x)
     return Add()([x, input])
 
 
 def generator_model(
-    image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, norm="switch", head="printed", end_kernel=7
+    image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, norm="switch", head="printed", end_kernel=7, fast=False
 ):
     """The generator (10.2.3).
 
@@ -90,10 +92,13 @@ def generator_model(
         ``residual`` (extra, the paper's): input + tanh, clipped to −1…1, where doing nothing is free.
       end_kernel: size of the last convolution; with 7 it alone takes a third of a training step on a processor, for it
         has just three outputs (extra).
+      fast: the convolutions of the blocks, the one after them and the last by the layers of ``fast.py`` (extra): the same
+        function and the same weights.
 
     Returns:
       A Keras model ``[N, H, W, 3]`` → ``[N, H, W, 3]``, both −1…1.
     """
+    wide, narrow = (WinogradConv2D, NarrowConv2D) if fast else (Conv2D, Conv2D)
     inputs = Input(shape=image_shape)
     x = Conv2D(ngf, (7, 7), padding="same")(inputs)
     x = NORMS[norm]()(x)
@@ -104,26 +109,27 @@ def generator_model(
         x = NORMS[norm]()(x)
         x = Activation("relu")(x)
     for _ in range(n_blocks):
-        x = res_block(x, ngf * 2**n_downsampling, use_dropout=istrain, norm=norm)
+        x = res_block(x, ngf * 2**n_downsampling, use_dropout=istrain, norm=norm, conv=wide)
     for i in reversed(range(n_downsampling)):
         x = UpSampling2D()(x)
-        x = Conv2D(ngf * 2**i, (3, 3), padding="same")(x)
+        # the full-size one is left as it is: Winograd's tiles of it would take too much memory
+        x = (wide if i else Conv2D)(ngf * 2**i, (3, 3), padding="same")(x)
         x = NORMS[norm]()(x)
         x = Activation("relu")(x)
     if head == "printed":
-        x = Conv2D(output_nc, (end_kernel, end_kernel), padding="same")(x)
+        x = narrow(output_nc, (end_kernel, end_kernel), padding="same")(x)
         x = Activation("tanh")(x)
         outputs = Add()([x, inputs])
         outputs = Lambda(lambda z: z / 2)(outputs)
     else:  # Extra: zero weights at the start, so that training starts from 'give the input back'
-        x = Conv2D(output_nc, (end_kernel, end_kernel), padding="same", kernel_initializer="zeros")(x)
+        x = narrow(output_nc, (end_kernel, end_kernel), padding="same", kernel_initializer="zeros")(x)
         x = Activation("tanh")(x)
         outputs = Add()([x, inputs])
         outputs = Lambda(lambda z: tf.clip_by_value(z, -1.0, 1.0))(outputs)
     return Model(inputs=inputs, outputs=outputs, name="Generator")
 
 
-def discriminator_model(image_shape, ndf=ndf, critic="printed"):
+def discriminator_model(image_shape, ndf=ndf, critic="printed", fast=False):
     """The critic (10.2.4), tied to ``image_shape`` by its dense layer.
 
     Erratum E65: 10.2.12 says that no weight depends on the picture's size; that is so for the generator alone.
@@ -133,6 +139,7 @@ def discriminator_model(image_shape, ndf=ndf, critic="printed"):
       ndf: filters of the first layer.
       critic: ``printed``: batch norm and a sigmoid at the end; ``wgan-gp`` (extra, the paper's): instance norm, because
         the gradient penalty is one of each picture alone, and a linear end.
+      fast: the last convolution by the layer of ``fast.py`` (extra).
 
     Returns:
       A Keras model ``[N, H, W, 3]`` → ``[N, 1]``.
@@ -150,7 +157,7 @@ def discriminator_model(image_shape, ndf=ndf, critic="printed"):
     x = Conv2D(ndf * min(2**n_layers, 8), (4, 4), strides=(1, 1), padding="same")(x)
     x = norm()(x)
     x = LeakyReLU(0.2)(x)
-    x = Conv2D(1, (4, 4), strides=(1, 1), padding="same")(x)
+    x = (NarrowConv2D if fast else Conv2D)(1, (4, 4), strides=(1, 1), padding="same")(x)
     x = Flatten()(x)
     x = Dense(1024, activation="tanh")(x)
     x = Dense(1, activation="sigmoid" if critic == "printed" else None)(x)

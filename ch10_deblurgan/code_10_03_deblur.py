@@ -18,6 +18,11 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 import csv
 import json
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.keras import backend as K
@@ -31,7 +36,7 @@ from common.records import Record
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "generator.npz")
 
 PRESETS = {
-    "book": dict(tile=512, overlap=64, ensemble=False, baselines=False, split="test"),
+    "book": dict(tile=512, overlap=64, ensemble=False, fast=False, baselines=False, split="test"),
     "cpu": dict(baselines=True),
     "tiny": dict(tile=32, overlap=8, baselines=True),
 }
@@ -39,6 +44,7 @@ HELP = dict(
     tile="side of the tiles of large photos (a multiple of 4)",
     overlap="pixels that neighbouring tiles share and are blended over",
     ensemble="the mean of the eight results of the flipped and turned picture: better, eight times as slow",
+    fast="the same mathematics arranged for a processor (fast.py)",
     baselines="unsharp mask, Wiener and Richardson-Lucy beside the network",
     split="pair folder to score: train, val or test",
 )
@@ -74,7 +80,7 @@ def load_compact(path):
         raise UserError("%s is not a weights file of this project (%s)" % (path, error))
 
 
-def load_generator(weights_file, settings=None):
+def load_generator(weights_file, settings=None, fast=False):
     """The generator for inference with the weights of an npz file (its settings inside) or an h5 file (``settings`` given).
 
     Must be called inside a session. Any picture size that is a multiple of 4 fits (10.2.12).
@@ -82,7 +88,8 @@ def load_generator(weights_file, settings=None):
     arrays = None
     if weights_file.endswith(".npz"):
         arrays, settings = load_compact(weights_file)
-    g = generator_model((None, None, 3), istrain=False, **{key: settings[key] for key in GENERATOR_SETTINGS})
+    choices = {key: settings[key] for key in GENERATOR_SETTINGS}
+    g = generator_model((None, None, 3), istrain=False, fast=fast, **choices)
     try:
         if arrays is None:
             g.load_weights(weights_file)
@@ -187,6 +194,14 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
             band[: tile_rows - done] = band[done:]
             band[tile_rows - done :] = 0.0
     return result[:height, :width]
+
+
+def peak_memory():
+    """The largest memory of this process so far in MiB, or None where the system does not tell (Windows)."""
+    if resource is None:
+        return None
+    unit = 2.0**20 if sys.platform == "darwin" else 2.0**10  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 # ------------------------------------------------------------------------------------------- pairs (10.2.10)
@@ -343,7 +358,7 @@ def main(argv=None):
         record.content["settings"].pop(place, None)
     with tf.Session(config=training.session_config(opts.threads)) as sess:
         K.set_session(sess)
-        g = load_generator(weights_file, settings)
+        g = load_generator(weights_file, settings, opts.fast)
         training.initialize_uninitialized(sess)
         if opts.export:
             known = settings or load_compact(weights_file)[1]
@@ -362,6 +377,9 @@ def main(argv=None):
             deblur_photos(opts, restore, record)
         else:
             deblur_pairs(opts, restore, record)
+    if peak_memory():
+        record.metric("peak memory", round(peak_memory()), "MiB", note="of the whole process")
+        print("peak memory: %.0f MiB" % peak_memory())
     print("record: %s" % record.save())
     return 0
 

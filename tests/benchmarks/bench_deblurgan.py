@@ -6,7 +6,8 @@
 
 An iteration is the book's: predict, five critic pairs, one joint generator step with VGG. The printed way goes through Keras's
 ``predict`` and ``train_on_batch`` and a switchable norm that goes over the data for each statistic and each of its steps; ours is
-``code_10_02_train.build``. Seconds are of the processor (``time.process_time``), so that a busy machine disturbs less.
+``code_10_02_train.build``, fast the same with ``--fast``. Seconds are of the processor (``time.process_time``), so that a busy
+machine disturbs less; the wall's are shown beside them.
 """
 
 import argparse
@@ -79,10 +80,10 @@ def printed_way(size):
     return iteration
 
 
-def our_way(size, sess):
+def our_way(size, sess, fast):
     """The same iteration in one graph."""
     opts = SimpleNamespace(
-        **dict(train.PRESETS["book"], ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random")
+        **dict(train.PRESETS["book"], ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random", fast=fast)
     )
     opts.vgg_dir = None
     net = train.build(opts, size.shape)
@@ -104,6 +105,9 @@ def batch(size):
     return [random.uniform(-1, 1, (size.batch,) + size.shape).astype(np.float32) for _ in range(2)]
 
 
+WAYS = ("printed", "ours", "fast")
+
+
 def make(way, size):
     """(iteration, the session it must run in) in a graph of its own."""
     graph = tf.Graph()
@@ -111,7 +115,7 @@ def make(way, size):
         sess = tf.Session(config=training.session_config(size.threads), graph=graph)
         with sess.as_default():
             K.set_session(sess)
-            iteration = printed_way(size) if way == "printed" else our_way(size, sess)
+            iteration = printed_way(size) if way == "printed" else our_way(size, sess, way == "fast")
 
     def run(*pictures):
         with graph.as_default(), sess.as_default():
@@ -122,19 +126,25 @@ def make(way, size):
 
 
 def speed(size):
-    ways = {way: make(way, size) for way in ("printed", "ours")}
+    ways = {way: make(way, size) for way in WAYS}
     pictures = batch(size)
-    seconds = {way: [] for way in ways}
+    seconds, wall = {way: [] for way in ways}, {way: [] for way in ways}
     for repeat in range(size.repeats + 1):
         for way, run in ways.items():
-            began = time.process_time()
+            began = time.process_time(), time.time()
             run(*pictures)
             if repeat:  # the first builds and warms up
-                seconds[way].append(time.process_time() - began)
+                seconds[way].append(time.process_time() - began[0])
+                wall[way].append(time.time() - began[1])
     best = {way: min(values) for way, values in seconds.items()}
     for way, values in seconds.items():
-        print("%-8s best %.2f s  (%s)" % (way, best[way], " ".join("%.2f" % value for value in values)))
-    print("ours does %.2f times the iterations a second of the printed way" % (best["printed"] / best["ours"]))
+        print(
+            "%-8s best %.2f s  (%s), wall %.2f s"
+            % (way, best[way], " ".join("%.2f" % v for v in values), min(wall[way]))
+        )
+    for way in WAYS[1:]:
+        ratios = best["printed"] / best[way], min(wall["printed"]) / min(wall[way])
+        print("%s: %.2f times the iterations a second of the printed way (by wall time %.2f)" % ((way,) + ratios))
 
 
 def memory(size):
@@ -146,40 +156,44 @@ def memory(size):
         print("%d %d" % (idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
         return
     peaks = {}
-    for way in ("printed", "ours"):
+    for way in WAYS:
         command = [sys.executable] + sys.argv + ["--only", way]
         output = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
         idle, peak = (int(word) / 1024.0 for word in output.split()[-2:])
         peaks[way] = peak
         print("%-8s peak %.0f MiB, of which %.0f before the first iteration" % (way, peak, idle))
-    print("ours needs %.2f of the printed way's memory" % (peaks["ours"] / peaks["printed"]))
+    for way in WAYS[1:]:
+        print("%s needs %.2f of the printed way's memory" % (way, peaks[way] / peaks["printed"]))
 
 
 def inference(size):
-    """The same weights through Keras's predict and through a frozen graph, one picture at a time."""
+    """The same weights through Keras's predict, a frozen graph, and predict with ``fast``, one picture at a time."""
     picture = batch(size)[0][:1]
     with tf.Session(config=training.session_config(size.threads)) as sess:
         K.set_session(sess)
         K.set_learning_phase(0)
         g = models.generator_model((None, None, 3), istrain=False, ngf=size.ngf, n_blocks=size.n_blocks)
         training.initialize_uninitialized(sess)
+        quick = models.generator_model((None, None, 3), False, size.ngf, size.n_blocks, fast=True)
+        quick.set_weights(g.get_weights())
         name = g.output.op.name
         frozen = tf.graph_util.convert_variables_to_constants(sess, sess.graph.as_graph_def(), [name])
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(frozen, name="")
             with tf.Session(config=training.session_config(size.threads), graph=graph) as other:
                 ends = graph.get_tensor_by_name(g.input.name), graph.get_tensor_by_name(name + ":0")
-                seconds = {"predict": [], "frozen": []}
+                seconds = {"predict": [], "frozen": [], "fast": []}
                 for repeat in range(size.repeats + 1):
                     for way in seconds:
                         began = time.process_time()
-                        if way == "predict":
-                            first = g.predict(picture)
-                        else:
+                        if way == "frozen":
                             second = other.run(ends[1], {ends[0]: picture})
+                        else:
+                            with sess.graph.as_default(), sess.as_default():
+                                first = (g if way == "predict" else quick).predict(picture)
                         if repeat:
                             seconds[way].append(time.process_time() - began)
-    assert np.abs(first - second).max() < 1e-4
+                assert np.abs(first - second).max() < 1e-4  # the last of `first` is fast's
     for way, values in seconds.items():
         print("%-8s best %.2f s for a picture of %d×%d" % (way, min(values), size.width, size.height))
     print("peak memory %.0f MiB" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0))
@@ -189,7 +203,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--inference", action="store_true")
-    parser.add_argument("--only", choices=["printed", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
     sizes = dict(height=96, width=96, batch=4, ngf=32, ndf=32, n_blocks=9, repeats=3, threads=0)
     for key, value in sizes.items():
         parser.add_argument("--" + key.replace("_", "-"), type=int, default=value)
