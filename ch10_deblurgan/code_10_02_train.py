@@ -162,7 +162,7 @@ HELP = dict(
     max_rows="with crops: larger pictures are halved to at most so many rows; 0: as they are",
     validate="at most so many pairs are scored after each epoch",
     report_every="batches between two lines of losses",
-    fast="the same mathematics arranged for a processor (fast.py): quicker, and less memory",
+    fast="the same mathematics arranged for a processor (fast.py): quicker, but more memory at its start",
 )
 
 
