@@ -99,6 +99,9 @@ def edit_scores(labels, wanted, before, after, column):
 def add_options(parser):
     trained.add_model_options(parser)
     add_data_options(parser)
+    parser.add_argument(
+        "--split", choices=["test", "val"], default="test", help="pictures to edit; neither part is trained on"
+    )
     parser.add_argument("--retrain", action="store_true", help="train the classifier anew even where there is one")
 
 
@@ -112,9 +115,11 @@ def main(argv=None):
         settings, atts = model.settings, list(model.settings.atts)
         folder = trained.locate_data(opts, model)
         arguments = dict(sess=session, **data_arguments(opts))
-        test = Celeba(folder, atts, settings.img_size, 50, mode="test", part=(0, opts.n_test), **arguments)
+        once = dict(arguments, shuffle=False, repeat=1, mode=opts.split, part=(0, opts.n_test))
+        test = Celeba(folder, atts, settings.img_size, 1, **once)  # 1: the val part drops what does not fill a batch
         pictures, labels = [np.concatenate(values) for values in zip(*test)]
-        record = Record(opts, "ext_10_3_evaluate", "section 10.3", "%s, test part" % describe(folder, len(test)))
+        script = "ext_10_3_evaluate" + ("" if opts.split == "test" else "-" + opts.split)
+        record = Record(opts, script, "section 10.3", "%s, %s part" % (describe(folder, len(test)), opts.split))
 
         # The classifier.
         path = os.path.join(opts.output_dir, "classifier.npz")
@@ -169,9 +174,9 @@ def main(argv=None):
     print("%-22s" % columns[0] + "".join("%25s" % title for title in columns[1:]))
     for row in rows:
         print("%-22s" % row[0] + "".join("%25s" % ("-" if np.isnan(v) else "%.3f" % v) for v in row[1:]))
-    print("reconstruction: PSNR %.2f dB, SSIM %.3f (mean of %d test pictures)" % (psnr, ssim, len(pairs)))
+    print("reconstruction: PSNR %.2f dB, SSIM %.3f (mean of %d pictures of the %s part)" % (psnr, ssim, len(pairs), opts.split))
 
-    table = os.path.join(opts.output_dir, "evaluation.csv")
+    table = os.path.join(opts.output_dir, "evaluation%s.csv" % ("" if opts.split == "test" else "-" + opts.split))
     with open(table, "w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([columns] + rows)
     plain = [[row[0]] + [None if np.isnan(value) else round(value, 3) for value in row[1:]] for row in rows]
@@ -181,7 +186,7 @@ def main(argv=None):
     record.metric("classifier on originals (mean)", round(means[0], 4))
     record.metric("reconstruction PSNR", round(psnr, 2), "dB")
     record.metric("reconstruction SSIM", round(ssim, 4))
-    record.metric("test pictures", len(pairs))
+    record.metric("%s pictures" % opts.split, len(pairs))
     record.metric("training of the model", _iterations(opts), "iterations")
     record.file(table, "table", "Editing accuracy by attribute", "各属性的编辑准确率")
     record.save()

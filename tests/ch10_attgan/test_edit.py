@@ -248,6 +248,11 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(run, capsys):
     rows = record["tables"][0]["rows"]
     assert [row[0] for row in rows] == train.PRESETS["tiny"]["atts"] + ["mean"]
     assert 0 <= rows[-1][3] <= 1 and record["metrics"]["reconstruction PSNR"]["value"] > 0
+    assert record["metrics"]["test pictures"]["value"] == 4
+    evaluate.main(arguments + ["--split", "val"])  # other pictures, other scores, a record of its own
+    assert capsys.readouterr().out.split("reconstruction")[1] != second.split("reconstruction")[1]
+    other = options.read_json(os.path.join(run.folder, "record-ext_10_3_evaluate-val.json"))
+    assert other["metrics"]["val pictures"]["value"] > 0 and "val part" in other["data"]
 
 
 def test_shipped_weights_edit_without_any_data(tmp_path):
