@@ -174,7 +174,10 @@ def main(argv=None):
     print("%-22s" % columns[0] + "".join("%25s" % title for title in columns[1:]))
     for row in rows:
         print("%-22s" % row[0] + "".join("%25s" % ("-" if np.isnan(v) else "%.3f" % v) for v in row[1:]))
-    print("reconstruction: PSNR %.2f dB, SSIM %.3f (mean of %d pictures of the %s part)" % (psnr, ssim, len(pairs), opts.split))
+    print(
+        "reconstruction: PSNR %.2f dB, SSIM %.3f (mean of %d pictures of the %s part)"
+        % (psnr, ssim, len(pairs), opts.split)
+    )
 
     table = os.path.join(opts.output_dir, "evaluation%s.csv" % ("" if opts.split == "test" else "-" + opts.split))
     with open(table, "w", encoding="utf-8", newline="") as stream:
