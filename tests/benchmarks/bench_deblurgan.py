@@ -11,6 +11,7 @@ machine disturbs less; the wall's are shown beside them.
 """
 
 import argparse
+import gc
 import os
 import resource
 import subprocess
@@ -194,6 +195,8 @@ def inference(size):
                         if repeat:
                             seconds[way].append(time.process_time() - began)
                 assert np.abs(first - second).max() < 1e-4  # the last of `first` is fast's
+        del g, quick  # their functions belong to this session, so they go before it is closed
+        gc.collect()
     for way, values in seconds.items():
         print("%-8s best %.2f s for a picture of %d×%d" % (way, min(values), size.width, size.height))
     print("peak memory %.0f MiB" % (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0))
