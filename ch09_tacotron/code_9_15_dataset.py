@@ -81,10 +81,17 @@ def read_metadata(metadata_filename):
     return rows
 
 
-def make_batch(folder, rows, outputs_per_step, end_symbol=False, tail_steps=0):
-    """Loads and pads the utterances of ``rows`` to the longest among them.
+def load_utterance(folder, row):
+    """Pinyin, linear ``[T, 1025]`` and mel ``[T, 80]`` of a row of ``train.txt``."""
+    linear, mel = (np.load(os.path.join(folder, name), allow_pickle=False) for name in row[:2])
+    return row[3], linear, mel
+
+
+def make_batch(utterances, outputs_per_step, end_symbol=False, tail_steps=0):
+    """Pads utterances to the longest among them.
 
     Args:
+      utterances: a list of (pinyin, linear ``[T, 1025]``, mel ``[T, 80]``).
       tail_steps: Extra: decoder steps of silence with stop token 1 behind every utterance; with 0, as printed, only
         those that are shorter than others of their batch show the network how to stop.
 
@@ -92,23 +99,23 @@ def make_batch(folder, rows, outputs_per_step, end_symbol=False, tail_steps=0):
       (inputs int32 [B, T_in], input_lengths int32 [B], linear [B, T, 1025], mel [B, T, 80], stop tokens [B, T],
       target_lengths int32 [B], the tail included); T is a multiple of ``outputs_per_step``.
     """
-    r = outputs_per_step
-    texts = [text_to_sequence(row[3], end_symbol) for row in rows]
+    r, count = outputs_per_step, len(utterances)
+    texts = [text_to_sequence(text, end_symbol) for text, _, _ in utterances]
     input_lengths = np.array([len(text) for text in texts], np.int32)
-    inputs = np.full([len(rows), max(input_lengths)], _symbol_to_id[_pad], np.int32)
-    frames = [row[2] for row in rows]
+    inputs = np.full([count, max(input_lengths)], _symbol_to_id[_pad], np.int32)
+    frames = [len(mel) for _, _, mel in utterances]
     # Erratum E29: a batch is padded to its own longest utterance, not to the longest of the corpus
     padded = (-(-max(frames) // r) + tail_steps) * r
-    linear = np.zeros([len(rows), padded, audio.num_freq], np.float32)
-    mel = np.zeros([len(rows), padded, audio.num_mels], np.float32)
-    stop = np.ones([len(rows), padded], np.float32)
-    for i, (text, row) in enumerate(zip(texts, rows)):
+    linear_targets = np.zeros([count, padded, audio.num_freq], np.float32)
+    mel_targets = np.zeros([count, padded, audio.num_mels], np.float32)
+    stop = np.ones([count, padded], np.float32)
+    for i, (text, (_, linear, mel)) in enumerate(zip(texts, utterances)):
         inputs[i, : len(text)] = text
-        linear[i, : row[2]] = np.load(os.path.join(folder, row[0]), allow_pickle=False)
-        mel[i, : row[2]] = np.load(os.path.join(folder, row[1]), allow_pickle=False)
-        stop[i, : row[2]] = 0
+        linear_targets[i, : frames[i]] = linear
+        mel_targets[i, : frames[i]] = mel
+        stop[i, : frames[i]] = 0
     target_lengths = np.array([(-(-n // r) + tail_steps) * r if tail_steps else n for n in frames], np.int32)
-    return inputs, input_lengths, linear, mel, stop, target_lengths
+    return inputs, input_lengths, linear_targets, mel_targets, stop, target_lengths
 
 
 def batch_rows(lengths, number, batch, seed=0, group=8, shuffleflag=True):
@@ -155,12 +162,15 @@ def mydataset(
     first_batch=0,
     end_symbol=False,
     tail_steps=0,
+    splicer=None,
 ):
     """Batches as a ``tf.data.Dataset`` (section 9.8.10); for the arguments see ``batch_rows`` and ``make_batch``.
 
     Args:
       mode: ``train``: endless; anything else: each utterance once, in order.
       first_batch: int or int64 tensor: where to begin (a resumed training begins at its step).
+      splicer: Extra: a ``splicing.Splicer`` that puts some utterances of a training batch together out of pieces; the
+        batches end where it is not ready.
 
     Returns:
       A dataset of the six tensors of ``make_batch``; the next batches are loaded while the network computes.
@@ -170,12 +180,16 @@ def mydataset(
     lengths = [row[2] for row in rows]
 
     def generate(number):
-        while mode == "train" or number * batch < len(rows):
+        while (mode == "train" or number * batch < len(rows)) and (splicer is None or splicer.ready(number)):
             if mode == "train":
                 chosen = batch_rows(lengths, int(number), batch, seed, group, shuffleflag)
             else:
                 chosen = range(int(number) * batch, min(len(rows), (int(number) + 1) * batch))
-            yield make_batch(folder, [rows[i] for i in chosen], outputs_per_step, end_symbol, tail_steps)
+            if splicer:
+                utterances = splicer.utterances(chosen, number)
+            else:
+                utterances = [load_utterance(folder, rows[i]) for i in chosen]
+            yield make_batch(utterances, outputs_per_step, end_symbol, tail_steps)
             number += 1
 
     return tf.data.Dataset.from_generator(

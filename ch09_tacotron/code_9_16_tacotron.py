@@ -152,6 +152,7 @@ class Tacotron:
         stop_weight=1.0,
         guide_weight=0.0,
         guide_sigma=0.2,
+        learning_rate_factor=1.0,
     ):
         """Losses and the training step (section 9.8.12).
 
@@ -160,6 +161,7 @@ class Tacotron:
           stop_weight: Extra: weight of the rare stop frames in the stop-token loss.
           guide_weight: Extra: weight of ``guided_attention_loss``; 0 as printed.
           init_lr, warmup_steps, hold_steps: see ``_learning_rate_decay``.
+          learning_rate_factor: Extra: number or scalar tensor that multiplies it; 1 as printed.
 
         Sets loss, mel_loss, linear_loss, stop_token_loss, guide_loss, learning_rate, gradients, gradient_norm, train_op.
         """
@@ -188,7 +190,7 @@ class Tacotron:
             self.guide_loss = guided_attention_loss(self.alignments, self.input_lengths, steps, guide_sigma)
             self.loss += guide_weight * self.guide_loss
 
-        self.learning_rate = _learning_rate_decay(init_lr, global_step, warmup_steps, hold_steps)
+        self.learning_rate = learning_rate_factor * _learning_rate_decay(init_lr, global_step, warmup_steps, hold_steps)
         optimizer = tf.train.AdamOptimizer(self.learning_rate)
         gradients, variables = zip(*optimizer.compute_gradients(self.loss))
         self.gradients = gradients

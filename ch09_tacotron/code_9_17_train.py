@@ -23,9 +23,10 @@ import tensorflow as tf
 # Section 9.8.13. griffin_lim_iters, power, _db_to_amp, _denormalize, inv_preemphasis, _griffin_lim, inv_spectrogram and
 # save_wav of this listing stand in audio.py.
 from ch09_tacotron.audio import griffin_lim_iters, inv_spectrogram, num_freq, num_mels, sample_rate, save_wav
-from ch09_tacotron.code_9_15_dataset import make_batch, mydataset, read_metadata, sequence_to_text
+from ch09_tacotron.code_9_15_dataset import load_utterance, make_batch, mydataset, read_metadata, sequence_to_text
 from ch09_tacotron.code_9_16_tacotron import Tacotron
 from ch09_tacotron.measures import alignment_measures
+from ch09_tacotron.splicing import CUTS_FILE, Splicer, find_cuts, read_cuts, write_cuts
 from common import options, records, training
 from common.errors import UserError
 from common.plotting import plt, save_figure
@@ -45,6 +46,7 @@ PRESETS = {
         init_lr=init_lr,
         warmup_steps=4000,
         hold_steps=4000,
+        decay_from=0,
         length_group=8,
         masked_loss=False,
         mask_attention=False,
@@ -56,14 +58,17 @@ PRESETS = {
         feed_back=0.0,
         feed_back_from=500,
         post_interval=1,
+        splice=0.0,
+        splice_from=1000,
     ),
     "cpu": dict(
-        steps=9000,
+        steps=7500,
         batch_size=8,
         checkpoint_interval=250,
         log_interval=10,
         warmup_steps=300,
         hold_steps=3000,
+        decay_from=5500,
         masked_loss=True,
         mask_attention=True,
         end_symbol=True,
@@ -71,6 +76,7 @@ PRESETS = {
         guide_weight=0.1,
         feed_back=0.8,
         post_interval=4,
+        splice=0.7,
     ),
     "tiny": dict(
         steps=8,
@@ -87,6 +93,8 @@ PRESETS = {
         feed_back=0.5,
         feed_back_from=2,
         post_interval=2,
+        splice=0.5,
+        splice_from=4,
     ),
 }
 HELP = dict(
@@ -97,6 +105,7 @@ HELP = dict(
     init_lr="highest learning rate",
     warmup_steps="the learning rate rises until this step",
     hold_steps="... and stays until this one, then falls with the root of the step",
+    decay_from="Extra: from this step on the learning rate also falls in a straight line, to a twentieth at the last; 0: no",
     length_group="Extra: batches drawn together and sorted by length; 1: plain shuffling",
     masked_loss="Extra: the losses leave out the padding of the spectrograms",
     mask_attention="Extra: attention stays off the padding of the texts",
@@ -108,6 +117,8 @@ HELP = dict(
     feed_back="Extra: share of the decoder's own frames fed in training",
     post_interval="Extra: above 1, the linear loss is computed in each n-th step only, and does not teach the decoder",
     feed_back_from="Extra: that share begins at this step and is full at twice this step",
+    splice="Extra: share of the utterances that are put together out of pieces of the recordings (splicing.py)",
+    splice_from="Extra: from this step on; the attention learnt until then says where the recordings can be cut",
 )
 LOSSES = ("loss", "mel_loss", "linear_loss", "stop_token_loss", "guide_loss", "learning_rate", "gradient_norm")
 
@@ -183,6 +194,34 @@ def _keep_losses_until(path, step):
         csv.writer(stream).writerows(lines)
 
 
+def final_decay(global_step, decay_from, steps):
+    """Extra: 1 until step ``decay_from``, then down in a straight line to 1/20 at the last step; with 0 always 1."""
+    if not decay_from:
+        return 1.0
+    left = tf.cast(steps - 1 - global_step, tf.float32) / max(1, steps - 1 - decay_from)
+    return tf.clip_by_value(left, 0.05, 1.0)
+
+
+def cut_recordings(session, model, feed_back, folder, rows, opts):
+    """Extra: where the network's attention lets each recording be cut (``splicing.find_cuts``); a list for each row.
+
+    The recordings are read as in training, but with every true frame given, for attention shall follow the recording.
+    """
+    cuts = []
+    for first in range(0, len(rows), opts.batch_size):
+        utterances = [load_utterance(folder, row) for row in rows[first : first + opts.batch_size]]
+        batch = make_batch(utterances, opts.outputs_per_step, opts.end_symbol, opts.tail_steps)
+        targets = (model.inputs, model.input_lengths, model.linear_targets, model.mel_targets, model.stop_token_targets)
+        feed = dict(zip(targets + (model.target_lengths,), batch))
+        if not isinstance(feed_back, float):
+            feed[feed_back] = 0.0
+        alignments = session.run(model.alignments, feed)
+        for alignment, length, (text, _, mel) in zip(alignments, batch[1], utterances):
+            steps = -(-len(mel) // opts.outputs_per_step)
+            cuts.append(find_cuts(alignment[:length, :steps], mel, text, opts.outputs_per_step))
+    return cuts
+
+
 def train(opts):
     """Trains until ``opts.steps`` (section 9.8.13); returns the metrics of the last checkpoint and the sample files."""
     training_dir = os.path.join(opts.output_dir, "training")
@@ -199,6 +238,9 @@ def train(opts):
     settings = {key: getattr(opts, key) for key in PRESETS["book"]}
     options.save_settings(opts.output_dir, dict(settings, preset=opts.preset, seed=opts.seed))
 
+    # Extra: sentences out of pieces, as soon as it is known where the recordings can be cut
+    splicer = Splicer(rows, lambda row: load_utterance(training_dir, row), opts.splice, opts.splice_from, opts.seed)
+    cuts_path = os.path.join(opts.output_dir, CUTS_FILE)
     first_batch = tf.placeholder(tf.int64, [], "first_batch")
     dataset = mydataset(
         metadata_filename,
@@ -209,6 +251,7 @@ def train(opts):
         first_batch=first_batch,
         end_symbol=opts.end_symbol,
         tail_steps=opts.tail_steps,
+        splicer=splicer,
     )
     iterator = dataset.make_initializable_iterator()
     inputs, input_lengths, linear_targets, mel_targets, stop_token_targets, target_lengths = iterator.get_next()
@@ -245,6 +288,7 @@ def train(opts):
         opts.stop_weight,
         opts.guide_weight,
         opts.guide_sigma,
+        learning_rate_factor=final_decay(global_step, opts.decay_from, opts.steps),
     )
     with tf.variable_scope("tacotron", reuse=True):
         speaker = synthesis_model(settings)
@@ -261,6 +305,8 @@ def train(opts):
         restored = training.restore_newest(saver, session, log_dir)
         step = int(session.run(global_step))
         print("resuming from %s" % restored if restored else "training anew in %s" % log_dir)
+        if opts.splice > 0 and step > opts.splice_from and os.path.exists(cuts_path):
+            splicer.cuts = read_cuts(cuts_path, rows)
         session.run(iterator.initializer, {first_batch: step})
         _keep_losses_until(losses_path, step)
         writer = tf.summary.FileWriter(log_dir, session.graph if not restored else None)
@@ -272,6 +318,12 @@ def train(opts):
         bar = training.progress(total=opts.steps, initial=step, desc="training", unit="step")
         with training.StopSignals() as stop, open(losses_path, "a", encoding="utf-8", newline="") as losses_file:
             while step < opts.steps and not stop.requested:
+                if not splicer.ready(step):  # the batches end here
+                    splicer.cuts = cut_recordings(session, model, feed_back, training_dir, rows, opts)
+                    write_cuts(cuts_path, rows, splicer.cuts)
+                    boundaries = sum(len(row[3].split()) - 1 for row in rows)
+                    print("recordings cut at %d of %d boundaries" % (sum(map(len, splicer.cuts)), boundaries))
+                    session.run(iterator.initializer, {first_batch: step})
                 start_time = time.time()
                 at_checkpoint = (step + 1) % opts.checkpoint_interval == 0 or step + 1 == opts.steps
                 full = step % opts.post_interval == 0
@@ -335,7 +387,9 @@ def _show_progress(opts, session, speaker, samples, training_dir, log_dir, step,
     text = sequence_to_text(inputs[:length])
     show("", "teacher-forced", text, alignment[:length, :decoder_steps], linear[:frames])
     for name, row in samples:
-        batch_inputs, batch_lengths = make_batch(training_dir, [row], opts.outputs_per_step, opts.end_symbol)[:2]
+        batch_inputs, batch_lengths = make_batch(
+            [load_utterance(training_dir, row)], opts.outputs_per_step, opts.end_symbol
+        )[:2]
         linear, _, alignment, stopped = free_running(session, speaker, batch_inputs, batch_lengths)[0]
         title = "free-running, %s text" % name
         measures = show("free-%s-" % name, title, row[3], alignment, linear)

@@ -71,7 +71,8 @@ def test_bad_metadata(tmp_path):
 def test_e29_a_batch_is_padded_to_its_own_longest(corpus):
     rows = listing.read_metadata(corpus)
     folder = os.path.dirname(corpus)
-    inputs, input_lengths, linear, mel, stop, lengths = listing.make_batch(folder, rows[:2], 5)
+    utterances = [listing.load_utterance(folder, row) for row in rows[:2]]
+    inputs, input_lengths, linear, mel, stop, lengths = listing.make_batch(utterances, 5)
     assert linear.shape == (2, 15, 1025) and mel.shape == (2, 15, 80)  # 14 frames, rounded up; the corpus has 70
     assert linear.dtype == mel.dtype == stop.dtype == np.float32
     assert stop.tolist() == [[0] * 7 + [1] * 8, [0] * 14 + [1]]
@@ -82,7 +83,8 @@ def test_e29_a_batch_is_padded_to_its_own_longest(corpus):
 
 def test_tail_gives_every_utterance_stop_frames(corpus):
     rows = listing.read_metadata(corpus)
-    *_, stop, lengths = listing.make_batch(os.path.dirname(corpus), rows[4:6], 5, end_symbol=True, tail_steps=2)
+    utterances = [listing.load_utterance(os.path.dirname(corpus), row) for row in rows[4:6]]
+    *_, stop, lengths = listing.make_batch(utterances, 5, end_symbol=True, tail_steps=2)
     assert lengths.tolist() == [45, 55]  # 35 and 42 frames, rounded up, and 10
     assert stop.shape == (2, 55)
     assert stop[1, :42].sum() == 0 and stop[1, 42:].sum() == 13
