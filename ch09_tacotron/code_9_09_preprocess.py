@@ -22,18 +22,20 @@ import numpy as np
 from ch09_tacotron import audio
 from ch09_tacotron.audio import max_frame_num, melspectrogram, spectrogram
 from ch09_tacotron.code_9_15_dataset import unknown_characters
+from ch09_tacotron.forced_alignment import SPANS_FILE, align, read_spans, write_spans
 from common import datasets, options, records, training
 from common.errors import UserError
 
 PRESETS = {
-    "book": dict(wav_folder="mytest", trim_silence=False, hold_out=0, num_workers=0),
-    "cpu": dict(trim_silence=True, hold_out=10),
-    "tiny": dict(trim_silence=True, hold_out=6),
+    "book": dict(wav_folder="mytest", trim_silence=False, hold_out=0, align=False, num_workers=0),
+    "cpu": dict(trim_silence=True, hold_out=10, align=True),
+    "tiny": dict(trim_silence=True, hold_out=6, align=True),
 }
 HELP = dict(
     wav_folder="folder of the recordings, below the data folder",
     trim_silence="Extra: cut off the silence at both ends",
     hold_out="Extra: every n-th utterance goes to heldout.txt and is not trained on; 0: none",
+    align="Extra: find out when each syllable is said (forced_alignment.py), for --guide-by recording and --splice of training",
     num_workers="processes; 0: one for each core",
 )
 
@@ -183,6 +185,19 @@ def write_metadata(metadata, path):
     os.replace(path + ".part", path)
 
 
+def align_recordings(training_dir, rows):
+    """Extra: writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there."""
+    path = os.path.join(training_dir, SPANS_FILE)
+    if read_spans(path, rows) is not None:
+        return
+    mels = [np.load(os.path.join(training_dir, row[1]), allow_pickle=False) for row in rows]
+    found = align(
+        mels, [row[3] for row in rows], progress=lambda x: training.progress(x, desc="syllables", unit="round")
+    )
+    write_spans(path, rows, found)
+    print("Found the syllables of %d of %d utterances" % (sum(spans is not None for spans in found), len(rows)))
+
+
 def preprocess_data(num_workers, in_dir, output_dir, wav_folder="mytest", trim_silence=False, hold_out=0):
     """Writes the ``training`` folder (section 9.8.3); returns (trained-on, held-out, skipped) lists."""
     out_dir = os.path.join(output_dir, "training")
@@ -221,6 +236,8 @@ def main(argv=None):
         opts.trim_silence,
         opts.hold_out,
     )
+    if opts.align:
+        align_recordings(os.path.join(opts.output_dir, "training"), chosen)
     seconds = sum(fields[2] for fields in chosen) * audio.frame_shift_ms / 1000
     data = "generated sample" if datasets.is_sample(folder) else os.path.basename(folder)
     options.save_settings(

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch09_tacotron import audio
+from ch09_tacotron.splicing import Splicer
 from common import options, training
 from common.errors import UserError
 
@@ -81,41 +82,63 @@ def read_metadata(metadata_filename):
     return rows
 
 
-def load_utterance(folder, row):
-    """Pinyin, linear ``[T, 1025]`` and mel ``[T, 80]`` of a row of ``train.txt``."""
+def load_utterance(folder, row, spans=None):
+    """Pinyin, linear ``[T, 1025]``, mel ``[T, 80]`` of a row of ``train.txt``, and ``spans`` as they are."""
     linear, mel = (np.load(os.path.join(folder, name), allow_pickle=False) for name in row[:2])
-    return row[3], linear, mel
+    return row[3], linear, mel, spans
+
+
+def symbol_places(text, length, frames, spans):
+    """Extra: which symbol of the text is being said in each frame, for guided attention.
+
+    Args:
+      text: pinyin with blanks between the syllables; length: symbols, the end symbol included.
+      frames: frames of the utterance; spans: int ``[syllables, 2]``, each syllable's first frame and the one behind its last.
+
+    Returns:
+      float32 ``[frames]``, 0…length - 1: evenly through the symbols of a syllable, at the blank between two.
+    """
+    begins = np.cumsum([0] + [len(syllable) + 1 for syllable in text.split(" ")])[:-1]
+    ends = np.append(begins[1:] - 1, length - 1)
+    times = np.asarray(spans, np.float64).ravel()
+    return np.interp(np.arange(frames), times, np.stack([begins, ends], 1).ravel()).astype(np.float32)
 
 
 def make_batch(utterances, outputs_per_step, end_symbol=False, tail_steps=0):
     """Pads utterances to the longest among them.
 
     Args:
-      utterances: a list of (pinyin, linear ``[T, 1025]``, mel ``[T, 80]``).
+      utterances: a list of (pinyin, linear ``[T, 1025]``, mel ``[T, 80]``, Extra: spans of the syllables or None).
       tail_steps: Extra: decoder steps of silence with stop token 1 behind every utterance; with 0, as printed, only
         those that are shorter than others of their batch show the network how to stop.
 
     Returns:
       (inputs int32 [B, T_in], input_lengths int32 [B], linear [B, T, 1025], mel [B, T, 80], stop tokens [B, T],
-      target_lengths int32 [B], the tail included); T is a multiple of ``outputs_per_step``.
+      target_lengths int32 [B], the tail included; Extra: symbol places [B, T / r], see ``symbol_places``, or, without
+      spans, evenly through the text); T is a multiple of ``outputs_per_step`` = r.
     """
     r, count = outputs_per_step, len(utterances)
-    texts = [text_to_sequence(text, end_symbol) for text, _, _ in utterances]
+    texts = [text_to_sequence(text, end_symbol) for text, *_ in utterances]
     input_lengths = np.array([len(text) for text in texts], np.int32)
     inputs = np.full([count, max(input_lengths)], _symbol_to_id[_pad], np.int32)
-    frames = [len(mel) for _, _, mel in utterances]
+    frames = [len(mel) for _, _, mel, _ in utterances]
     # Erratum E29: a batch is padded to its own longest utterance, not to the longest of the corpus
     padded = (-(-max(frames) // r) + tail_steps) * r
     linear_targets = np.zeros([count, padded, audio.num_freq], np.float32)
     mel_targets = np.zeros([count, padded, audio.num_mels], np.float32)
     stop = np.ones([count, padded], np.float32)
-    for i, (text, (_, linear, mel)) in enumerate(zip(texts, utterances)):
+    target_lengths = np.array([(-(-n // r) + tail_steps) * r if tail_steps else n for n in frames], np.int32)
+    places = np.zeros([count, padded // r], np.float32)
+    for i, (text, (pinyin, linear, mel, spans)) in enumerate(zip(texts, utterances)):
         inputs[i, : len(text)] = text
         linear_targets[i, : frames[i]] = linear
         mel_targets[i, : frames[i]] = mel
         stop[i, : frames[i]] = 0
-    target_lengths = np.array([(-(-n // r) + tail_steps) * r if tail_steps else n for n in frames], np.int32)
-    return inputs, input_lengths, linear_targets, mel_targets, stop, target_lengths
+        if spans is None:
+            places[i] = len(text) * np.arange(padded // r) / -(-target_lengths[i] // r)
+        else:
+            places[i] = symbol_places(pinyin, len(text), padded, spans)[r // 2 :: r]  # the middle frame of each step
+    return inputs, input_lengths, linear_targets, mel_targets, stop, target_lengths, places
 
 
 def batch_rows(lengths, number, batch, seed=0, group=8, shuffleflag=True):
@@ -162,39 +185,45 @@ def mydataset(
     first_batch=0,
     end_symbol=False,
     tail_steps=0,
-    splicer=None,
+    spans=None,
+    splice=0.0,
 ):
     """Batches as a ``tf.data.Dataset`` (section 9.8.10); for the arguments see ``batch_rows`` and ``make_batch``.
 
     Args:
       mode: ``train``: endless; anything else: each utterance once, in order.
       first_batch: int or int64 tensor: where to begin (a resumed training begins at its step).
-      splicer: Extra: a ``splicing.Splicer`` that puts some utterances of a training batch together out of pieces; the
-        batches end where it is not ready.
+      spans: Extra: for each row when its syllables are said (``forced_alignment.align``), or None.
+      splice: Extra: share of a training batch's utterances that are put together out of pieces (``splicing.py``); the whole
+        corpus is then held in memory. It needs ``spans``.
 
     Returns:
-      A dataset of the six tensors of ``make_batch``; the next batches are loaded while the network computes.
+      A dataset of the seven tensors of ``make_batch``; the next batches are loaded while the network computes.
     """
     rows = read_metadata(metadata_filename)
     folder = os.path.dirname(metadata_filename)
     lengths = [row[2] for row in rows]
+    spans = spans or [None] * len(rows)
+    splicer = None
+    if splice > 0 and mode == "train":
+        splicer = Splicer([load_utterance(folder, *pair) for pair in zip(rows, spans)], splice, seed)
 
     def generate(number):
-        while (mode == "train" or number * batch < len(rows)) and (splicer is None or splicer.ready(number)):
+        while mode == "train" or number * batch < len(rows):
             if mode == "train":
                 chosen = batch_rows(lengths, int(number), batch, seed, group, shuffleflag)
             else:
                 chosen = range(int(number) * batch, min(len(rows), (int(number) + 1) * batch))
             if splicer:
-                utterances = splicer.utterances(chosen, number)
+                utterances = splicer.batch(chosen, number)
             else:
-                utterances = [load_utterance(folder, rows[i]) for i in chosen]
+                utterances = [load_utterance(folder, rows[i], spans[i]) for i in chosen]
             yield make_batch(utterances, outputs_per_step, end_symbol, tail_steps)
             number += 1
 
     return tf.data.Dataset.from_generator(
         generate,
-        (tf.int32, tf.int32, tf.float32, tf.float32, tf.float32, tf.int32),
+        (tf.int32, tf.int32, tf.float32, tf.float32, tf.float32, tf.int32, tf.float32),
         (
             tf.TensorShape([None, None]),
             tf.TensorShape([None]),
@@ -202,6 +231,7 @@ def mydataset(
             tf.TensorShape([None, None, audio.num_mels]),
             tf.TensorShape([None, None]),
             tf.TensorShape([None]),
+            tf.TensorShape([None, None]),
         ),
         args=(tf.cast(first_batch, tf.int64),),
     ).prefetch(2)
@@ -216,7 +246,7 @@ def main(argv=None):
     iterator = dataset.make_initializable_iterator()
     with tf.Session(config=training.session_config(opts.threads)) as session:
         session.run(iterator.initializer)
-        inputs, input_lengths, linear, mel, stop, _ = session.run(iterator.get_next())
+        inputs, input_lengths, linear, mel, stop, *_ = session.run(iterator.get_next())
     for name, value in (("inputs", inputs), ("linear", linear), ("mel", mel), ("stop tokens", stop)):
         print("%-12s %s %s" % (name, value.dtype, value.shape))
     print("first text: %s" % sequence_to_text(inputs[0, : input_lengths[0]]))

@@ -26,22 +26,24 @@ from common import options, training
 PRESETS = {"book": dict(), "cpu": dict(), "tiny": dict()}
 
 
-def guided_attention_loss(alignments, input_lengths, step_lengths, sigma=0.2):
-    """Extra: how far attention is from the diagonal, 0…1 (guided attention, Tachibana et al. 2018, arXiv 1710.08969).
+def guided_attention_loss(alignments, input_lengths, step_lengths, places, sigma=0.2):
+    """Extra: how far attention is from where it should be, 0…1 (guided attention, Tachibana et al. 2018, arXiv 1710.08969).
 
     Args:
       alignments: ``[B, T_in, steps]``, each step's weights sum to 1.
       input_lengths: int ``[B]``, symbols of each text.
       step_lengths: int ``[B]``, decoder steps of each utterance.
-      sigma: width of the band round the diagonal that costs little, as a share of the text.
+      places: ``[B, steps]``, the symbol that each step should attend to: in the paper evenly through the text, ``N · t / T``;
+        or the one that is being said, where that is known.
+      sigma: width of the band round it that costs little, as a share of the text.
 
     Returns:
-      Scalar: the mean over all steps of ``Σ_n alignment · (1 - exp(-(n/N - t/T)² / 2σ²))``.
+      Scalar: the mean over all steps of ``Σ_n alignment · (1 - exp(-((n - place) / N)² / 2σ²))``.
     """
     max_in, max_steps = tf.shape(alignments)[1], tf.shape(alignments)[2]
-    n = tf.cast(tf.range(max_in), tf.float32)[None, :, None] / tf.cast(input_lengths, tf.float32)[:, None, None]
-    t = tf.cast(tf.range(max_steps), tf.float32)[None, None, :] / tf.cast(step_lengths, tf.float32)[:, None, None]
-    distance = 1.0 - tf.exp(-tf.square(n - t) / (2.0 * sigma**2))
+    n = tf.cast(tf.range(max_in), tf.float32)[None, :, None]
+    away = (n - places[:, None, :]) / tf.cast(input_lengths, tf.float32)[:, None, None]
+    distance = 1.0 - tf.exp(-tf.square(away) / (2.0 * sigma**2))
     mask = tf.sequence_mask(step_lengths, max_steps, tf.float32)
     return tf.reduce_sum(tf.reduce_sum(alignments * distance, axis=1) * mask) / tf.reduce_sum(mask)
 
@@ -59,6 +61,7 @@ class Tacotron:
       mel_targets: ``[B, T, num_mels]`` in 0…1, or None.
       stop_token_targets: ``[B, T]``, 1 behind the end, or None.
       target_lengths: Extra: int32 ``[B]``, frames of each utterance; for the masked and the guided loss.
+      places: Extra: ``[B, steps]``, for the guided loss.
       mask_attention: Extra: keep attention off the padding of the text. Erratum E31: the print gives no memory length.
       feed_back: Extra: share of own frames fed in training (see TacoTrainingHelper).
       step: the global step; the noise of dropout depends on it.
@@ -82,6 +85,7 @@ class Tacotron:
         mel_targets=None,
         stop_token_targets=None,
         target_lengths=None,
+        places=None,
         mask_attention=False,
         feed_back=0.0,
         step=None,
@@ -138,6 +142,7 @@ class Tacotron:
         self.mel_targets = mel_targets
         self.stop_token_targets = stop_token_targets
         self.target_lengths = target_lengths
+        self.places = places
         self.outputs_per_step = outputs_per_step
 
     def buildTrainModel(
@@ -187,7 +192,9 @@ class Tacotron:
         self.guide_loss = tf.constant(0.0)
         if guide_weight > 0:
             steps = -(-self.target_lengths // self.outputs_per_step)
-            self.guide_loss = guided_attention_loss(self.alignments, self.input_lengths, steps, guide_sigma)
+            self.guide_loss = guided_attention_loss(
+                self.alignments, self.input_lengths, steps, self.places, guide_sigma
+            )
             self.loss += guide_weight * self.guide_loss
 
         self.learning_rate = learning_rate_factor * _learning_rate_decay(init_lr, global_step, warmup_steps, hold_steps)

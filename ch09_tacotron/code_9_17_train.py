@@ -25,8 +25,8 @@ import tensorflow as tf
 from ch09_tacotron.audio import griffin_lim_iters, inv_spectrogram, num_freq, num_mels, sample_rate, save_wav
 from ch09_tacotron.code_9_15_dataset import load_utterance, make_batch, mydataset, read_metadata, sequence_to_text
 from ch09_tacotron.code_9_16_tacotron import Tacotron
+from ch09_tacotron.forced_alignment import SPANS_FILE, read_spans
 from ch09_tacotron.measures import alignment_measures
-from ch09_tacotron.splicing import CUTS_FILE, Splicer, find_cuts, read_cuts, write_cuts
 from common import options, records, training
 from common.errors import UserError
 from common.plotting import plt, save_figure
@@ -58,25 +58,28 @@ PRESETS = {
         feed_back=0.0,
         feed_back_from=500,
         post_interval=1,
+        guide_by="text",
         splice=0.0,
-        splice_from=1000,
     ),
     "cpu": dict(
-        steps=7500,
+        steps=4500,
         batch_size=8,
         checkpoint_interval=250,
         log_interval=10,
         warmup_steps=300,
         hold_steps=3000,
-        decay_from=5500,
+        decay_from=3000,
         masked_loss=True,
         mask_attention=True,
         end_symbol=True,
         tail_steps=2,
-        guide_weight=0.1,
+        guide_weight=0.5,
+        guide_sigma=0.05,
         feed_back=0.8,
+        feed_back_from=300,
         post_interval=4,
-        splice=0.7,
+        guide_by="recording",
+        splice=0.8,
     ),
     "tiny": dict(
         steps=8,
@@ -93,8 +96,8 @@ PRESETS = {
         feed_back=0.5,
         feed_back_from=2,
         post_interval=2,
+        guide_by="recording",
         splice=0.5,
-        splice_from=4,
     ),
 }
 HELP = dict(
@@ -117,8 +120,9 @@ HELP = dict(
     feed_back="Extra: share of the decoder's own frames fed in training",
     post_interval="Extra: above 1, the linear loss is computed in each n-th step only, and does not teach the decoder",
     feed_back_from="Extra: that share begins at this step and is full at twice this step",
-    splice="Extra: share of the utterances that are put together out of pieces of the recordings (splicing.py)",
-    splice_from="Extra: from this step on; the attention learnt until then says where the recordings can be cut",
+    guide_by="Extra: attention is guided evenly through the text (text, as in the paper) or by when each syllable is said in the"
+    " recording (recording; code_9_09_preprocess.py --align finds out)",
+    splice="Extra: share of the utterances that are put together out of pieces of the recordings (splicing.py); needs --align",
 )
 LOSSES = ("loss", "mel_loss", "linear_loss", "stop_token_loss", "guide_loss", "learning_rate", "gradient_norm")
 
@@ -202,26 +206,6 @@ def final_decay(global_step, decay_from, steps):
     return tf.clip_by_value(left, 0.05, 1.0)
 
 
-def cut_recordings(session, model, feed_back, folder, rows, opts):
-    """Extra: where the network's attention lets each recording be cut (``splicing.find_cuts``); a list for each row.
-
-    The recordings are read as in training, but with every true frame given, for attention shall follow the recording.
-    """
-    cuts = []
-    for first in range(0, len(rows), opts.batch_size):
-        utterances = [load_utterance(folder, row) for row in rows[first : first + opts.batch_size]]
-        batch = make_batch(utterances, opts.outputs_per_step, opts.end_symbol, opts.tail_steps)
-        targets = (model.inputs, model.input_lengths, model.linear_targets, model.mel_targets, model.stop_token_targets)
-        feed = dict(zip(targets + (model.target_lengths,), batch))
-        if not isinstance(feed_back, float):
-            feed[feed_back] = 0.0
-        alignments = session.run(model.alignments, feed)
-        for alignment, length, (text, _, mel) in zip(alignments, batch[1], utterances):
-            steps = -(-len(mel) // opts.outputs_per_step)
-            cuts.append(find_cuts(alignment[:length, :steps], mel, text, opts.outputs_per_step))
-    return cuts
-
-
 def train(opts):
     """Trains until ``opts.steps`` (section 9.8.13); returns the metrics of the last checkpoint and the sample files."""
     training_dir = os.path.join(opts.output_dir, "training")
@@ -233,14 +217,19 @@ def train(opts):
         if os.path.exists(heldout_filename) and os.path.getsize(heldout_filename)
         else []
     )
+    spans = None
+    if opts.guide_by == "recording" or opts.splice > 0:  # Extra
+        spans = read_spans(os.path.join(training_dir, SPANS_FILE), rows)
+        if spans is None:
+            raise UserError(
+                "%s does not say when the syllables of %s are said: run ch09_tacotron/code_9_09_preprocess.py with --align"
+                % (os.path.join(training_dir, SPANS_FILE), metadata_filename)
+            )
     log_dir = os.path.join(opts.output_dir, "model-cpk")
     os.makedirs(log_dir, exist_ok=True)
     settings = {key: getattr(opts, key) for key in PRESETS["book"]}
     options.save_settings(opts.output_dir, dict(settings, preset=opts.preset, seed=opts.seed))
 
-    # Extra: sentences out of pieces, as soon as it is known where the recordings can be cut
-    splicer = Splicer(rows, lambda row: load_utterance(training_dir, row), opts.splice, opts.splice_from, opts.seed)
-    cuts_path = os.path.join(opts.output_dir, CUTS_FILE)
     first_batch = tf.placeholder(tf.int64, [], "first_batch")
     dataset = mydataset(
         metadata_filename,
@@ -251,10 +240,11 @@ def train(opts):
         first_batch=first_batch,
         end_symbol=opts.end_symbol,
         tail_steps=opts.tail_steps,
-        splicer=splicer,
+        spans=spans,
+        splice=opts.splice,
     )
     iterator = dataset.make_initializable_iterator()
-    inputs, input_lengths, linear_targets, mel_targets, stop_token_targets, target_lengths = iterator.get_next()
+    inputs, input_lengths, linear_targets, mel_targets, stop_token_targets, target_lengths, places = iterator.get_next()
 
     global_step = tf.train.get_or_create_global_step()
     feed_back = 0.0
@@ -272,6 +262,7 @@ def train(opts):
             mel_targets,
             stop_token_targets,
             target_lengths=target_lengths,
+            places=places,
             mask_attention=opts.mask_attention,
             feed_back=feed_back,
             step=global_step + 1000003 * opts.seed,
@@ -305,8 +296,6 @@ def train(opts):
         restored = training.restore_newest(saver, session, log_dir)
         step = int(session.run(global_step))
         print("resuming from %s" % restored if restored else "training anew in %s" % log_dir)
-        if opts.splice > 0 and step > opts.splice_from and os.path.exists(cuts_path):
-            splicer.cuts = read_cuts(cuts_path, rows)
         session.run(iterator.initializer, {first_batch: step})
         _keep_losses_until(losses_path, step)
         writer = tf.summary.FileWriter(log_dir, session.graph if not restored else None)
@@ -318,12 +307,6 @@ def train(opts):
         bar = training.progress(total=opts.steps, initial=step, desc="training", unit="step")
         with training.StopSignals() as stop, open(losses_path, "a", encoding="utf-8", newline="") as losses_file:
             while step < opts.steps and not stop.requested:
-                if not splicer.ready(step):  # the batches end here
-                    splicer.cuts = cut_recordings(session, model, feed_back, training_dir, rows, opts)
-                    write_cuts(cuts_path, rows, splicer.cuts)
-                    boundaries = sum(len(row[3].split()) - 1 for row in rows)
-                    print("recordings cut at %d of %d boundaries" % (sum(map(len, splicer.cuts)), boundaries))
-                    session.run(iterator.initializer, {first_batch: step})
                 start_time = time.time()
                 at_checkpoint = (step + 1) % opts.checkpoint_interval == 0 or step + 1 == opts.steps
                 full = step % opts.post_interval == 0
@@ -418,6 +401,8 @@ def main(argv=None):
     training.start(opts.seed)
     if opts.tail_steps and not opts.masked_loss:
         raise UserError("--tail-steps needs --masked-loss")
+    if opts.guide_by not in ("text", "recording"):
+        raise UserError("--guide-by is %s; it can be text or recording" % opts.guide_by)
     record = records.Record(
         opts, "code_9_17_train", "listing 9-17", data=""
     )  # made here: it measures the time from now

@@ -50,54 +50,7 @@ def mel_cepstrum(mel, coefficients=13):
     return scipy.fftpack.dct(decibels, type=2, axis=1, norm="ortho")[:, 1 : coefficients + 1] / np.sqrt(mel.shape[1])
 
 
-def dtw(first, second):
-    """The best time warping of two sequences ``[T1, C]`` and ``[T2, C]``.
-
-    Returns:
-      (mean Euclidean distance along it, int ``[T1]``: the frame of ``second`` that each frame of ``first`` goes with; of
-      several the first).
-    """
+def dtw_distance(first, second):
+    """Mean Euclidean distance along the best time warping of two sequences ``[T1, C]`` and ``[T2, C]``."""
     cost, path = librosa.sequence.dtw(X=np.asarray(first).T, Y=np.asarray(second).T, metric="euclidean")
-    frames = np.zeros(len(first), int)
-    frames[path[:, 0]] = path[:, 1]  # the path runs backwards, so the first of several frames is written last
-    return float(cost[-1, -1] / len(path)), frames
-
-
-def syllable_vectors(cepstrum, starts, points=12):
-    """Each syllable of an utterance as one vector, whatever its length.
-
-    Args:
-      cepstrum: ``[T, C]``; starts: increasing int ``[n]``, the frame each syllable begins at.
-
-    Returns:
-      ``[n, points · C]``: the frames at ``points`` equal distances, between frames by interpolation.
-    """
-    cepstrum = np.asarray(cepstrum, np.float64)
-    ends = np.append(starts[1:], len(cepstrum))
-    vectors = []
-    for start, end in zip(starts, ends):
-        places = np.clip(np.linspace(start, max(start, end - 1), points), 0, len(cepstrum) - 1)
-        below = places.astype(int)
-        above = np.minimum(below + 1, len(cepstrum) - 1)
-        share = (places - below)[:, np.newaxis]
-        vectors.append(((1 - share) * cepstrum[below] + share * cepstrum[above]).ravel())
-    return np.array(vectors)
-
-
-def recognised(vectors, names, known, known_names, apart=None):
-    """A recogniser of syllables as simple as can be: the name of the nearest recorded one.
-
-    Args:
-      vectors: ``[n, D]``, names: their n names; known: ``[m, D]`` of recordings, known_names: theirs.
-      apart: bool ``[n, m]``, True where a known one must not be used (it is of the same sentence); None: nowhere.
-
-    Returns:
-      bool ``[k]``, whether the nearest has the right name, for those k syllables whose name is among the known ones.
-    """
-    vectors, known = np.asarray(vectors), np.asarray(known)
-    distances = np.sum(vectors**2, 1)[:, np.newaxis] + np.sum(known**2, 1) - 2 * vectors @ known.T
-    if apart is not None:
-        distances = np.where(apart, np.inf, distances)
-    same = np.array(names)[:, np.newaxis] == np.array(known_names)
-    possible = np.any(same & np.isfinite(distances), axis=1)
-    return same[np.arange(len(names)), np.argmin(distances, axis=1)][possible]
+    return float(cost[-1, -1] / len(path))

@@ -65,7 +65,7 @@ def work(way, metadata, batch, threads, pipe):
     else:
         dataset = code_9_15_dataset.mydataset(metadata, 5, batch)
     iterator = dataset.make_initializable_iterator()
-    inputs, lengths, linear, mel, stop, _ = iterator.get_next()
+    inputs, lengths, linear, mel, stop, *_ = iterator.get_next()
     step = tf.train.get_or_create_global_step()
     model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop, step=step)
     model.buildTrainModel(16000, 1025, step)

@@ -72,19 +72,30 @@ def test_e29_a_batch_is_padded_to_its_own_longest(corpus):
     rows = listing.read_metadata(corpus)
     folder = os.path.dirname(corpus)
     utterances = [listing.load_utterance(folder, row) for row in rows[:2]]
-    inputs, input_lengths, linear, mel, stop, lengths = listing.make_batch(utterances, 5)
+    inputs, input_lengths, linear, mel, stop, lengths, places = listing.make_batch(utterances, 5)
     assert linear.shape == (2, 15, 1025) and mel.shape == (2, 15, 80)  # 14 frames, rounded up; the corpus has 70
     assert linear.dtype == mel.dtype == stop.dtype == np.float32
     assert stop.tolist() == [[0] * 7 + [1] * 8, [0] * 14 + [1]]
     assert np.all(mel[0, :7] == 1) and np.all(mel[0, 7:] == 0) and np.all(mel[1, :14] == 2)
     assert inputs.shape == (2, 11) and input_lengths.tolist() == [7, 11] and np.all(inputs[0, 7:] == 0)
     assert lengths.tolist() == [7, 14]
+    np.testing.assert_allclose(places, [[0, 3.5, 7], [0, 11 / 3, 22 / 3]])  # symbols · step / steps, as in the paper
+
+
+def test_places_follow_the_recording():
+    """'ma1 ni3' and an end symbol: 2 frames before, the syllables in frames 2 to 5 and 7 to 10."""
+    places = listing.symbol_places("ma1 ni3", 8, 14, np.array([[2, 6], [7, 11]]))
+    np.testing.assert_allclose(places[:7], [0, 0, 0, 0.75, 1.5, 2.25, 3])  # m, a, 1, blank
+    np.testing.assert_allclose(places[7:], [4, 4.75, 5.5, 6.25, 7, 7, 7])  # n, i, 3, end symbol
+    utterance = ("ma1 ni3", np.zeros([14, 1025]), np.zeros([14, 80]), np.array([[2, 6], [7, 11]]))
+    *_, batch_places = listing.make_batch([utterance], 5, end_symbol=True)
+    np.testing.assert_allclose(batch_places, places[None, [2, 7, 12]])  # the middle frame of each step
 
 
 def test_tail_gives_every_utterance_stop_frames(corpus):
     rows = listing.read_metadata(corpus)
     utterances = [listing.load_utterance(os.path.dirname(corpus), row) for row in rows[4:6]]
-    *_, stop, lengths = listing.make_batch(utterances, 5, end_symbol=True, tail_steps=2)
+    *_, stop, lengths, _ = listing.make_batch(utterances, 5, end_symbol=True, tail_steps=2)
     assert lengths.tolist() == [45, 55]  # 35 and 42 frames, rounded up, and 10
     assert stop.shape == (2, 55)
     assert stop[1, :42].sum() == 0 and stop[1, 42:].sum() == 13
@@ -127,6 +138,9 @@ def test_dataset_goes_on_where_it_is_told_to(corpus):
     for expected, found in zip(whole[3:], resumed):
         for a, b in zip(expected, found):
             np.testing.assert_array_equal(a, b)
+    spans = [np.arange(number + 2)[:, None] * 5 + [0, 4] for number in range(10)]
+    spliced = take(0, 5, spans=spans, splice=1.0)  # even sound has no weak places, so it stays whole
+    assert all(np.array_equal(a, b) for one, two in zip(whole, spliced) for a, b in zip(one[:6], two[:6]))
     in_order = take(0, 4, mode="test")
     assert [len(batch[0]) for batch in in_order] == [3, 3, 3, 1]
     assert [int(batch[3][0, 0, 0]) for batch in in_order] == [1, 4, 7, 10]

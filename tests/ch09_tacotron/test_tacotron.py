@@ -104,11 +104,14 @@ def test_losses_equal_numpy_and_e39_padding_can_be_left_out(masked):
 
 def test_guided_attention_equals_numpy():
     model = Outputs()
-    loss = listing.guided_attention_loss(model.alignments, model.input_lengths, tf.constant([2, 1]), sigma=0.3)
+    steps_of, places = [2, 1], np.float32([[0.5, 4.0], [2.0, 9.0]])
+    loss = listing.guided_attention_loss(
+        model.alignments, model.input_lengths, tf.constant(steps_of), places, sigma=0.3
+    )
     terms = []
-    for sample, (length, steps) in enumerate(((6, 2), (5, 1))):
+    for sample, (length, steps) in enumerate(zip((6, 5), steps_of)):
         for t in range(steps):
-            distance = 1 - np.exp(-((np.arange(6) / length - t / steps) ** 2) / (2 * 0.3**2))
+            distance = 1 - np.exp(-(((np.arange(6) - places[sample, t]) / length) ** 2) / (2 * 0.3**2))
             terms.append((model.numpy["alignments"][sample, :, t] * distance).sum())
     with tf.Session() as session:
         assert session.run(loss) == pytest.approx(np.mean(terms), rel=1e-5)
@@ -117,7 +120,10 @@ def test_guided_attention_equals_numpy():
 def test_guided_attention_is_low_on_the_diagonal_and_high_off_it():
     diagonal = np.eye(20, dtype=np.float32)[None]
     lengths = tf.constant([20])
-    losses = [listing.guided_attention_loss(tf.constant(a), lengths, lengths) for a in (diagonal, diagonal[:, ::-1])]
+    places = tf.range(20.0)[None]
+    losses = [
+        listing.guided_attention_loss(tf.constant(a), lengths, lengths, places) for a in (diagonal, diagonal[:, ::-1])
+    ]
     with tf.Session() as session:
         low, high = session.run(losses)
     assert low == 0 and high > 0.5
