@@ -191,7 +191,7 @@ def align_recordings(training_dir, rows):
     if read_spans(path, rows) is not None:
         return
     mels = [np.load(os.path.join(training_dir, row[1]), allow_pickle=False) for row in rows]
-    found = align(
+    found, _ = align(
         mels, [row[3] for row in rows], progress=lambda x: training.progress(x, desc="syllables", unit="round")
     )
     write_spans(path, rows, found)

@@ -55,13 +55,24 @@ class TacotronDecoderwrapper(RNNCell):
       outputs_per_step: frames of a step, the reduction factor r (5).
       memory_sequence_length: Extra: int ``[B]``, keeps attention off the padding; None as printed.
       step: the global step, which the dropout noise depends on; needed when training.
+      given_alignments: Extra: ``[B, T_in, steps]``, where an utterance's attention should be; given: bool ``[B]``, the
+        utterances that are read there, whatever attention says.
 
     A call takes the last frame ``[B, 80]`` and an AttentionWrapperState and returns ``((frames [B, 80·r], stop [B, r]),
     state)``; stop tokens are logits in training and probabilities otherwise.
     """
 
     def __init__(
-        self, encoder_outputs, is_training, rnn_cell, num_mels, outputs_per_step, memory_sequence_length=None, step=None
+        self,
+        encoder_outputs,
+        is_training,
+        rnn_cell,
+        num_mels,
+        outputs_per_step,
+        memory_sequence_length=None,
+        step=None,
+        given_alignments=None,
+        given=None,
     ):
         super().__init__()
         self._training = is_training
@@ -73,6 +84,9 @@ class TacotronDecoderwrapper(RNNCell):
         self._num_mels = num_mels
         self._context_size = encoder_outputs.shape[2].value
         self._step = tf.cast(0 if step is None else step, tf.int32)
+        self._given_alignments = None
+        if given_alignments is not None:
+            self._given_alignments, self._given = tf.transpose(given_alignments, [2, 0, 1]), given
         # Erratum E24: the print makes new layer objects in each call
         self._prenet_layers = [
             tf.layers.Dense(units, activation=tf.nn.relu, name="decoder_prenet_%d" % (i + 1))
@@ -128,7 +142,11 @@ class TacotronDecoderwrapper(RNNCell):
         rnn_input = self._input_layer(tf.concat([prenet_output, state.attention], axis=-1))
         rnn_output, next_cell_state = self._cell(rnn_input, state.cell_state)
         alignments, attention_state = self._attention_mechanism(rnn_output, state.attention_state)
-        context = tf.squeeze(tf.matmul(tf.expand_dims(alignments, 1), self._attention_mechanism.values), [1])
+        used = alignments
+        if self._given_alignments is not None:  # Extra
+            used = tf.where(self._given, self._given_alignments[state.time], alignments)
+            attention_state += used - alignments  # which is the sum of the alignments so far
+        context = tf.squeeze(tf.matmul(tf.expand_dims(used, 1), self._attention_mechanism.values), [1])
         projection_input = tf.concat([rnn_output, context], axis=-1)
         frames = self._frame_projection(projection_input)
         stop_tokens = self._stop_projection(projection_input)

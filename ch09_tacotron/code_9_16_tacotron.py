@@ -26,26 +26,46 @@ from common import options, training
 PRESETS = {"book": dict(), "cpu": dict(), "tiny": dict()}
 
 
-def guided_attention_loss(alignments, input_lengths, step_lengths, places, sigma=0.2):
-    """Extra: how far attention is from where it should be, 0…1 (guided attention, Tachibana et al. 2018, arXiv 1710.08969).
+def guided_attention_loss(alignments, input_lengths, step_lengths, sigma=0.2):
+    """Extra: how far attention is from the diagonal, 0…1 (guided attention, Tachibana et al. 2018, arXiv 1710.08969).
 
     Args:
       alignments: ``[B, T_in, steps]``, each step's weights sum to 1.
       input_lengths: int ``[B]``, symbols of each text.
       step_lengths: int ``[B]``, decoder steps of each utterance.
-      places: ``[B, steps]``, the symbol that each step should attend to: in the paper evenly through the text, ``N · t / T``;
-        or the one that is being said, where that is known.
-      sigma: width of the band round it that costs little, as a share of the text.
+      sigma: width of the band round the diagonal that costs little, as a share of the text.
 
     Returns:
-      Scalar: the mean over all steps of ``Σ_n alignment · (1 - exp(-((n - place) / N)² / 2σ²))``.
+      Scalar: the mean over all steps of ``Σ_n alignment · (1 - exp(-(n/N - t/T)² / 2σ²))``.
     """
     max_in, max_steps = tf.shape(alignments)[1], tf.shape(alignments)[2]
-    n = tf.cast(tf.range(max_in), tf.float32)[None, :, None]
-    away = (n - places[:, None, :]) / tf.cast(input_lengths, tf.float32)[:, None, None]
-    distance = 1.0 - tf.exp(-tf.square(away) / (2.0 * sigma**2))
+    n = tf.cast(tf.range(max_in), tf.float32)[None, :, None] / tf.cast(input_lengths, tf.float32)[:, None, None]
+    t = tf.cast(tf.range(max_steps), tf.float32)[None, None, :] / tf.cast(step_lengths, tf.float32)[:, None, None]
+    distance = 1.0 - tf.exp(-tf.square(n - t) / (2.0 * sigma**2))
     mask = tf.sequence_mask(step_lengths, max_steps, tf.float32)
     return tf.reduce_sum(tf.reduce_sum(alignments * distance, axis=1) * mask) / tf.reduce_sum(mask)
+
+
+def attention_divergence(alignments, wanted, step_lengths):
+    """Extra: how far attention is from where it should be: the mean over all steps of ``Σ_n wanted · log(wanted / alignment)``.
+
+    Args:
+      alignments, wanted: ``[B, T_in, steps]``, each step's weights sum to 1; step_lengths: int ``[B]``.
+
+    Returns:
+      Scalar, 0 where they are equal (Kullback-Leibler divergence).
+    """
+    terms = wanted * (tf.log(wanted + 1e-6) - tf.log(alignments + 1e-6))
+    mask = tf.sequence_mask(step_lengths, tf.shape(alignments)[2], tf.float32)
+    return tf.reduce_sum(tf.reduce_sum(terms, axis=1) * mask) / tf.reduce_sum(mask)
+
+
+def alignments_at(places, input_lengths, max_in):
+    """Extra: attention that is where ``places [B, steps]`` says, one symbol wide (σ): ``[B, max_in, steps]``."""
+    n = tf.cast(tf.range(max_in), tf.float32)[None, :, None]
+    mask = tf.sequence_mask(input_lengths, max_in, tf.float32)[:, :, None]
+    weights = tf.exp(-0.5 * tf.square(n - places[:, None, :])) * mask
+    return weights / (tf.reduce_sum(weights, axis=1, keepdims=True) + 1e-9)
 
 
 class Tacotron:
@@ -61,7 +81,8 @@ class Tacotron:
       mel_targets: ``[B, T, num_mels]`` in 0…1, or None.
       stop_token_targets: ``[B, T]``, 1 behind the end, or None.
       target_lengths: Extra: int32 ``[B]``, frames of each utterance; for the masked and the guided loss.
-      places: Extra: ``[B, steps]``, for the guided loss.
+      places: Extra: ``[B, steps]``, the symbol that is said in each decoder step, where that is known; it guides attention.
+      give_attention: Extra: share of the utterances of a training batch that are read at ``places``, not where attention is.
       mask_attention: Extra: keep attention off the padding of the text. Erratum E31: the print gives no memory length.
       feed_back: Extra: share of own frames fed in training (see TacoTrainingHelper).
       step: the global step; the noise of dropout depends on it.
@@ -91,6 +112,7 @@ class Tacotron:
         step=None,
         max_steps=300,
         detach_post=False,
+        give_attention=0.0,
     ):
         is_training = linear_targets is not None
         batch_size = tf.shape(inputs)[0]
@@ -110,6 +132,12 @@ class Tacotron:
 
         # Decoder
         decoder_cell = MultiRNNCell([ResidualWrapper(gru_cell(256)), ResidualWrapper(gru_cell(256))])
+        self.wanted_alignments = given_alignments = given = None
+        if places is not None:
+            self.wanted_alignments = alignments_at(places, input_lengths, tf.shape(inputs)[1])
+        if is_training and give_attention > 0:
+            given_alignments = self.wanted_alignments
+            given = tf.random.stateless_uniform([batch_size], seed=tf.stack([-1000003, noise_step])) < give_attention
         wrapper = TacotronDecoderwrapper(
             encoder_outputs,
             is_training,
@@ -118,6 +146,8 @@ class Tacotron:
             outputs_per_step,
             memory_sequence_length=input_lengths if mask_attention else None,
             step=noise_step,
+            given_alignments=given_alignments,
+            given=given,
         )
         if is_training:
             helper = TacoTrainingHelper(mel_targets, num_mels, outputs_per_step, feed_back, noise_step)
@@ -142,7 +172,6 @@ class Tacotron:
         self.mel_targets = mel_targets
         self.stop_token_targets = stop_token_targets
         self.target_lengths = target_lengths
-        self.places = places
         self.outputs_per_step = outputs_per_step
 
     def buildTrainModel(
@@ -164,7 +193,7 @@ class Tacotron:
         Args:
           masked_loss: Extra: spectrogram losses over ``target_lengths`` frames only; as printed, padding counts like speech.
           stop_weight: Extra: weight of the rare stop frames in the stop-token loss.
-          guide_weight: Extra: weight of ``guided_attention_loss``; 0 as printed.
+          guide_weight: Extra: weight of ``guided_attention_loss``, or with ``places`` of ``attention_divergence``; 0 as printed.
           init_lr, warmup_steps, hold_steps: see ``_learning_rate_decay``.
           learning_rate_factor: Extra: number or scalar tensor that multiplies it; 1 as printed.
 
@@ -192,9 +221,10 @@ class Tacotron:
         self.guide_loss = tf.constant(0.0)
         if guide_weight > 0:
             steps = -(-self.target_lengths // self.outputs_per_step)
-            self.guide_loss = guided_attention_loss(
-                self.alignments, self.input_lengths, steps, self.places, guide_sigma
-            )
+            if self.wanted_alignments is None:
+                self.guide_loss = guided_attention_loss(self.alignments, self.input_lengths, steps, guide_sigma)
+            else:
+                self.guide_loss = attention_divergence(self.alignments, self.wanted_alignments, steps)
             self.loss += guide_weight * self.guide_loss
 
         self.learning_rate = learning_rate_factor * _learning_rate_decay(init_lr, global_step, warmup_steps, hold_steps)

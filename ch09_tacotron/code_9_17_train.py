@@ -59,26 +59,27 @@ PRESETS = {
         feed_back_from=500,
         post_interval=1,
         guide_by="text",
+        give_attention=0.0,
         splice=0.0,
     ),
     "cpu": dict(
-        steps=4500,
+        steps=2400,
         batch_size=8,
         checkpoint_interval=250,
         log_interval=10,
         warmup_steps=300,
         hold_steps=3000,
-        decay_from=3000,
+        decay_from=1600,
         masked_loss=True,
         mask_attention=True,
         end_symbol=True,
         tail_steps=2,
-        guide_weight=0.5,
-        guide_sigma=0.05,
+        guide_weight=0.1,
         feed_back=0.8,
         feed_back_from=300,
         post_interval=4,
         guide_by="recording",
+        give_attention=0.7,
         splice=0.8,
     ),
     "tiny": dict(
@@ -97,6 +98,7 @@ PRESETS = {
         feed_back_from=2,
         post_interval=2,
         guide_by="recording",
+        give_attention=0.7,
         splice=0.5,
     ),
 }
@@ -122,6 +124,7 @@ HELP = dict(
     feed_back_from="Extra: that share begins at this step and is full at twice this step",
     guide_by="Extra: attention is guided evenly through the text (text, as in the paper) or by when each syllable is said in the"
     " recording (recording; code_9_09_preprocess.py --align finds out)",
+    give_attention="Extra: share of the utterances that the decoder reads where the guide is, not where its attention is",
     splice="Extra: share of the utterances that are put together out of pieces of the recordings (splicing.py); needs --align",
 )
 LOSSES = ("loss", "mel_loss", "linear_loss", "stop_token_loss", "guide_loss", "learning_rate", "gradient_norm")
@@ -262,11 +265,12 @@ def train(opts):
             mel_targets,
             stop_token_targets,
             target_lengths=target_lengths,
-            places=places,
+            places=places if opts.guide_by == "recording" else None,
             mask_attention=opts.mask_attention,
             feed_back=feed_back,
             step=global_step + 1000003 * opts.seed,
             detach_post=opts.post_interval > 1,
+            give_attention=opts.give_attention,
         )
     model.buildTrainModel(
         sample_rate,
@@ -401,6 +405,8 @@ def main(argv=None):
     training.start(opts.seed)
     if opts.tail_steps and not opts.masked_loss:
         raise UserError("--tail-steps needs --masked-loss")
+    if opts.give_attention > 0 and opts.guide_by != "recording":
+        raise UserError("--give-attention needs --guide-by recording")
     if opts.guide_by not in ("text", "recording"):
         raise UserError("--guide-by is %s; it can be text or recording" % opts.guide_by)
     record = records.Record(

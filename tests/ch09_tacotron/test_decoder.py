@@ -45,6 +45,23 @@ def test_e24_calls_share_their_variables():
     assert len(tf.trainable_variables()) == count + 4
 
 
+def test_given_attention_is_read_and_added_up_by_the_utterances_it_is_given_to():
+    given = np.zeros([2, 7, 3], np.float32)
+    given[:, 4, 1] = 1.0  # in the second step symbol 4
+    cell = wrapper(given_alignments=tf.constant(given), given=tf.constant([True, False]))
+    zero = cell.zero_state(2, tf.float32)._replace(time=tf.constant(1))
+    _, state = cell(tf.zeros([2, 4]), zero)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        memory, context, own, total = session.run(
+            [cell._attention_mechanism.values, state.attention, state.alignments, state.attention_state]
+        )
+    np.testing.assert_allclose(context[0], memory[0, 4], rtol=1e-5)
+    np.testing.assert_allclose(context[1], own[1] @ memory[1], rtol=1e-5)
+    np.testing.assert_allclose(total, [given[0, :, 1], own[1]], atol=1e-6)
+    assert own[0].max() < 0.9  # what the guide teaches is the network's own attention
+
+
 def test_stop_tokens_are_logits_only_in_training():
     cell, trained = wrapper(), wrapper(is_training=True)
     with tf.variable_scope("decoder"):

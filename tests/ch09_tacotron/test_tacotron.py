@@ -104,14 +104,11 @@ def test_losses_equal_numpy_and_e39_padding_can_be_left_out(masked):
 
 def test_guided_attention_equals_numpy():
     model = Outputs()
-    steps_of, places = [2, 1], np.float32([[0.5, 4.0], [2.0, 9.0]])
-    loss = listing.guided_attention_loss(
-        model.alignments, model.input_lengths, tf.constant(steps_of), places, sigma=0.3
-    )
+    loss = listing.guided_attention_loss(model.alignments, model.input_lengths, tf.constant([2, 1]), sigma=0.3)
     terms = []
-    for sample, (length, steps) in enumerate(zip((6, 5), steps_of)):
+    for sample, (length, steps) in enumerate(((6, 2), (5, 1))):
         for t in range(steps):
-            distance = 1 - np.exp(-(((np.arange(6) - places[sample, t]) / length) ** 2) / (2 * 0.3**2))
+            distance = 1 - np.exp(-((np.arange(6) / length - t / steps) ** 2) / (2 * 0.3**2))
             terms.append((model.numpy["alignments"][sample, :, t] * distance).sum())
     with tf.Session() as session:
         assert session.run(loss) == pytest.approx(np.mean(terms), rel=1e-5)
@@ -120,10 +117,37 @@ def test_guided_attention_equals_numpy():
 def test_guided_attention_is_low_on_the_diagonal_and_high_off_it():
     diagonal = np.eye(20, dtype=np.float32)[None]
     lengths = tf.constant([20])
-    places = tf.range(20.0)[None]
-    losses = [
-        listing.guided_attention_loss(tf.constant(a), lengths, lengths, places) for a in (diagonal, diagonal[:, ::-1])
-    ]
+    losses = [listing.guided_attention_loss(tf.constant(a), lengths, lengths) for a in (diagonal, diagonal[:, ::-1])]
     with tf.Session() as session:
         low, high = session.run(losses)
     assert low == 0 and high > 0.5
+
+
+def test_alignments_at_places_equal_numpy():
+    places, lengths = np.float32([[0.0, 1.5], [2.0, 3.0]]), [5, 4]
+    found = listing.alignments_at(tf.constant(places), tf.constant(lengths), 5)
+    expected = np.exp(-0.5 * (np.arange(5)[None, :, None] - places[:, None, :]) ** 2)
+    expected[1, 4] = 0  # padding of the second text
+    expected /= expected.sum(axis=1, keepdims=True)
+    with tf.Session() as session:
+        np.testing.assert_allclose(session.run(found), expected, atol=1e-5)
+
+
+def test_attention_divergence_equals_numpy():
+    random = np.random.RandomState(1)
+    wanted, alignments = (random.dirichlet(np.ones(6), [2, 3]).transpose(0, 2, 1).astype(np.float32) for _ in range(2))
+    loss = listing.attention_divergence(tf.constant(alignments), tf.constant(wanted), tf.constant([3, 1]))
+    same = listing.attention_divergence(tf.constant(wanted), tf.constant(wanted), tf.constant([3, 1]))
+    divergence = (wanted * np.log(wanted / alignments)).sum(axis=1)
+    with tf.Session() as session:
+        assert session.run(loss) == pytest.approx(np.mean([*divergence[0], divergence[1, 0]]), rel=1e-3)
+        assert session.run(same) == pytest.approx(0, abs=1e-6)
+
+
+def test_with_all_attention_given_the_guide_teaches_it():
+    """The recording's attention adds no variable, and every variable still has a gradient."""
+    targets = tf.zeros([2, 20, 1025]), tf.zeros([2, 20, 80]), tf.zeros([2, 20])
+    extra = dict(target_lengths=tf.constant([20, 10]), places=tf.zeros([2, 4]), give_attention=1.0)
+    model = listing.Tacotron(tf.ones([2, 8], tf.int32), tf.constant([8, 6]), 80, 5, 1025, *targets, **extra)
+    model.buildTrainModel(16000, 1025, tf.train.get_or_create_global_step(), guide_weight=0.1)
+    assert len(model.gradients) == 194 and all(g is not None for g in model.gradients)

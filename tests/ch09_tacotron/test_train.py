@@ -17,6 +17,7 @@ def test_printed_constants_are_the_defaults():
     assert (book["outputs_per_step"], book["batch_size"], book["checkpoint_interval"]) == (5, 32, 1000)
     assert (listing.griffin_lim_iters, book["init_lr"], book["warmup_steps"]) == (60, 0.001, 4000)
     off = dict(masked_loss=False, mask_attention=False, end_symbol=False, tail_steps=0, guide_weight=0.0, feed_back=0.0)
+    off.update(decay_from=0, guide_by="text", give_attention=0.0, splice=0.0)
     assert all(book[key] == value for key, value in off.items())
 
 
@@ -74,3 +75,12 @@ def test_summaries_hold_pictures_and_sounds(tmp_path):
     summary = listing._summary({"loss": 1.5}, {"alignment": picture}, {"speech": sound})
     kinds = {value.tag: value.WhichOneof("value") for value in summary.value}
     assert kinds == {"loss": "simple_value", "alignment": "image", "speech": "audio"}
+
+
+def test_the_last_part_of_the_learning_rate():
+    step = tf.placeholder(tf.int64, [])
+    factor = listing.final_decay(step, 100, 200)
+    with tf.Session() as session:
+        values = [float(session.run(factor, {step: value})) for value in (0, 99, 100, 149, 199)]
+    np.testing.assert_allclose(values, [1, 1, 1, 50 / 99, 0.05], rtol=1e-5)
+    assert listing.final_decay(step, 0, 200) == 1.0
