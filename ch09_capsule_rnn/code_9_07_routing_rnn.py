@@ -209,7 +209,7 @@ def routing_masked(
       in_x: float32 ``[B, T, D]`` with a known D; xLen: int ``[B]``.
       out_caps_dim, out_caps_num: length and number of the capsules.
       dropout: share dropped of the result while ``is_train``.
-      reverse: Extra: reverse routing. fast: Extra: the same numbers by matrix products (fast_routing.py).
+      reverse: Extra: reverse routing. fast: Extra: the same numbers by a compiled loop (fast_routing.py).
 
     Returns:
       float32 ``[B, out_caps_num · out_caps_dim]``.
