@@ -8,7 +8,7 @@ layers and capsules, each with several seeds: a difference smaller than the spre
 Reads   reuters.npz (data set `reuters`)
 Writes  documents/flat-<seed>/ and documents/two_level-<seed>/ in the run's folder (checkpoints, history),
         record-ext_9_6_7_documents.json
-Time    on two idle cores: tiny under a minute, cpu about 10 minutes; resumes where it was stopped
+Time    tiny under a minute, cpu about five minutes on a core that other work shares; resumes where it was stopped
 """
 
 import argparse
