@@ -80,6 +80,7 @@ PRESETS = {
         start="random",
         folds=5,
         windows=0,
+        count_ratio=False,
         embedding_keep_prob=1.0,
         word_keep_prob=1.0,
         caps_keep_prob=1.0,
@@ -90,7 +91,7 @@ PRESETS = {
         patience=0,
     ),
     "cpu": dict(_BETTER, truncating="post"),
-    "last80": dict(_BETTER, truncating="pre", windows=80),  # the book's own words
+    "last80": dict(_BETTER, truncating="pre", windows=80, count_ratio=True),  # the book's own words
     "whole": dict(_BETTER, truncating="post", maxlen=400, epochs=1),
     "tiny": dict(
         num_words=1000,
@@ -120,6 +121,7 @@ HELP = dict(
     start="random: word vectors begin as noise; linear: they are fixed and bring a linear classifier along (word_vectors.py)",
     folds="folds of the training texts for --start linear",
     windows="--start linear is fitted to windows of this many words of the training texts as well; 0: none",
+    count_ratio="--start linear weighs each word by how much more often it occurs in one topic than in the others",
     embedding_keep_prob="what is kept of the word vectors' components while training",
     word_keep_prob="what is kept of the words while training",
     caps_keep_prob="what is kept of the capsules' components while training",
@@ -209,7 +211,7 @@ def routing_masked(
       in_x: float32 ``[B, T, D]`` with a known D; xLen: int ``[B]``.
       out_caps_dim, out_caps_num: length and number of the capsules.
       dropout: share dropped of the result while ``is_train``.
-      reverse: Extra: reverse routing. fast: Extra: the same numbers by matrix products (fast_routing.py).
+      reverse: Extra: reverse routing. fast: Extra: the same numbers by a compiled loop (fast_routing.py).
 
     Returns:
       float32 ``[B, out_caps_num · out_caps_dim]``.

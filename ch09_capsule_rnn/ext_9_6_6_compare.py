@@ -6,7 +6,7 @@ trained again: stop and start the script as you like, or do one row at a time (-
 
 Reads   reuters.npz (data set `reuters`)
 Writes  compare/<way>-<seed>/ and record-ext_9_6_6_compare.json in the run's folder
-Time    on two idle cores: tiny under two minutes, cpu about an hour
+Time    tiny under two minutes, cpu about ten minutes on a core that other work shares
 """
 
 import argparse

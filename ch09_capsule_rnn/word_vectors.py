@@ -68,6 +68,44 @@ def deal_out(owners, folds, seed=0):
     return (np.random.RandomState(seed).permutation(count) % folds + 1)[owners]
 
 
+def count_ratios(present, own):
+    """What each word tells of one topic before any machine has learnt (Wang and Manning 2012, 'Baselines and bigrams').
+
+    Args:
+      present: sparse ``[N, words]``, 1 where a word occurs in a text; own: bool ``[N]``, the texts of the topic.
+
+    Returns:
+      float32 ``[words]``: ``|ln(share of the word in the topic / share in the rest)|``, to the power 0.7, counts from 1 on.
+    """
+    inside, outside = [np.asarray(present[rows].sum(axis=0)).ravel() + 1.0 for rows in (own, ~own)]
+    ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    return (np.abs(ratio) ** 0.7).astype(np.float32)
+
+
+def linear_machine(table, labels, count_ratio, seed=0):
+    """A linear support vector machine for each topic against the rest.
+
+    Args:
+      table: sparse ``[N, words]`` from ``log_tfidf``; labels: int ``[N]``.
+      count_ratio: each machine sees the words multiplied by their ``count_ratios`` for its topic.
+
+    Returns:
+      topics with a training text, int ``[K]``; weights ``[words, K]`` and biases ``[K]``, to be used on ``table`` as it is.
+    """
+    if not count_ratio:
+        machine = LinearSVC(C=0.5, random_state=seed).fit(table, labels)
+        return machine.classes_, machine.coef_.T, machine.intercept_
+    topics, weights, biases = np.unique(labels), [], []
+    present = (table > 0).astype(np.float32)
+    for topic in topics:
+        ratios = count_ratios(present, labels == topic)
+        machine = LinearSVC(C=0.15, random_state=seed, tol=1e-3)
+        machine.fit(table.dot(sparse.diags(ratios)), labels == topic)
+        weights.append(machine.coef_[0] * ratios)
+        biases.append(machine.intercept_[0])
+    return topics, np.stack(weights, axis=1), np.array(biases)
+
+
 def fit(texts, labels, fold_of_text, settings, classes, seed=0):
     """What ``--start linear`` needs, from the training texts.
 
@@ -86,9 +124,9 @@ def fit(texts, labels, fold_of_text, settings, classes, seed=0):
     bias = np.full([folds + 1, classes], -1.0, np.float32)  # for topics without a training text
     for fold in range(folds + 1):
         rows = np.flatnonzero(fold_of_text != fold)
-        machine = LinearSVC(C=0.5, random_state=seed).fit(table[rows], labels[rows])
-        linear[fold][:, machine.classes_] = machine.coef_.T
-        bias[fold, machine.classes_] = machine.intercept_
+        topics, weights, biases = linear_machine(table[rows], labels[rows], settings.count_ratio, seed)
+        linear[fold][:, topics] = weights
+        bias[fold, topics] = biases
     latent = min(settings.embedding_size, min(table.shape) - 1)
     right = randomized_svd(table, latent, n_iter=4, random_state=seed)[2].T
     vectors = np.zeros([words, settings.embedding_size], np.float32)
@@ -99,7 +137,7 @@ def fit(texts, labels, fold_of_text, settings, classes, seed=0):
 def _fingerprint(texts, labels, fold_of_text, settings):
     """A number that is another one for other texts, labels, folds or sizes."""
     arrays = [np.concatenate(texts), [len(text) for text in texts], labels, fold_of_text]
-    arrays.append([settings.num_words, settings.embedding_size])
+    arrays.append([settings.num_words, settings.embedding_size, settings.count_ratio])
     return zlib.crc32(np.concatenate([np.asarray(array, np.int64) for array in arrays]).tobytes())
 
 

@@ -1,8 +1,8 @@
 """Steps a second of the printed graph of listing 9-7 and of ours, interleaved in one process on the same batches.
 
 printed  dynamic_rnn over 80 steps without sequence_length, Adam's update of the embedding row list
-ours     the project's graph: input products before the loop, different words once, the gradients of recurrence and routing by
-         hand, batches cut to their longest text
+ours     the project's graph: input products before the loop, different words once, recurrence and routing compiled (kernels.py),
+         no padding
 
 Usage: python tests/benchmarks/bench_capsule_rnn.py [--threads N] [--rounds N] [--profile]
 (real data where BOOK_DATA_DIR has it; --profile tells for each kind of operation its share of a step)

@@ -228,6 +228,27 @@ def test_the_linear_start_is_a_linear_classifier_that_has_not_seen_the_text():
         np.testing.assert_allclose(logits[row], expected, atol=1e-3)
 
 
+def test_count_ratios_weigh_words_by_what_they_tell_of_a_topic():
+    texts, labels = [[1, 1, 2], [1, 3], [2, 3], [3]], np.array([0, 0, 1, 1])
+    present = word_vectors.count_table(texts, 4) > 0
+    ratios = word_vectors.count_ratios(present.astype(np.float32), labels == 0)
+    inside, outside = np.array([1, 3, 2, 2]), np.array([1, 1, 2, 3])  # texts with words 0 to 3, and one more
+    np.testing.assert_allclose(ratios, np.abs(np.log(inside / 8 / (outside / 7))) ** 0.7, rtol=1e-5)
+
+
+def test_linear_machine_with_count_ratios_is_a_machine_on_scaled_words():
+    from sklearn.svm import LinearSVC
+
+    texts, labels = toy_texts()
+    table = word_vectors.log_tfidf(texts, word_vectors.inverse_document_frequency(texts, 50))
+    topics, weights, biases = word_vectors.linear_machine(table, labels + 7, True)
+    assert topics.tolist() == [7, 8, 9, 10] and weights.shape == (50, 4)
+    scaled = table.toarray() * word_vectors.count_ratios(table > 0, labels == 2)
+    expected = LinearSVC(C=0.15, random_state=0, tol=1e-3).fit(scaled, labels == 2).decision_function(scaled)
+    np.testing.assert_allclose(table.dot(weights)[:, 2] + biases[2], expected, atol=1e-3)
+    assert np.mean((table.dot(weights) + biases).argmax(axis=1) == labels) == 1.0
+
+
 def test_word_vectors_of_other_texts_are_not_taken_up(tmp_path, capsys):
     """A run with a validation part leaves vectors in the folder that a run without one must not use."""
     texts, labels = toy_texts()
