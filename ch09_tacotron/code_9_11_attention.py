@@ -49,6 +49,7 @@ class LocationSensitiveAttention(BahdanauAttention):
       cumulate_weights: the location is the sum of all alignments so far (True) or the last one (False).
       name: of the operations.
       memory_sequence_length: Extra: int ``[B]``; attention stays off the padding behind each text. The print gives none.
+      sharpen: Extra: factor of the energies; with softmax, the power that the weights are raised to.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class LocationSensitiveAttention(BahdanauAttention):
         cumulate_weights=True,
         name="LocationSensitiveAttention",
         memory_sequence_length=None,
+        sharpen=1.0,
     ):
+        normalization = _smoothing_normalization if smoothing else tf.nn.softmax
         super().__init__(
             num_units=num_units,
             memory=memory,
             memory_sequence_length=memory_sequence_length,
-            probability_fn=_smoothing_normalization if smoothing else None,
+            probability_fn=lambda energy: normalization(energy if sharpen == 1.0 else sharpen * energy),
             name=name,
         )
         self.location_convolution = tf.layers.Conv1D(

@@ -57,6 +57,7 @@ class TacotronDecoderwrapper(RNNCell):
       step: the global step, which the dropout noise depends on; needed when training.
       given_alignments: Extra: ``[B, T_in, steps]``, where an utterance's attention should be; given: bool ``[B]``, the
         utterances that are read there, whatever attention says.
+      sharpen: Extra: see LocationSensitiveAttention.
 
     A call takes the last frame ``[B, 80]`` and an AttentionWrapperState and returns ``((frames [B, 80·r], stop [B, r]),
     state)``; stop tokens are logits in training and probabilities otherwise.
@@ -73,11 +74,12 @@ class TacotronDecoderwrapper(RNNCell):
         step=None,
         given_alignments=None,
         given=None,
+        sharpen=1.0,
     ):
         super().__init__()
         self._training = is_training
         self._attention_mechanism = LocationSensitiveAttention(
-            256, encoder_outputs, memory_sequence_length=memory_sequence_length
+            256, encoder_outputs, memory_sequence_length=memory_sequence_length, sharpen=sharpen
         )
         self._cell = rnn_cell
         self._outputs_per_step = outputs_per_step

@@ -82,6 +82,7 @@ class Tacotron:
       stop_token_targets: ``[B, T]``, 1 behind the end, or None.
       target_lengths: Extra: int32 ``[B]``, frames of each utterance; for the masked and the guided loss.
       places: Extra: ``[B, steps]``, the symbol that is said in each decoder step, where that is known; it guides attention.
+      sharpen: Extra: synthesis raises the weights of attention to this power.
       give_attention: Extra: share of the utterances of a training batch that are read at ``places``, not where attention is.
       mask_attention: Extra: keep attention off the padding of the text. Erratum E31: the print gives no memory length.
       feed_back: Extra: share of own frames fed in training (see TacoTrainingHelper).
@@ -113,6 +114,7 @@ class Tacotron:
         max_steps=300,
         detach_post=False,
         give_attention=0.0,
+        sharpen=1.0,
     ):
         is_training = linear_targets is not None
         batch_size = tf.shape(inputs)[0]
@@ -148,6 +150,7 @@ class Tacotron:
             step=noise_step,
             given_alignments=given_alignments,
             given=given,
+            sharpen=1.0 if is_training else sharpen,
         )
         if is_training:
             helper = TacoTrainingHelper(mel_targets, num_mels, outputs_per_step, feed_back, noise_step)

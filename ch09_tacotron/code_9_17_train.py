@@ -60,6 +60,7 @@ PRESETS = {
         post_interval=1,
         guide_by="text",
         give_attention=0.0,
+        sharpen=1.0,
         splice=0.0,
     ),
     "cpu": dict(
@@ -80,6 +81,7 @@ PRESETS = {
         post_interval=4,
         guide_by="recording",
         give_attention=0.7,
+        sharpen=2.0,
         splice=0.8,
     ),
     "tiny": dict(
@@ -125,6 +127,7 @@ HELP = dict(
     guide_by="Extra: attention is guided evenly through the text (text, as in the paper) or by when each syllable is said in the"
     " recording (recording; code_9_09_preprocess.py --align finds out)",
     give_attention="Extra: share of the utterances that the decoder reads where the guide is, not where its attention is",
+    sharpen="Extra: synthesis raises the weights of attention to this power (training does not)",
     splice="Extra: share of the utterances that are put together out of pieces of the recordings (splicing.py); needs --align",
 )
 LOSSES = ("loss", "mel_loss", "linear_loss", "stop_token_loss", "guide_loss", "learning_rate", "gradient_norm")
@@ -154,6 +157,7 @@ def synthesis_model(settings):
         settings["outputs_per_step"],
         num_freq,
         mask_attention=settings["mask_attention"],
+        sharpen=settings["sharpen"],
     )
 
 

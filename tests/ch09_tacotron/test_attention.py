@@ -11,7 +11,7 @@ def softmax(x):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def run_attention(lengths=None, smoothing=False, cumulate=True, seed=0):
+def run_attention(lengths=None, smoothing=False, cumulate=True, seed=0, sharpen=1.0):
     """One step on random numbers: (alignments, next state, the same by NumPy, the state before)."""
     tf.reset_default_graph()
     random = np.random.RandomState(seed)
@@ -22,6 +22,7 @@ def run_attention(lengths=None, smoothing=False, cumulate=True, seed=0):
         tf.constant(memory),
         smoothing=smoothing,
         cumulate_weights=cumulate,
+        sharpen=sharpen,
         memory_sequence_length=None if lengths is None else tf.constant(lengths),
     )
     alignments, next_state = attention(tf.constant(query), tf.constant(state))
@@ -51,6 +52,11 @@ def test_alignments_equal_numpy():
 def test_without_cumulation_the_state_is_the_last_alignment():
     alignments, next_state, _, _ = run_attention(cumulate=False)
     np.testing.assert_array_equal(alignments, next_state)
+
+
+def test_sharpened_weights_are_powers():
+    plain, sharp = (run_attention(lengths=[6, 4], sharpen=factor)[0] for factor in (1.0, 2.5))
+    np.testing.assert_allclose(sharp, plain**2.5 / np.sum(plain**2.5, axis=1, keepdims=True), rtol=1e-4)
 
 
 def test_smoothing_is_sigmoids_that_sum_to_one():

@@ -17,7 +17,7 @@ def test_printed_constants_are_the_defaults():
     assert (book["outputs_per_step"], book["batch_size"], book["checkpoint_interval"]) == (5, 32, 1000)
     assert (listing.griffin_lim_iters, book["init_lr"], book["warmup_steps"]) == (60, 0.001, 4000)
     off = dict(masked_loss=False, mask_attention=False, end_symbol=False, tail_steps=0, guide_weight=0.0, feed_back=0.0)
-    off.update(decay_from=0, guide_by="text", give_attention=0.0, splice=0.0)
+    off.update(decay_from=0, guide_by="text", give_attention=0.0, sharpen=1.0, splice=0.0)
     assert all(book[key] == value for key, value in off.items())
 
 
