@@ -97,10 +97,10 @@ PRESETS = {
         recompute=False,
     ),
     "cpu": dict(
-        epoch_num=40,
+        epoch_num=33,
         batch_size=2,
         learning_rate=1e-3,
-        decay_from=14,
+        decay_from=12,
         ngf=24,
         n_blocks=4,
         ndf=24,
