@@ -64,6 +64,8 @@ def arguments_of(opts, what, variant, folder):
         "false",
         "--varied-sizes",
         "false",
+        "--fast",
+        "false",
         "--report-every",
         "1000000",
         "--learning-rate",
