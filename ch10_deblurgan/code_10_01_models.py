@@ -28,7 +28,7 @@ from tensorflow.keras.layers import (
 )
 from tensorflow.keras.models import Model
 
-from ch10_deblurgan.fast import NarrowConv2D, WinogradConv2D
+from ch10_deblurgan.fast import NarrowConv2D, RepeatableDropout, UpConv2D, WinogradConv2D
 from common import options, training
 from common.normalization import InstanceNormalization, SwitchNormalization
 from common.records import Record
@@ -53,17 +53,27 @@ NORMS = {
     "none": lambda: Lambda(lambda x: x),
 }
 HEADS = ("printed", "residual")
-GENERATOR_SETTINGS = ("ngf", "n_blocks", "norm", "head", "end_kernel")  # what `generator_model` takes beside the shape
+GENERATOR_SETTINGS = (
+    "ngf",
+    "n_blocks",
+    "norm",
+    "head",
+    "end_kernel",
+    "skips",
+)  # of `generator_model`, beside the shape
 CRITICS = ("printed", "wgan-gp")
 
 
-def res_block(input, filters, kernel_size=(3, 3), strides=(1, 1), use_dropout=False, norm="switch", conv=Conv2D):
+def res_block(
+    input, filters, kernel_size=(3, 3), strides=(1, 1), use_dropout=False, norm="switch", conv=Conv2D, drop=None
+):
     """Residual block (10.2.3): conv, SN, ReLU, (dropout 0.5), conv, SN, plus the input.
 
     Args:
       input: ``[N, H, W, filters]``.
       norm: a key of ``NORMS`` (extra).
       conv: the layer class of the convolutions (extra).
+      drop: another dropout layer than Keras's (extra).
 
     Returns:
       ``[N, H, W, filters]``.
@@ -72,14 +82,23 @@ def res_block(input, filters, kernel_size=(3, 3), strides=(1, 1), use_dropout=Fa
     x = NORMS[norm]()(x)
     x = Activation("relu")(x)
     if use_dropout:
-        x = Dropout(0.5)(x)
+        x = (drop or Dropout(0.5))(x)
     x = conv(filters, kernel_size, strides=strides, padding="same")(x)
     x = NORMS[norm]()(x)
     return Add()([x, input])
 
 
 def generator_model(
-    image_shape, istrain=True, ngf=ngf, n_blocks=n_blocks_gen, norm="switch", head="printed", end_kernel=7, fast=False
+    image_shape,
+    istrain=True,
+    ngf=ngf,
+    n_blocks=n_blocks_gen,
+    norm="switch",
+    head="printed",
+    end_kernel=7,
+    skips=False,
+    fast=False,
+    dropout_seed=None,
 ):
     """The generator (10.2.3).
 
@@ -92,8 +111,11 @@ def generator_model(
         ``residual`` (extra, the paper's): input + tanh, clipped to −1…1, where doing nothing is free.
       end_kernel: size of the last convolution; with 7 it alone takes a third of a training step on a processor, for it
         has just three outputs (extra).
-      fast: the convolutions of the blocks, the one after them and the last by the layers of ``fast.py`` (extra): the same
+      skips: what was there before each downsampling is added again after the upsampling to the same size, so that fine
+        detail need not go through the narrow middle (extra; DeblurGAN's successors do so, e.g. arXiv 1908.03826).
+      fast: the convolutions of the blocks, the upsampling ones and the last by the layers of ``fast.py`` (extra): the same
         function and the same weights.
+      dropout_seed: an integer tensor from which it follows what dropout drops (extra, for ``--recompute``).
 
     Returns:
       A Keras model ``[N, H, W, 3]`` → ``[N, H, W, 3]``, both −1…1.
@@ -104,18 +126,25 @@ def generator_model(
     x = NORMS[norm]()(x)
     x = Activation("relu")(x)
     n_downsampling = 2
+    before = []
     for i in range(n_downsampling):
+        before.append(x)
         x = Conv2D(ngf * 2 ** (i + 1), (3, 3), strides=(2, 2), padding="same")(x)
         x = NORMS[norm]()(x)
         x = Activation("relu")(x)
-    for _ in range(n_blocks):
-        x = res_block(x, ngf * 2**n_downsampling, use_dropout=istrain, norm=norm, conv=wide)
+    for i in range(n_blocks):
+        drop = None if dropout_seed is None else RepeatableDropout(0.5, tf.stack([i, tf.to_int32(dropout_seed)]))
+        x = res_block(x, ngf * 2**n_downsampling, use_dropout=istrain, norm=norm, conv=wide, drop=drop)
     for i in reversed(range(n_downsampling)):
-        x = UpSampling2D()(x)
-        # the full-size one is left as it is: Winograd's tiles of it would take too much memory
-        x = (wide if i else Conv2D)(ngf * 2**i, (3, 3), padding="same")(x)
+        if fast:
+            x = UpConv2D(ngf * 2**i, (3, 3), padding="same")(x)
+        else:
+            x = UpSampling2D()(x)
+            x = Conv2D(ngf * 2**i, (3, 3), padding="same")(x)
         x = NORMS[norm]()(x)
         x = Activation("relu")(x)
+        if skips:
+            x = Add()([x, before[i]])
     if head == "printed":
         x = narrow(output_nc, (end_kernel, end_kernel), padding="same")(x)
         x = Activation("tanh")(x)

@@ -7,7 +7,7 @@ Writes into the run folder: ``weights/generator_last.h5``, ``generator_best.h5``
 call goes on from there),
 ``summaries/`` for TensorBoard, ``settings.json`` and a record.
 
-Time on two cores: preset tiny 20 s; cpu about two hours; book 50 batches of 4 whole 360×640 pictures an epoch, an hour or more
+Time on two cores: preset tiny 20 s; cpu half an hour; book 50 batches of 4 whole 360×640 pictures an epoch, an hour or more
 each, 500 of them: that one wants a graphics card. Next: ``code_10_03_deblur.py``.
 """
 
@@ -39,7 +39,7 @@ from ch10_deblurgan.code_10_01_models import (
     ndf,
     ngf,
 )
-from ch10_deblurgan.fast import one_picture_at_a_time
+from ch10_deblurgan.fast import Recomputed, one_picture_at_a_time, vgg_by_winograd
 from common import datasets, images, options, training
 from common.errors import UserError
 from common.records import Record
@@ -75,6 +75,7 @@ PRESETS = {
         norm="switch",
         head="printed",
         end_kernel=7,
+        skips=False,
         dropout=True,
         critic="printed",
         vgg="printed",
@@ -89,21 +90,24 @@ PRESETS = {
         synthesize=0.0,
         max_blur=16.0,
         max_rows=0,
+        varied_sizes=False,
         validate=20,
         report_every=10,
         fast=False,
+        recompute=False,
     ),
     "cpu": dict(
-        epoch_num=20,
-        batch_size=4,
+        epoch_num=33,
+        batch_size=2,
         learning_rate=1e-3,
-        decay_from=8,
+        decay_from=12,
         ngf=24,
         n_blocks=4,
         ndf=24,
         norm="none",
         head="residual",
         end_kernel=3,
+        skips=True,
         dropout=False,
         critic="wgan-gp",
         perceptual_weight=0.0,
@@ -112,11 +116,13 @@ PRESETS = {
         ssim_weight=0.5,
         average=0.999,
         best_ssim=50.0,
-        crop=64,
-        crops_per_pair=16,
+        crop=80,
+        crops_per_pair=8,
         synthesize=0.25,
         max_rows=360,
+        varied_sizes=True,
         report_every=100,
+        fast=True,
     ),
     "tiny": dict(
         height=32,
@@ -146,6 +152,7 @@ HELP = dict(
     norm="normalisation of the generator: %s" % ", ".join(sorted(NORMS)),
     head="end of the generator: %s" % ", ".join(HEADS),
     end_kernel="size of the generator's last convolution",
+    skips="the first layers' results are added to the last ones' of equal size",
     dropout="dropout in the residual blocks",
     critic="critic: %s" % ", ".join(CRITICS),
     vgg="input scaling of VGG16: %s (random: no weights, for trying out)" % ", ".join(VGG_SCALINGS),
@@ -160,9 +167,11 @@ HELP = dict(
     synthesize="share of crops whose blur is made anew from the sharp picture",
     max_blur="longest such blur in pixels",
     max_rows="with crops: larger pictures are halved to at most so many rows; 0: as they are",
+    varied_sizes="crops also come from smaller copies of the pictures, whose blur is shorter",
     validate="at most so many pairs are scored after each epoch",
     report_every="batches between two lines of losses",
-    fast="the same mathematics arranged for a processor (fast.py): quicker, but more memory at its start",
+    fast="the same mathematics arranged for a processor (fast.py): quicker",
+    recompute="less memory (but for --skips): the generator is run again, piece by piece, for its gradients (fast.py)",
 )
 
 
@@ -185,13 +194,14 @@ def vgg_input(pictures, scaling):
     return pictures
 
 
-def vgg_features(image_shape, scaling="printed", weights_file=None):
+def vgg_features(image_shape, scaling="printed", weights_file=None, fast=False):
     """VGG16 up to ``block3_conv3`` (10.2.8), frozen: pictures −1…1 → features, as a Python function of a tensor.
 
     Args:
       image_shape: (height, width, 3).
       scaling: one of ``VGG_SCALINGS``.
       weights_file: h5 file of the ImageNet weights; None leaves them random.
+      fast: its convolutions by Winograd's method (extra).
 
     Raises:
       UserError: the file is missing, damaged, or of another network.
@@ -205,9 +215,11 @@ def vgg_features(image_shape, scaling="printed", weights_file=None):
             weights_file, by_name=True
         )  # the seven layers that are used; their presence has been checked
 
+    network = vgg_by_winograd(model) if fast else model
+
     def features(pictures):
         x = vgg_input(pictures, scaling)
-        return model(x[..., ::-1] if scaling == "keras" else x)
+        return network(x[..., ::-1] if scaling == "keras" else x)
 
     features.model = model
     return features
@@ -268,7 +280,14 @@ def gradient_penalty(critic, real, fake):
 def make_dataset(pairs, opts, seed):
     """Shuffled batches of (blurred, sharp), −1…1: ``[batch, h, w, 3]`` each; the last batch may be smaller."""
     reader = pair_files.PairReader(
-        pairs, (opts.height, opts.width), opts.crop, opts.synthesize, opts.max_blur, opts.max_rows, seed
+        pairs,
+        (opts.height, opts.width),
+        opts.crop,
+        opts.synthesize,
+        opts.max_blur,
+        opts.max_rows,
+        seed,
+        opts.varied_sizes,
     )
     height, width = (opts.crop, opts.crop) if opts.crop else (opts.height, opts.width)
 
@@ -304,10 +323,16 @@ def build(opts, image_shape):
     net.step = tf.Variable(0, trainable=False, name="step", dtype=tf.int64)
 
     choices = {key: getattr(opts, key) for key in GENERATOR_SETTINGS}
-    net.generator = generator_model((None, None, 3), istrain=opts.dropout, fast=opts.fast, **choices)
+    net.generator = generator_model(
+        (None, None, 3), opts.dropout, fast=opts.fast, dropout_seed=net.step if opts.recompute else None, **choices
+    )
     net.photo = tf.placeholder(tf.float32, [None, None, None, 3], "photo")
     net.restored = net.generator(net.photo, training=False)
-    fake, g_updates = with_updates(net.generator, net.blurred)
+    if opts.recompute:
+        pieces = Recomputed(net.generator, net.blurred)
+        fake, g_updates = pieces.output, pieces.updates
+    else:
+        fake, g_updates = with_updates(net.generator, net.blurred)
 
     g_loss = 0.0
     if opts.pixel_weight:  # Extra: PSNR's own currency
@@ -318,14 +343,15 @@ def build(opts, image_shape):
         g_loss += opts.ssim_weight * net.g_losses["structure"]
     if opts.perceptual_weight:
         weights_file = None if opts.vgg == "random" else find_vgg_file(opts.vgg_dir)
-        features = vgg_features(image_shape, opts.vgg, weights_file)
+        features = vgg_features(image_shape, opts.vgg, weights_file, opts.fast)
         net.vgg = features.model
 
         def content(y_true, y_pred):
             return perceptual_loss(y_true, y_pred, image_shape, features)
 
-        perceptual = one_picture_at_a_time(content, net.sharp, fake) if opts.fast else content(net.sharp, fake)
-        net.g_losses["perceptual"] = perceptual
+        net.g_losses["perceptual"] = (
+            one_picture_at_a_time(content, net.sharp, fake) if opts.fast or opts.recompute else content(net.sharp, fake)
+        )
         g_loss += opts.perceptual_weight * net.g_losses["perceptual"]
     if opts.adversarial_weight:
         net.critic = discriminator_model(image_shape, opts.ndf, opts.critic, opts.fast)
@@ -338,8 +364,13 @@ def build(opts, image_shape):
     net.g_losses["total"] = tf.convert_to_tensor(g_loss)
 
     optimizer = tf.train.AdamOptimizer(net.learning_rate, 0.9, 0.999, 1e-8, name="adam_g")
+    weights = net.generator.trainable_weights
     with tf.control_dependencies(g_updates):
-        net.g_step = optimizer.minimize(g_loss, global_step=net.step, var_list=net.generator.trainable_weights)
+        if opts.recompute:
+            gradients = pieces.gradients(weights, tf.gradients(g_loss, fake)[0])
+            net.g_step = optimizer.apply_gradients(zip(gradients, weights), global_step=net.step)
+        else:
+            net.g_step = optimizer.minimize(g_loss, global_step=net.step, var_list=weights)
     net.averages = []
     if opts.average:  # Extra: what single batches do to the weights evens out (Polyak averaging); see `averaged`
         mean = tf.train.ExponentialMovingAverage(opts.average, num_updates=net.step)  # at first a shorter memory

@@ -88,6 +88,7 @@ def load_generator(weights_file, settings=None, fast=False):
     arrays = None
     if weights_file.endswith(".npz"):
         arrays, settings = load_compact(weights_file)
+    settings = dict({"skips": False}, **settings)  # weights from before there was a choice
     choices = {key: settings[key] for key in GENERATOR_SETTINGS}
     g = generator_model((None, None, 3), istrain=False, fast=fast, **choices)
     try:
@@ -362,7 +363,7 @@ def main(argv=None):
         training.initialize_uninitialized(sess)
         if opts.export:
             known = settings or load_compact(weights_file)[1]
-            save_compact(opts.export, g.get_weights(), {key: known[key] for key in GENERATOR_SETTINGS})
+            save_compact(opts.export, g.get_weights(), {key: known[key] for key in GENERATOR_SETTINGS if key in known})
             print("%s: %.1f MB" % (opts.export, os.path.getsize(opts.export) / 1e6))
             return 0
         photo = tf.placeholder(tf.float32, [1, None, None, 3])

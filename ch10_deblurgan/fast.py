@@ -1,13 +1,20 @@
-"""Extra (``--fast``): the same mathematics with its arithmetic arranged for a processor.
+"""Extra (``--fast``, ``--recompute``): the same mathematics in another order, in less time or less memory.
 
-``NarrowConv2D`` for convolutions with few outputs, ``WinogradConv2D`` for 3×3 convolutions of many channels, and
-``one_picture_at_a_time`` for a loss that needs much memory. The layers have the weights of ``Conv2D`` in the same order, so
-an h5 file of one network fits the other. On a graphics card, whose libraries do such things themselves, they have no use.
+For ``--fast``, on a processor: ``NarrowConv2D`` for convolutions with few outputs, ``UpConv2D`` for those after an upsampling,
+``WinogradConv2D`` for 3×3 convolutions of many channels, ``vgg_by_winograd``. The layers have the weights of ``Conv2D`` in the
+same order, so an h5 file of one network fits the other. On a graphics card, whose libraries do such things themselves, they
+have no use.
+
+For ``--recompute``, anywhere: ``Recomputed`` runs the generator again, piece by piece, when its gradients are asked for, and
+keeps only what goes from piece to piece; ``RepeatableDropout`` drops the same values both times. ``one_picture_at_a_time`` (in
+both) is for a loss that needs much memory.
 """
+
+import inspect
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.keras.layers import Conv2D
+from tensorflow.keras.layers import Activation, Add, Conv2D, Layer
 
 TILE = 4  # outputs of a Winograd tile, each way; its inputs are two more
 # F(4, 3) of Lavin and Gray, arXiv 1509.09308: result = OUT · ((KERNEL · g) ∘ (IN · d)), each way
@@ -71,28 +78,54 @@ class WinogradConv2D(Conv2D):
         return tf.nn.bias_add(outputs, self.bias)
 
 
+class UpConv2D(Conv2D):
+    """``UpSampling2D()`` and a 3×3 convolution, padding 'same', in one: a transposed 4×4 convolution of stride 2.
+
+    The upsampled picture holds each pixel four times, so the definition multiplies most of them by two or four values of
+    the kernel that could have been added up before. Four products are left of nine, and nothing is upsampled.
+    """
+
+    def call(self, inputs):
+        batch, height, width = tf.unstack(tf.shape(inputs)[:3])
+        around = tf.pad(tf.transpose(self.kernel[::-1, ::-1], [0, 1, 3, 2]), [[1, 1], [1, 1], [0, 0], [0, 0]])
+        kernel = around[:-1, :-1] + around[:-1, 1:] + around[1:, :-1] + around[1:, 1:]
+        outputs = tf.nn.conv2d_transpose(
+            inputs, kernel, [batch, 2 * height, 2 * width, self.filters], [1, 2, 2, 1], "SAME"
+        )
+        height, width = (size.value and 2 * size.value for size in inputs.shape[1:3])
+        outputs.set_shape([inputs.shape[0].value, height, width, self.filters])
+        return tf.nn.bias_add(outputs, self.bias)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = tf.TensorShape(input_shape).as_list()
+        return tf.TensorShape([batch, height and 2 * height, width and 2 * width, self.filters])
+
+
+def _size(x):
+    """(height, width) of ``[N, H, W, C]``: numbers where they are known (the graph is much smaller then), else tensors."""
+    if x.shape[1:3].is_fully_defined():
+        return x.shape[1:3].as_list()
+    return tf.unstack(tf.shape(x)[1:3])
+
+
 def _tiles_in_a_picture(x):
     """(tiles down, tiles across) that cover ``[N, H, W, C]``."""
-    height, width = tf.unstack(tf.shape(x)[1:3])
+    height, width = _size(x)
     return (height + TILE - 1) // TILE, (width + TILE - 1) // TILE
 
 
 def _points_of(x):
     """``[N, H, W, C]`` → its 6×6 tiles, four apart, transformed: ``[36, tiles, C]``."""
-    batch, height, width = tf.unstack(tf.shape(x)[:3])
+    height, width = _size(x)
     channels = x.shape[3].value
     down, across = _tiles_in_a_picture(x)
     below, right = (down + 1) * TILE - 1 - height, (across + 1) * TILE - 1 - width
-    x = tf.reshape(
-        tf.pad(x, [[0, 0], [1, below], [1, right], [0, 0]]), [batch, down + 1, TILE, across + 1, TILE, channels]
-    )
-    x = tf.transpose(x, [2, 4, 0, 1, 3, 5])  # one slice, without strides, is then one pixel of all tiles
-    pixels = [
-        x[i % TILE, j % TILE, :, i // TILE : i // TILE + down, j // TILE : j // TILE + across]
-        for i in range(TILE + 2)
-        for j in range(TILE + 2)
-    ]
-    points = tf.matmul(IN_2D, tf.reshape(tf.stack(pixels), [POINTS, -1]))
+    x = tf.pad(x, [[0, 0], [1, below], [1, right], [0, 0]])
+    x = tf.reshape(x, [-1, down + 1, TILE, across + 1, TILE, channels])
+    x = tf.transpose(x, [2, 4, 0, 1, 3, 5])
+    x = tf.concat([x[:, :, :, :-1], x[: TILE - 2, :, :, 1:]], axis=0)  # a tile's last two rows are the next one's first
+    x = tf.concat([x[:, :, :, :, :-1], x[:, : TILE - 2, :, :, 1:]], axis=1)
+    points = tf.matmul(IN_2D, tf.reshape(x, [POINTS, -1]))
     return tf.reshape(points, [POINTS, -1, channels])
 
 
@@ -104,22 +137,26 @@ def _points_of_kernel(kernel):
 
 def _convolve(x, kernel):
     """``[N, H, W, C]`` and ``[3, 3, C, K]`` → ``[N, H, W, K]``."""
-    batch, height, width = tf.unstack(tf.shape(x)[:3])
+    height, width = _size(x)
     filters = kernel.shape[3].value
     down, across = _tiles_in_a_picture(x)
+    with tf.control_dependencies(
+        [x]
+    ):  # else TensorFlow transforms the kernels of all layers at once, at the very start
+        kernel = tf.identity(kernel)
     products = tf.matmul(_points_of(x), _points_of_kernel(kernel))
     y = tf.matmul(OUT_2D, tf.reshape(products, [POINTS, -1]))
-    y = tf.transpose(tf.reshape(y, [TILE, TILE, batch, down, across, filters]), [2, 3, 0, 4, 1, 5])
-    return tf.reshape(y, [batch, down * TILE, across * TILE, filters])[:, :height, :width]
+    y = tf.transpose(tf.reshape(y, [TILE, TILE, -1, down, across, filters]), [2, 3, 0, 4, 1, 5])
+    return tf.reshape(y, [-1, down * TILE, across * TILE, filters])[:, :height, :width]
 
 
 def _kernel_gradient(x, dy, filters):
     """What the kernel's gradient is, given that of the outputs: each transform the other way round."""
-    batch, height, width = tf.unstack(tf.shape(x)[:3])
+    height, width = _size(x)
     channels = x.shape[3].value
     down, across = _tiles_in_a_picture(x)
     dy = tf.pad(dy, [[0, 0], [0, down * TILE - height], [0, across * TILE - width], [0, 0]])
-    dy = tf.transpose(tf.reshape(dy, [batch, down, TILE, across, TILE, filters]), [2, 4, 0, 1, 3, 5])
+    dy = tf.transpose(tf.reshape(dy, [-1, down, TILE, across, TILE, filters]), [2, 4, 0, 1, 3, 5])
     dy = tf.matmul(OUT_2D, tf.reshape(dy, [TILE * TILE, -1]), transpose_a=True)
     points = tf.matmul(_points_of(x), tf.reshape(dy, [POINTS, -1, filters]), transpose_a=True)
     kernel = tf.matmul(KERNEL_2D, tf.reshape(points, [POINTS, -1]), transpose_a=True)
@@ -132,7 +169,8 @@ def winograd(x, kernel):
 
     def gradient(dy):
         dy.set_shape(x.shape[:3].concatenate(kernel.shape[3]))
-        turned = tf.transpose(kernel[::-1, ::-1], [0, 1, 3, 2])
+        with tf.control_dependencies([dy]):
+            turned = tf.transpose(tf.identity(kernel)[::-1, ::-1], [0, 1, 3, 2])
         return _convolve(dy, turned), _kernel_gradient(x, dy, kernel.shape[3].value)
 
     return _convolve(x, kernel), gradient
@@ -158,3 +196,112 @@ def one_picture_at_a_time(loss, y_true, y_pred):
     # 0, with these gradients: tf.custom_gradient does not take functions of variables
     carrier = tf.reduce_sum(tf.stop_gradient(gradients) * y_pred) / tf.cast(tf.shape(y_pred)[0], tf.float32)
     return tf.stop_gradient(tf.reduce_mean(values)) + (carrier - tf.stop_gradient(carrier))
+
+
+def vgg_by_winograd(model):
+    """The VGG16 network ``model`` (3×3 convolutions with ReLU, and poolings) as a function of pictures, by Winograd's method."""
+
+    def features(x):
+        for layer in model.layers:
+            if isinstance(layer, Conv2D):
+                x = tf.nn.relu(tf.nn.bias_add(winograd(x, tf.convert_to_tensor(layer.kernel)), layer.bias))
+            elif layer.weights or "pool" in layer.name:
+                x = layer(x)
+        return x
+
+    return features
+
+
+# ------------------------------------------------------------------------------------------- less memory
+class RepeatableDropout(Layer):
+    """Dropout whose choice follows from two numbers, so that a second pass of the same step drops the same values.
+
+    Args:
+      rate: share of the values that are dropped.
+      seed: integer tensor of shape ``[2]``, another one in every step and layer.
+    """
+
+    def __init__(self, rate, seed, **keywords):
+        super().__init__(**keywords)
+        self.rate, self.seed = rate, seed
+
+    def call(self, inputs, training=None):
+        if not training:  # Keras's own building call and inference
+            return inputs
+        kept = tf.contrib.stateless.stateless_random_uniform(tf.shape(inputs), self.seed) >= self.rate
+        outputs = tf.where(kept, inputs / (1.0 - self.rate), tf.zeros_like(inputs))
+        outputs.set_shape(inputs.shape)
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return tf.TensorShape(input_shape)
+
+
+class Recomputed:
+    """A Keras model in training mode that keeps, for its gradients, only what goes from one piece of it to the next.
+
+    The rest is worked out once more, piece by piece from the end, when ``gradients`` gets there: a forward pass more, and the
+    memory of one piece in place of the whole (Chen et al., arXiv 1604.06174). Updates of moving averages are those of the
+    first pass alone.
+
+    Args:
+      model: a Keras model with one input, no model inside it, and no dropout but ``RepeatableDropout``. A piece ends at each
+        activation or sum that all later layers depend on alone (but for the input).
+      inputs: the tensor it is applied to.
+
+    Attributes:
+      output: ``model(inputs, training=True)``; a loss may be made of it, but its gradients must come from ``gradients``.
+      updates: those of the moving averages.
+    """
+
+    def __init__(self, model, inputs):
+        self._pieces = [[]]
+        layers = model.layers[1:]
+        for index, layer in enumerate(layers):
+            self._pieces[-1].append(layer)
+            later = {name for other in layers[index + 1 :] for name in self._sources(other)}
+            alone = later.isdisjoint(self._result(other) for other in layers[:index])
+            if alone and later and isinstance(layer, (Activation, Add)):
+                self._pieces.append([])
+        before = set(update for layer in layers for update in layer.updates)
+        self._known = {model.input.name: inputs}
+        for piece in self._pieces:
+            self._run(piece, self._known)
+        self.updates = [update for layer in layers for update in layer.updates if update not in before]
+        self._end = model.output.name
+        self.output = self._known[self._end]
+
+    @staticmethod
+    def _sources(layer):
+        """Names of the tensors that the layer took when the model was built."""
+        sources = layer.get_input_at(0)
+        return [tensor.name for tensor in (sources if isinstance(sources, list) else [sources])]
+
+    @staticmethod
+    def _result(layer):
+        """Name of the tensor that it gave."""
+        return layer.get_output_at(0).name
+
+    def _run(self, piece, known):
+        """Applies the layers of ``piece`` to what is ``known`` (tensors by their name in the model) and adds the results."""
+        for layer in piece:
+            inputs = [known[name] for name in self._sources(layer)]
+            keywords = dict(training=True) if "training" in inspect.signature(layer.call).parameters else {}
+            known[self._result(layer)] = layer(inputs[0] if len(inputs) == 1 else inputs, **keywords)
+
+    def gradients(self, wanted, output_gradient):
+        """The gradients of the variables ``wanted``, given that of ``output``."""
+        flowing, found = {self._end: output_gradient}, {}
+        for piece in reversed(self._pieces):
+            made = [self._result(layer) for layer in piece]
+            taken = sorted({name for layer in piece for name in self._sources(layer)} - set(made))
+            weights = [weight for layer in piece for weight in layer.weights if weight in wanted]
+            # not before the gradient is there: else all would be worked out at the start, and kept
+            with tf.control_dependencies([flowing[made[-1]]]):
+                again = {name: tf.identity(self._known[name]) for name in taken}
+            starts = [again[name] for name in taken]
+            self._run(piece, again)
+            results = tf.gradients(again[made[-1]], starts + weights, flowing[made[-1]])
+            flowing.update(zip(taken, results))  # of the input's, which several pieces take, none is asked for
+            found.update(zip(weights, results[len(taken) :]))
+        return [found[weight] for weight in wanted]

@@ -81,20 +81,28 @@ class PairReader:
       max_rows: pictures of more rows are halved until they have no more, and smaller copies down to 180 rows are cropped
         from too (a crop of a 720p frame holds little detail, and its blur may be longer than the crop). 0: as they are.
       seed: of all random choices.
+      varied_sizes: crops come from copies at 3/4, 2/3 and 1/2 of the size too (down to 120 rows), whose blur is shorter:
+        few clips have few kinds of blur.
     """
 
-    def __init__(self, pairs, reshape, crop=0, synthesize=0.0, max_blur=16.0, max_rows=0, seed=0):
+    def __init__(self, pairs, reshape, crop=0, synthesize=0.0, max_blur=16.0, max_rows=0, seed=0, varied_sizes=False):
         self.reshape, self.crop, self.synthesize, self.max_blur = reshape, crop, synthesize, max_blur
         self.pairs = pairs
         self.random = np.random.RandomState(seed)
-        self._levels = [self._load(*pair, max_rows) for pair in pairs] if crop else None
+        self._levels = [self._load(*pair, max_rows, varied_sizes) for pair in pairs] if crop else None
 
-    def _load(self, blurred, sharp, max_rows):
+    def _load(self, blurred, sharp, max_rows, varied_sizes):
         levels = [(images.read_rgb(blurred), images.read_rgb(sharp))]
         while max_rows and levels[-1][0].shape[0] >= 2 * 180:
             levels.append(tuple(images.resize(p, p.shape[0] // 2, p.shape[1] // 2) for p in levels[-1]))
         if max_rows:
             levels = [level for level in levels if level[0].shape[0] <= max_rows] or levels[-1:]
+        if varied_sizes:
+            height, width = levels[0][0].shape[:2]
+            wanted = [(int(height * share), int(width * share)) for share in (0.75, 2 / 3.0, 0.5)]
+            levels = levels[:1] + [
+                tuple(images.resize(p, *size) for p in levels[0]) for size in wanted if size[0] >= 120
+            ]
         height, width = levels[0][0].shape[:2]
         if min(height, width) < self.crop:
             raise UserError("%s is %d×%d, smaller than --crop %d" % (blurred, width, height, self.crop))

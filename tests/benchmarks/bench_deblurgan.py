@@ -6,8 +6,9 @@
 
 An iteration is the book's: predict, five critic pairs, one joint generator step with VGG. The printed way goes through Keras's
 ``predict`` and ``train_on_batch`` and a switchable norm that goes over the data for each statistic and each of its steps; ours is
-``code_10_02_train.build``, fast the same with ``--fast``. Seconds are of the processor (``time.process_time``), so that a busy
-machine disturbs less; the wall's are shown beside them.
+``code_10_02_train.build``; fast, recompute and fast+recompute are the same with those options (``--ways`` chooses; memory
+depends on the activations only where the pictures are large enough). Seconds are of the processor (``time.process_time``), so
+that a busy machine disturbs less; the wall's are shown beside them.
 """
 
 import argparse
@@ -81,11 +82,11 @@ def printed_way(size):
     return iteration
 
 
-def our_way(size, sess, fast):
+def our_way(size, sess, way):
     """The same iteration in one graph."""
-    opts = SimpleNamespace(
-        **dict(train.PRESETS["book"], ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random", fast=fast)
-    )
+    opts = SimpleNamespace(**train.PRESETS["book"])
+    vars(opts).update(ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random")
+    opts.fast, opts.recompute = "fast" in way, "recompute" in way
     opts.vgg_dir = None
     net = train.build(opts, size.shape)
     training.initialize_uninitialized(sess)
@@ -106,7 +107,7 @@ def batch(size):
     return [random.uniform(-1, 1, (size.batch,) + size.shape).astype(np.float32) for _ in range(2)]
 
 
-WAYS = ("printed", "ours", "fast")
+WAYS = ("printed", "ours", "fast", "recompute", "fast+recompute")
 
 
 def make(way, size):
@@ -116,7 +117,7 @@ def make(way, size):
         sess = tf.Session(config=training.session_config(size.threads), graph=graph)
         with sess.as_default():
             K.set_session(sess)
-            iteration = printed_way(size) if way == "printed" else our_way(size, sess, way == "fast")
+            iteration = printed_way(size) if way == "printed" else our_way(size, sess, way)
 
     def run(*pictures):
         with graph.as_default(), sess.as_default():
@@ -127,7 +128,7 @@ def make(way, size):
 
 
 def speed(size):
-    ways = {way: make(way, size) for way in WAYS}
+    ways = {way: make(way, size) for way in size.ways}
     pictures = batch(size)
     seconds, wall = {way: [] for way in ways}, {way: [] for way in ways}
     for repeat in range(size.repeats + 1):
@@ -140,31 +141,35 @@ def speed(size):
     best = {way: min(values) for way, values in seconds.items()}
     for way, values in seconds.items():
         print(
-            "%-8s best %.2f s  (%s), wall %.2f s"
+            "%-14s best %.2f s  (%s), wall %.2f s"
             % (way, best[way], " ".join("%.2f" % v for v in values), min(wall[way]))
         )
-    for way in WAYS[1:]:
-        ratios = best["printed"] / best[way], min(wall["printed"]) / min(wall[way])
-        print("%s: %.2f times the iterations a second of the printed way (by wall time %.2f)" % ((way,) + ratios))
+    for way in size.ways[1:]:
+        ratios = best[size.ways[0]] / best[way], min(wall[size.ways[0]]) / min(wall[way])
+        print(
+            "%s: %.2f times the iterations a second of %s (by wall time %.2f)"
+            % (way, ratios[0], size.ways[0], ratios[1])
+        )
 
 
 def memory(size):
     if size.only:
         run = make(size.only, size)
         idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        for _ in range(2):
-            run(*batch(size))
-        print("%d %d" % (idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+        began = time.time()
+        run(*batch(size))
+        print("%d %d %.0f" % (idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.time() - began))
         return
     peaks = {}
-    for way in WAYS:
+    for way in size.ways:
         command = [sys.executable] + sys.argv + ["--only", way]
         output = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-        idle, peak = (int(word) / 1024.0 for word in output.split()[-2:])
+        idle, peak = (int(word) / 1024.0 for word in output.split()[-3:-1])
         peaks[way] = peak
-        print("%-8s peak %.0f MiB, of which %.0f before the first iteration" % (way, peak, idle))
-    for way in WAYS[1:]:
-        print("%s needs %.2f of the printed way's memory" % (way, peaks[way] / peaks["printed"]))
+        text = "%-14s peak %.0f MiB, of which %.0f before the iteration, which took %s s"
+        print(text % (way, peak, idle, output.split()[-1]), flush=True)
+    for way in size.ways[1:]:
+        print("%s needs %.2f of the memory of %s" % (way, peaks[way] / peaks[size.ways[0]], size.ways[0]))
 
 
 def inference(size):
@@ -206,6 +211,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--inference", action="store_true")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="the others are compared with the first")
     parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
     sizes = dict(height=96, width=96, batch=4, ngf=32, ndf=32, n_blocks=9, repeats=3, threads=0)
     for key, value in sizes.items():

@@ -53,6 +53,37 @@ def test_layers_are_the_convolution_and_have_its_gradients(layer, size, kernel, 
         np.testing.assert_allclose(result, expected, atol=2e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("size,filters", [((3, 5), 4), ((1, 2), 2), ((4, 4), 1)])
+def test_upconv_is_the_upsampling_and_the_convolution(size, filters):
+    random = np.random.RandomState(3)
+    pictures = np.float32(random.normal(0, 1, (2,) + size + (3,)))
+    weight = np.float32(random.normal(0, 1, (2, 2 * size[0], 2 * size[1], filters)))
+    with tf.Session() as session:
+        K.set_session(session)
+        net = fast.UpConv2D(filters, 3, padding="same", bias_initializer="ones")
+        x = tf.constant(pictures)
+        output = net(x)
+        assert output.shape.as_list() == [2, 2 * size[0], 2 * size[1], filters]
+        training.initialize_uninitialized(session)
+        kernel = net.get_weights()[0]
+        values = session.run([output] + tf.gradients(tf.reduce_sum(weight * output), [x] + net.weights))
+    # NumPy: each pixel four times, a frame of zeros, the nine products
+    padded = np.pad(pictures.repeat(2, 1).repeat(2, 2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="constant")
+    windows = [(i, j, padded[:, i : i + 2 * size[0], j : j + 2 * size[1]]) for i in range(3) for j in range(3)]
+    expected = 1 + sum(np.tensordot(window, kernel[i, j], 1) for i, j, window in windows)
+    np.testing.assert_allclose(values[0], expected, atol=1e-5)
+    of_kernel = np.zeros_like(kernel)
+    of_padded = np.zeros_like(padded)
+    for i, j, window in windows:
+        of_kernel[i, j] = np.tensordot(window, weight, ((0, 1, 2), (0, 1, 2)))
+        of_padded[:, i : i + 2 * size[0], j : j + 2 * size[1]] += np.tensordot(weight, kernel[i, j], ((3,), (1,)))
+    inside = of_padded[:, 1:-1, 1:-1]
+    of_pictures = sum(inside[:, i::2, j::2] for i in range(2) for j in range(2))
+    np.testing.assert_allclose(values[1], of_pictures, atol=1e-5)
+    np.testing.assert_allclose(values[2], of_kernel, atol=1e-4)
+    np.testing.assert_allclose(values[3], weight.sum((0, 1, 2)), rtol=1e-4)
+
+
 def test_winograds_gradient_is_that_of_its_own_values():
     random = np.random.RandomState(1)
     x, kernel = (tf.constant(np.float32(random.normal(0, 1, shape))) for shape in ((1, 5, 6, 2), (3, 3, 2, 2)))
@@ -101,19 +132,101 @@ def test_wgan_gps_penalty_goes_through_the_narrow_convolution():
     np.testing.assert_allclose(results[1], results[0], rtol=1e-3, atol=1e-5)
 
 
+def test_vgg_by_winograd_has_the_same_features():
+    pictures = tf.constant(batch(2)[0])
+    with tf.Session() as session:
+        K.set_session(session)
+        features = train.vgg_features((32, 32, 3))
+        expected, results = features(pictures), fast.vgg_by_winograd(features.model)(pictures)
+        training.initialize_uninitialized(session)
+        values = session.run([expected, results])
+    assert values[0].shape == (2, 8, 8, 256) and values[0].std() > 1e-3
+    np.testing.assert_allclose(values[1], values[0], atol=1e-4 * np.abs(values[0]).max())
+
+
+def test_repeatable_dropout_drops_half_and_the_same_again():
+    seed = tf.placeholder(tf.int32, [2])
+    layer = fast.RepeatableDropout(0.5, seed)
+    x = tf.constant(np.float32(np.arange(1, 2001).reshape(1, 20, 10, 10)))
+    with tf.Session() as session:
+        twice = [layer(x, training=True), layer(x, training=True)]
+        values = session.run(twice + [layer(x, training=False)], {seed: [1, 2]})
+        other_step, other_layer = (session.run(twice[0], {seed: numbers}) for numbers in ([1, 3], [2, 2]))
+    np.testing.assert_array_equal(values[0], values[1])
+    np.testing.assert_array_equal(values[2], x_of(values[0], values[2]))
+    assert 0.4 < np.mean(values[0] == 0) < 0.6
+    for other in (other_step, other_layer):  # independent choices agree in half of the places
+        assert 0.4 < np.mean((other == 0) == (values[0] == 0)) < 0.6
+
+
+def x_of(dropped, inputs):
+    """What went in: the kept values are twice what they were."""
+    return np.where(dropped == 0, inputs, dropped / 2)
+
+
+@pytest.mark.parametrize("norm,quick", [("switch", True), ("batch", False)])
+def test_recomputed_gradients_are_those_of_the_plain_pass(norm, quick):
+    """With dropout, which must drop the same values in both passes; the averages move once."""
+    blurred, sharp = (tf.constant(item) for item in batch(2, 16))
+    with tf.Session() as session:
+        K.set_session(session)
+        step = tf.Variable(7)
+        g = generator_model((16, 16, 3), True, 4, 1, norm, fast=quick, dropout_seed=step)
+        output, updates = train.with_updates(g, blurred)
+        pieces = fast.Recomputed(g, blurred)
+        assert len(pieces.updates) == len(updates) == 2 * len([v for v in g.weights if "moving_mean" in v.name])
+        expected = tf.gradients(tf.reduce_mean(tf.abs(output - sharp)), g.trainable_weights)
+        flow = tf.gradients(tf.reduce_mean(tf.abs(pieces.output - sharp)), pieces.output)[0]
+        results = pieces.gradients(g.trainable_weights, flow)
+        training.initialize_uninitialized(session)
+        random = np.random.RandomState(0)
+        g.set_weights([value + np.float32(random.uniform(0, 0.1, value.shape)) for value in g.get_weights()])
+        for one, other in session.run(list(zip([output] + expected, [pieces.output] + results))):
+            np.testing.assert_allclose(other, one, atol=1e-4 * np.abs(one).max() + 1e-7)
+        # the averages after a step with recomputed gradients are those after one plain update
+        before = g.get_weights()
+        session.run(updates)
+        once = g.get_weights()
+        g.set_weights(before)
+        session.run([pieces.updates, results])
+        for one, other in zip(once, g.get_weights()):
+            np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
+        assert any(np.abs(one - other).max() > 1e-3 for one, other in zip(once, before))
+
+
+def test_recomputing_keeps_only_what_goes_from_piece_to_piece():
+    """No tensor inside a piece of the first pass is taken by the operations of the gradients."""
+    with tf.Session() as session:
+        K.set_session(session)
+        pictures = tf.constant(batch(1, 16)[0])
+        g = generator_model((16, 16, 3), False, 4, 2, "switch")
+        first = len(tf.get_default_graph().get_operations())
+        pieces = fast.Recomputed(g, pictures)
+        operations = tf.get_default_graph().get_operations()
+        second = len(operations)
+        inside = set(operations[first:])
+        flow = tf.gradients(tf.reduce_mean(tf.square(pieces.output)), pieces.output)[0]
+        pieces.gradients(g.trainable_weights, flow)
+        kept = set()
+        for operation in tf.get_default_graph().get_operations()[second:]:
+            kept |= {tensor for tensor in operation.inputs if tensor.op in inside and tensor.shape.ndims == 4}
+        sizes = sorted(tensor.shape.as_list() for tensor in kept if tensor is not pieces.output)
+        # the ends of: first layer, two downsamplings, two blocks, two upsamplings, and the last layers' small pictures
+        wide = [size for size in sizes if size[3] > 3]
+        assert wide == sorted([[1, 16, 16, 4], [1, 8, 8, 8]] + 3 * [[1, 4, 4, 16]] + [[1, 8, 8, 8], [1, 16, 16, 4]])
+
+
 @pytest.mark.slow
 def test_training_goes_the_same_way():
-    """Losses of some steps of the printed networks with and without --fast, from the same weights."""
+    """Losses of some steps of the printed networks without and with --fast and --recompute, from the same weights."""
     blurred, sharp = batch(3)
-    runs, start = [], None
-    for quick in (False, True):
+    start, expected = None, None
+    for way in ({}, {"fast": True, "recompute": True}):
         K.clear_session()
         training.start()
-        opts = settings(critic="printed", norm="switch", head="printed", end_kernel=7, dropout=False, fast=quick)
-        opts.perceptual_weight, opts.learning_rate = (
-            1000.0,
-            1e-4,
-        )  # as printed; Adam makes more of rounding at higher rates
+        opts = settings(critic="printed", norm="switch", head="printed", end_kernel=7, dropout=False, **way)
+        # as printed; Adam makes more of rounding at higher rates
+        opts.perceptual_weight, opts.learning_rate = 1000.0, 1e-4
         with tf.Session() as session:
             K.set_session(session)
             net = train.build(opts, (32, 32, 3))
@@ -123,15 +236,15 @@ def test_training_goes_the_same_way():
             for model, weights in zip(networks, start):
                 model.set_weights(weights)
             losses = []
-            for _ in range(4):
+            for _ in range(3):
                 feed = {net.blurred: blurred, net.sharp: sharp}
                 feed[net.generated] = session.run(net.restored, {net.photo: blurred})
                 losses += [session.run(step, feed)[1] for step in net.d_steps]
                 values = session.run([net.g_losses, net.g_step], feed)[0]
                 losses += [values[name] for name in sorted(values)]
-            runs.append((losses, net.generator.get_weights()))
-    np.testing.assert_allclose(runs[1][0], runs[0][0], rtol=1e-4, atol=1e-4)
-    assert max(np.abs(a - b).max() for a, b in zip(runs[0][1], start[0])) > 2e-4
+            assert max(np.abs(a - b).max() for a, b in zip(net.generator.get_weights(), start[0])) > 2e-4
+        expected = expected or losses
+        np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_weights_of_one_network_fit_the_other(tmp_path):
@@ -149,4 +262,4 @@ def test_weights_of_one_network_fit_the_other(tmp_path):
                 g.save_weights(path)
             results.append(g.predict(pictures))
     np.testing.assert_allclose(results[1], results[0], atol=1e-4)
-    assert not train.PRESETS["book"]["fast"]
+    assert not train.PRESETS["book"]["fast"] and not train.PRESETS["book"]["recompute"]

@@ -82,6 +82,31 @@ def test_residual_head_starts_as_identity_and_the_printed_one_cannot():
     np.testing.assert_allclose(printed.predict(x), x / 2, atol=1e-6)  # doing nothing halves the contrast
 
 
+def test_skips_carry_the_first_layer_to_the_last():
+    """With nothing but zeros between them, the last convolution sees the first one's result; without skips, nothing."""
+    x = np.random.RandomState(0).uniform(-0.5, 0.5, (1, 8, 12, 3)).astype(np.float32)
+    nets = [
+        models.generator_model((None, None, 3), False, 4, 1, "none", "residual", 3, skips=skips)
+        for skips in (False, True)
+    ]
+    random = np.random.RandomState(1)
+    values = [np.float32(random.normal(0, 0.05, value.shape)) for value in nets[0].get_weights()]
+    values[2:-2] = [np.zeros_like(value) for value in values[2:-2]]
+    results = []
+    for net in nets:
+        net.set_weights(values)
+        results.append(net.predict(x))
+    ends = tf.keras.Sequential(
+        [
+            tf.keras.layers.Conv2D(4, 7, padding="same", activation="relu", input_shape=(8, 12, 3)),
+            tf.keras.layers.Conv2D(3, 3, padding="same", activation="tanh"),
+        ]
+    )
+    ends.set_weights(values[:2] + values[-2:])
+    np.testing.assert_allclose(results[1], x + ends.predict(x), atol=1e-6)
+    np.testing.assert_allclose(results[0], x + np.tanh(values[-1]), atol=1e-6)
+
+
 def test_critic_ends():
     x = np.random.RandomState(0).uniform(-1, 1, (4, 32, 32, 3))
     printed = models.discriminator_model((32, 32, 3), ndf=4)

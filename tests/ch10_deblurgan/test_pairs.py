@@ -105,6 +105,15 @@ def test_crops_of_large_pictures_come_from_their_smaller_copies(tmp_path):
     assert [level[0].shape[:2] for level in levels] == [(720, 400)]
 
 
+def test_varied_sizes_have_copies_down_to_120_rows(tmp_path):
+    make_pairs(tmp_path, ["x"], size=(720, 400))
+    make_pairs(tmp_path, ["y"], size=(180, 320))
+    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=64, max_rows=360, varied_sizes=True)
+    sizes = [[level[0].shape[:2] for level in levels] for levels in reader._levels]
+    assert sizes == [[(360, 200), (270, 150), (240, 133), (180, 100)], [(180, 320), (135, 240), (120, 213)]]
+    assert all(blurred.shape == sharp.shape for levels in reader._levels for blurred, sharp in levels)
+
+
 def test_pictures_smaller_than_a_crop_are_refused(tmp_path):
     make_pairs(tmp_path)
     with pytest.raises(UserError, match="smaller than --crop 16"):
