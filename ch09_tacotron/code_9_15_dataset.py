@@ -114,8 +114,8 @@ def make_batch(utterances, outputs_per_step, end_symbol=False, tail_steps=0):
 
     Returns:
       (inputs int32 [B, T_in], input_lengths int32 [B], linear [B, T, 1025], mel [B, T, 80], stop tokens [B, T],
-      target_lengths int32 [B], the tail included; Extra: symbol places [B, T / r], see ``symbol_places``, 0
-      without spans); T is a multiple of ``outputs_per_step`` = r.
+      target_lengths int32 [B], the tail included; Extra: symbol places [B, T / r], see ``symbol_places``,
+      without spans evenly through the text); T is a multiple of ``outputs_per_step`` = r.
     """
     r, count = outputs_per_step, len(utterances)
     texts = [text_to_sequence(text, end_symbol) for text, *_ in utterances]
@@ -134,7 +134,9 @@ def make_batch(utterances, outputs_per_step, end_symbol=False, tail_steps=0):
         linear_targets[i, : frames[i]] = linear
         mel_targets[i, : frames[i]] = mel
         stop[i, : frames[i]] = 0
-        if spans is not None:
+        if spans is None:
+            places[i] = (len(text) - 1) * np.minimum(1, np.arange(padded // r) / max(1, frames[i] // r))
+        else:
             places[i] = symbol_places(pinyin, len(text), padded, spans)[r // 2 :: r]  # the middle frame of each step
     return inputs, input_lengths, linear_targets, mel_targets, stop, target_lengths, places
 
