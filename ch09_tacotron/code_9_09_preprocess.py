@@ -1,9 +1,9 @@
 """Listing 9-9 (sections 9.8.2 and 9.8.3): recordings and transcripts become spectrograms and a list.
 
 Reads a folder in the book's layout (``mytest/*.wav`` and ``doc/trans/*.syllable.txt``, itself or in a folder
-``data_thchs30`` below); writes ``training/thchs30-spec-*.npy``, ``training/thchs30-mel-*.npy`` and ``training/train.txt``
-below the output folder. About 0.2 s of work for each recording; what is done is not done again. Next:
-``code_9_17_train.py`` with the same ``--preset``.
+``data_thchs30`` below); writes ``training/thchs30-spec-*.npy``, ``training/thchs30-mel-*.npy``, ``training/train.txt``
+and, with ``--align``, ``training/syllables.json`` below the output folder. About 0.2 s of work for each
+recording; what is done is not done again. Next: ``code_9_17_train.py`` with the same ``--preset``.
 """
 
 import concurrent.futures

@@ -157,7 +157,7 @@ def synthesis_model(settings):
         settings["outputs_per_step"],
         num_freq,
         mask_attention=settings["mask_attention"],
-        sharpen=settings["sharpen"],
+        sharpen=settings.get("sharpen", 1.0),  # a run from before there was a choice has none
     )
 
 

@@ -11,8 +11,8 @@ freely, from the text alone, every sentence that it was trained on and every one
   recordings that were held out is the yardstick.
 
 Reads ``training/`` and the checkpoints of the run folder (or ``--weights FOLDER``); writes ``evaluation/``: a table of all
-sentences, and a few of them as sound and picture. About half a second a sentence on two cores. Next:
-``ext_9_8_14_speak.py``.
+sentences, and a few of them as sound and picture. About half a second a sentence on two cores, and half a minute for the
+recogniser. Next: ``ext_9_8_14_speak.py``.
 """
 
 import csv
