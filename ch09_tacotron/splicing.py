@@ -47,17 +47,12 @@ class Splicer:
         self._utterances, self._share, self._seed = utterances, share, seed
         self.cuts = [find_cuts(mel, spans) for _, _, mel, spans in utterances]
 
-    @property
-    def _usable(self):
-        return [i for i in range(len(self.cuts)) if self.cuts[i]]
-
     def _edges(self, i):
         """All places ``[syllable, frame]`` where a piece of utterance i can begin or end."""
         text, _, mel, _ = self._utterances[i]
         return [[0, 0]] + self.cuts[i] + [[len(text.split()), len(mel)]]
 
-    def _plan(self, first, random):
-        usable = [i for i in self._usable if i != first]
+    def _plan(self, first, usable, random):
         wanted = len(self._utterances[first][2])
         plan = [(first, [0, 0], self._edges(first)[random.randint(1, len(self.cuts[first]) + 1)])]
         total = plan[0][2][1]
@@ -72,9 +67,15 @@ class Splicer:
             total += places[stop][1] - places[begin][1]
 
     def pieces(self, first, random):
-        """A plan about as long as utterance ``first``, which gives the head: list of (utterance, from, to), both ``_edges``."""
+        """A plan about as long as utterance ``first``, which gives the head: list of (utterance, from, to), both ``_edges``.
+
+        None where ``first`` cannot be cut, or no other can.
+        """
+        usable = [i for i in range(len(self.cuts)) if self.cuts[i] and i != first]
+        if not usable or not self.cuts[first]:
+            return None
         wanted = len(self._utterances[first][2])
-        plans = [self._plan(first, random) for _ in range(PLANS)]
+        plans = [self._plan(first, usable, random) for _ in range(PLANS)]
         return min(plans, key=lambda plan: abs(sum(end[1] - begin[1] for _, begin, end in plan) - wanted))
 
     def batch(self, chosen, number):
@@ -85,11 +86,12 @@ class Splicer:
         random = np.random.RandomState([self._seed, 2, int(number)])
         result = []
         for i in chosen:
-            if random.rand() >= self._share or not self.cuts[i] or len(self._usable) < 2:
+            plan = self.pieces(i, random) if random.rand() < self._share else None
+            if plan is None:
                 result.append(self._utterances[i])
                 continue
             texts, linears, mels, spans, offset = [], [], [], [], 0
-            for other, (word, frame), (word_end, frame_end) in self.pieces(i, random):
+            for other, (word, frame), (word_end, frame_end) in plan:
                 text, linear, mel, times = self._utterances[other]
                 texts += text.split()[word:word_end]
                 linears.append(linear[frame:frame_end])

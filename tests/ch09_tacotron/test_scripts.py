@@ -98,6 +98,13 @@ def test_user_errors(tmp_path):
     tiny = ["--preset", "tiny", "--output-dir", str(tmp_path / "none")]
     result = run_script(FOLDER + "code_9_17_train.py", *tiny, check=False)
     assert_user_error(result, "code_9_09_preprocess.py")
+    result = run_script(FOLDER + "code_9_17_train.py", *tiny, "--guide-by", "text", check=False)
+    assert_user_error(result, "--guide-by recording")
+    prepared = tmp_path / "none" / "training"
+    prepared.mkdir(parents=True)
+    (prepared / "train.txt").write_text("s1.npy|m1.npy|9|ma1\n")
+    result = run_script(FOLDER + "code_9_17_train.py", *tiny, check=False)
+    assert_user_error(result, "--align")
     result = run_script(FOLDER + "ext_9_8_14_speak.py", "你好", *tiny, "--weights", str(tmp_path), check=False)
     assert_user_error(result, "tacotron-float16.npz")
     result = run_script(FOLDER + "code_9_09_preprocess.py", *tiny, "--data-dir", str(tmp_path), check=False)
