@@ -100,6 +100,16 @@ def speak(session, model, settings, syllables, griffin_lim_iters=audio.griffin_l
     return audio.inv_spectrogram(linear.T, griffin_lim_iters, momentum), alignment, stopped, mel
 
 
+def join_sentences(waves, pause):
+    """Waves of sentences as one wave, all equally loud, with ``pause`` seconds of silence between them.
+
+    A sentence below a hundredth of full scale is not made loud: it is the noise of an untrained network, as in ``save_wav``.
+    """
+    silence = np.zeros(int(pause * audio.sample_rate))
+    parts = [part for wave in waves for part in (wave / max(0.01, np.abs(wave).max()), silence)]
+    return np.concatenate(parts[:-1])
+
+
 def read_texts(opts):
     """The texts of the command line, of ``--text-file`` or of standard input."""
     texts = list(opts.text)
@@ -179,9 +189,7 @@ def main(argv=None):
                     "" if stopped else "; WARNING: it did not stop by itself",
                 )
             )
-    pause = np.zeros(int(opts.pause * audio.sample_rate))
-    parts = [part for wave in waves for part in (wave / max(0.01, np.abs(wave).max()), pause)]
-    speech = audio.save_wav(np.concatenate(parts[:-1]), os.path.join(speech_dir, "speech.wav"))
+    speech = audio.save_wav(join_sentences(waves, opts.pause), os.path.join(speech_dir, "speech.wav"))
     total = sum(len(wave) for wave in waves) / audio.sample_rate
     factor = sum(row[1] * row[2] for row in rows) / total
     print("%s: %.2f s, real-time factor %.2f" % (speech, total, factor))
