@@ -27,6 +27,7 @@ from tensorflow.keras import backend as K
 from tensorflow.keras.applications.vgg16 import VGG16
 from tensorflow.keras.models import Model
 
+from ch10_deblurgan import kernels
 from ch10_deblurgan import pairs as pair_files
 from ch10_deblurgan.code_10_01_models import (
     CRITICS,
@@ -580,6 +581,7 @@ def main(argv=None):
 
     checkpoints = os.path.join(opts.output_dir, "checkpoints")
     os.makedirs(checkpoints, exist_ok=True)
+    kernels.use_threads(opts.threads)
     with tf.Session(config=training.session_config(opts.threads)) as sess, training.StopSignals() as stop:
         K.set_session(sess)  # one session for Keras and for the steps; the print has two
         net = build(opts, image_shape)

@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.keras import backend as K
 
-from ch10_deblurgan import baselines, pairs
+from ch10_deblurgan import baselines, kernels, pairs
 from ch10_deblurgan.code_10_01_models import GENERATOR_SETTINGS, generator_model
 from common import images, options, training
 from common.errors import UserError
@@ -357,6 +357,7 @@ def main(argv=None):
     record = Record(opts, script, "listing 10-3", data)
     for place in ("photos", "weights", "export"):  # where files lay says nothing about the result
         record.content["settings"].pop(place, None)
+    kernels.use_threads(opts.threads)
     with tf.Session(config=training.session_config(opts.threads)) as sess:
         K.set_session(sess)
         g = load_generator(weights_file, settings, opts.fast)

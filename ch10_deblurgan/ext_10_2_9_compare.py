@@ -5,8 +5,11 @@ or none. ``critic``: content loss only, printed (sigmoid) critic, WGAN-GP. ``vgg
 the weights want (``--right-vgg``: keras for Keras's file, torchvision for that project's).
 
 Each variant is a short training of its own by ``code_10_02_train.py`` with that one thing changed, then scored on held-out
-pairs. Reads: as ``code_10_02_train.py``. Writes: a run folder a variant, ``compare-<what>.png``, a record. Time on two
-cores: tiny half a minute a variant, cpu some five minutes a variant. Next: ``ext_10_2_11_batchnorm.py``.
+pairs. A variant that is trained is not trained again, and the one that all comparisons have in common (the paper's head,
+switchable norm, pixels alone) is trained once.
+
+Reads: as ``code_10_02_train.py``. Writes: a run folder a variant, ``compare-<what>.png``, a record. Time on two cores: tiny half
+a minute a variant, cpu some five minutes a variant. Next: ``ext_10_2_11_batchnorm.py``.
 """
 
 import os
@@ -65,7 +68,7 @@ def arguments_of(opts, what, variant, folder):
         "--varied-sizes",
         "false",
         "--fast",
-        "false",
+        "true",
         "--report-every",
         "1000000",
         "--learning-rate",
@@ -85,6 +88,18 @@ def arguments_of(opts, what, variant, folder):
     if opts.preset == "tiny" and "--vgg" in extra:
         extra[extra.index("--vgg") + 1] = "random"
     return base + extra + (["--vgg-dir", opts.vgg_dir] if opts.vgg_dir else [])
+
+
+def run_folder_of(opts, what, variant):
+    """Where the variant is trained: the one that stands at the start of every comparison is trained once, for all."""
+
+    def choices(*names):
+        words = arguments_of(opts, *names, folder="")
+        return sorted(zip(words[::2], words[1::2]))
+
+    if choices(what, variant) == choices("critic", "content only"):
+        return os.path.join(opts.output_dir, "baseline")
+    return os.path.join(opts.output_dir, "%s-%s" % (what, variant.replace(" ", "-").replace("'", "")))
 
 
 def restore_with(folder, pair_list, threads):
@@ -119,7 +134,7 @@ def compare(opts, what, variants=None):
     before = np.mean([deblur.scores(*pair) for pair in zip(sharp, blurred)], axis=0)
     rows.append(["blurred", round(before[0], 3), round(before[1], 4), 0.0, 0.0, ""])
     for variant in variants or VARIANTS[what]:
-        run_folder = os.path.join(opts.output_dir, "%s-%s" % (what, variant.replace(" ", "-").replace("'", "")))
+        run_folder = run_folder_of(opts, what, variant)
         print("--- %s: %s" % (what, variant))
         K.clear_session()
         code_10_02_train.main(arguments_of(opts, what, variant, run_folder))

@@ -16,18 +16,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.keras.layers import Activation, Add, Conv2D, Layer
 
-TILE = 4  # outputs of a Winograd tile, each way; its inputs are two more
-# F(4, 3) of Lavin and Gray, arXiv 1509.09308: result = OUT · ((KERNEL · g) ∘ (IN · d)), each way
-IN = np.float32(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
+from ch10_deblurgan import kernels
+
+# how Winograd's method sees a 3×3 kernel: KERNEL · kernel · KERNELᵀ (Lavin and Gray, arXiv 1509.09308, F(4, 3))
 KERNEL = np.float32(
     [
         [1 / 4, 0, 0],
@@ -38,9 +29,7 @@ KERNEL = np.float32(
         [0, 0, 1],
     ]
 )
-OUT = np.float32([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
-IN_2D, KERNEL_2D, OUT_2D = (np.kron(matrix, matrix) for matrix in (IN, KERNEL, OUT))  # both ways at once
-POINTS = (TILE + 2) ** 2
+KERNEL_2D = np.kron(KERNEL, KERNEL)  # both ways at once
 
 
 class NarrowConv2D(Conv2D):
@@ -101,66 +90,38 @@ class UpConv2D(Conv2D):
         return tf.TensorShape([batch, height and 2 * height, width and 2 * width, self.filters])
 
 
-def _size(x):
-    """(height, width) of ``[N, H, W, C]``: numbers where they are known (the graph is much smaller then), else tensors."""
-    if x.shape[1:3].is_fully_defined():
-        return x.shape[1:3].as_list()
-    return tf.unstack(tf.shape(x)[1:3])
+def _points(transform, x):
+    """``[N, H, W, C]`` → ``[36, tiles, C]`` by ``kernels.points`` or ``kernels.output_points``."""
+    points = tf.py_func(transform, [x], tf.float32, stateful=False)
+    points.set_shape([kernels.POINTS, None, x.shape[3]])
+    return points
 
 
-def _tiles_in_a_picture(x):
-    """(tiles down, tiles across) that cover ``[N, H, W, C]``."""
-    height, width = _size(x)
-    return (height + TILE - 1) // TILE, (width + TILE - 1) // TILE
+def _convolve(x, kernel, turned=False):
+    """``[N, H, W, C]`` and ``[3, 3, C, K]`` → ``[N, H, W, K]``.
 
-
-def _points_of(x):
-    """``[N, H, W, C]`` → its 6×6 tiles, four apart, transformed: ``[36, tiles, C]``."""
-    height, width = _size(x)
-    channels = x.shape[3].value
-    down, across = _tiles_in_a_picture(x)
-    below, right = (down + 1) * TILE - 1 - height, (across + 1) * TILE - 1 - width
-    x = tf.pad(x, [[0, 0], [1, below], [1, right], [0, 0]])
-    x = tf.reshape(x, [-1, down + 1, TILE, across + 1, TILE, channels])
-    x = tf.transpose(x, [2, 4, 0, 1, 3, 5])
-    x = tf.concat([x[:, :, :, :-1], x[: TILE - 2, :, :, 1:]], axis=0)  # a tile's last two rows are the next one's first
-    x = tf.concat([x[:, :, :, :, :-1], x[:, : TILE - 2, :, :, 1:]], axis=1)
-    points = tf.matmul(IN_2D, tf.reshape(x, [POINTS, -1]))
-    return tf.reshape(points, [POINTS, -1, channels])
-
-
-def _points_of_kernel(kernel):
-    """``[3, 3, C, K]`` → ``[36, C, K]``."""
-    channels, filters = kernel.shape[2].value, kernel.shape[3].value
-    return tf.reshape(tf.matmul(KERNEL_2D, tf.reshape(kernel, [9, -1])), [POINTS, channels, filters])
-
-
-def _convolve(x, kernel):
-    """``[N, H, W, C]`` and ``[3, 3, C, K]`` → ``[N, H, W, K]``."""
-    height, width = _size(x)
-    filters = kernel.shape[3].value
-    down, across = _tiles_in_a_picture(x)
-    with tf.control_dependencies(
-        [x]
-    ):  # else TensorFlow transforms the kernels of all layers at once, at the very start
+    ``turned``: the kernel upside down, from right to left and from K channels to C, as gradients go.
+    """
+    with tf.control_dependencies([x]):  # else the kernels of all layers are transformed at once, at the very start
         kernel = tf.identity(kernel)
-    products = tf.matmul(_points_of(x), _points_of_kernel(kernel))
-    y = tf.matmul(OUT_2D, tf.reshape(products, [POINTS, -1]))
-    y = tf.transpose(tf.reshape(y, [TILE, TILE, -1, down, across, filters]), [2, 3, 0, 4, 1, 5])
-    return tf.reshape(y, [-1, down * TILE, across * TILE, filters])[:, :height, :width]
+    transform = KERNEL_2D[:, ::-1] if turned else KERNEL_2D
+    of_kernel = tf.reshape(
+        tf.matmul(transform, tf.reshape(kernel, [9, -1])), [kernels.POINTS] + kernel.shape[2:].as_list()
+    )
+    products = tf.matmul(_points(kernels.points, x), of_kernel, transpose_b=turned)
+    y = tf.py_func(kernels.outputs, [products] + tf.unstack(tf.shape(x)[1:3]), tf.float32, stateful=False)
+    y.set_shape(x.shape[:3].concatenate(kernel.shape[2 if turned else 3]))
+    return y
 
 
-def _kernel_gradient(x, dy, filters):
+def _kernel_gradient(x, dy):
     """What the kernel's gradient is, given that of the outputs: each transform the other way round."""
-    height, width = _size(x)
-    channels = x.shape[3].value
-    down, across = _tiles_in_a_picture(x)
-    dy = tf.pad(dy, [[0, 0], [0, down * TILE - height], [0, across * TILE - width], [0, 0]])
-    dy = tf.transpose(tf.reshape(dy, [-1, down, TILE, across, TILE, filters]), [2, 4, 0, 1, 3, 5])
-    dy = tf.matmul(OUT_2D, tf.reshape(dy, [TILE * TILE, -1]), transpose_a=True)
-    points = tf.matmul(_points_of(x), tf.reshape(dy, [POINTS, -1, filters]), transpose_a=True)
-    kernel = tf.matmul(KERNEL_2D, tf.reshape(points, [POINTS, -1]), transpose_a=True)
-    return tf.reshape(kernel, [3, 3, channels, filters])
+    with tf.control_dependencies([dy]):  # else the points of the way there would be kept for it
+        x = tf.identity(x)
+    points, output_points = _points(kernels.points, x), _points(kernels.output_points, dy)
+    of_points = tf.matmul(points, output_points, transpose_a=True)
+    kernel = tf.matmul(KERNEL_2D, tf.reshape(of_points, [kernels.POINTS, -1]), transpose_a=True)
+    return tf.reshape(kernel, [3, 3, x.shape[3].value, dy.shape[3].value])
 
 
 @tf.custom_gradient
@@ -169,9 +130,7 @@ def winograd(x, kernel):
 
     def gradient(dy):
         dy.set_shape(x.shape[:3].concatenate(kernel.shape[3]))
-        with tf.control_dependencies([dy]):
-            turned = tf.transpose(tf.identity(kernel)[::-1, ::-1], [0, 1, 3, 2])
-        return _convolve(dy, turned), _kernel_gradient(x, dy, kernel.shape[3].value)
+        return _convolve(dy, kernel, turned=True), _kernel_gradient(x, dy)
 
     return _convolve(x, kernel), gradient
 

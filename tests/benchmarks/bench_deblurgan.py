@@ -29,6 +29,7 @@ from tensorflow.keras import backend as K
 
 from ch10_deblurgan import code_10_01_models as models
 from ch10_deblurgan import code_10_02_train as train
+from ch10_deblurgan import kernels
 from common import training
 from common.normalization import SwitchNormalization
 
@@ -219,6 +220,7 @@ def main():
     size = parser.parse_args()
     size.shape = (size.height, size.width, 3)
     training.start()
+    kernels.use_threads(size.threads)
     if size.memory:
         memory(size)
     elif size.inference:

@@ -91,6 +91,15 @@ def test_only_the_compared_thing_differs():
             "vgg": {"--vgg", "--perceptual-weight"},
         }
         assert differing and differing <= allowed[what]
+    opts.output_dir = "runs"
+    folders = {
+        (what, variant): comparing.run_folder_of(opts, what, variant)
+        for what in allowed
+        for variant in comparing.VARIANTS[what]
+    }
+    common = [("head", "paper's head"), ("norm", "switchable"), ("critic", "content only"), ("vgg", "no VGG")]
+    assert {folders.pop(key) for key in common} == {os.path.join("runs", "baseline")}
+    assert len(set(folders.values()) - {os.path.join("runs", "baseline")}) == len(folders) == 8
 
 
 def test_sample_has_the_real_layout(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ch10_deblurgan import code_10_02_train as train
-from ch10_deblurgan import fast
+from ch10_deblurgan import fast, kernels
 from ch10_deblurgan.code_10_01_models import generator_model
 from common import training
 from tests.ch10_deblurgan.test_train import batch, settings
@@ -82,6 +82,39 @@ def test_upconv_is_the_upsampling_and_the_convolution(size, filters):
     np.testing.assert_allclose(values[1], of_pictures, atol=1e-5)
     np.testing.assert_allclose(values[2], of_kernel, atol=1e-4)
     np.testing.assert_allclose(values[3], weight.sum((0, 1, 2)), rtol=1e-4)
+
+
+# Lavin and Gray, arXiv 1509.09308, F(4×4, 3×3): Bᵀ and Aᵀ
+B_T = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0]]
+B_T += [[0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+A_T = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("shape", [(2, 9, 6, 3), (1, 4, 5, kernels.BLOCK + 2)])
+def test_compiled_transforms_are_the_matrices(shape, threads):
+    """Each tile cut out of a padded picture and multiplied, in NumPy."""
+    x = np.random.RandomState(4).normal(0, 1, shape).astype(np.float32)
+    down, across = -(-shape[1] // 4), -(-shape[2] // 4)
+    around = np.pad(x, ((0, 0), (1, 8), (1, 8), (0, 0)), mode="constant")
+    places = [(n, 4 * i, 4 * j) for n in range(shape[0]) for i in range(down) for j in range(across)]
+    kernels.use_threads(threads)
+    try:
+        points, output_points = kernels.points(x), kernels.output_points(x)
+        outputs = kernels.outputs(points, shape[1], shape[2])
+    finally:
+        kernels.use_threads(0)
+    assert points.shape == output_points.shape == (36, len(places), shape[3]) and outputs.shape == shape
+    for tile, (n, top, left) in enumerate(places):
+        six = np.einsum("ai,bj,ijc->abc", B_T, B_T, around[n, top : top + 6, left : left + 6])
+        np.testing.assert_allclose(points[:, tile], six.reshape(36, -1), atol=1e-4)
+        four = around[n, 1:][top : top + 4, left + 1 : left + 5]
+        np.testing.assert_allclose(
+            output_points[:, tile], np.einsum("ia,jb,ijc->abc", A_T, A_T, four).reshape(36, -1), atol=1e-3
+        )
+        made = np.einsum("ai,bj,ijc->abc", A_T, A_T, points[:, tile].reshape(6, 6, -1))
+        part = outputs[n, top : top + 4, left : left + 4]
+        np.testing.assert_allclose(part, made[: part.shape[0], : part.shape[1]], atol=1e-2)
 
 
 def test_winograds_gradient_is_that_of_its_own_values():
