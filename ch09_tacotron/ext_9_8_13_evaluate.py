@@ -35,7 +35,7 @@ from common import options, records, training
 from common.plotting import plt, save_figure
 
 PRESETS = {
-    "book": dict(griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, waves=3, sentences=0),
+    "book": dict(griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, waves=3, sentences=0, sharpen=0.0),
     "cpu": dict(),
     "tiny": dict(griffin_lim_iters=5, waves=1, sentences=2),
 }
@@ -44,6 +44,7 @@ HELP = dict(
     momentum="0.99: fast Griffin-Lim",
     waves="sentences of each set that are also made sound",
     sentences="measure so many of each set; 0: all",
+    sharpen="raise the weights of attention to this power; 0: to that of the model's settings",
 )
 NEAREST = 3  # wrong recordings that a sentence is compared with
 COLUMNS = ["set", "pinyin", "frames", "recording", "stopped", "monotonic", "complete", "sharpness", "own", "wrong"]
@@ -132,7 +133,7 @@ def main(argv=None):
     spoken = {name: [] for name in sets}
     results, network_seconds, wave_seconds, network_length, wave_length = [], 0.0, 0.0, 0.0, 0.0
     with tf.Session(config=training.session_config(opts.threads)) as session:
-        model, settings, source = load_synthesizer(session, find_model(opts.output_dir, opts.weights))
+        model, settings, source = load_synthesizer(session, find_model(opts.output_dir, opts.weights), opts.sharpen)
         print("model: %s" % source)
         offset = 0
         for name, rows in sets.items():

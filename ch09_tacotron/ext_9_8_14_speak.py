@@ -64,13 +64,18 @@ def find_model(output_dir, weights=None):
     raise UserError("no trained model in %s: run %s first (same --preset or --output-dir)" % (output_dir, TRAINER))
 
 
-def load_synthesizer(session, folder):
+def load_synthesizer(session, folder, sharpen=0.0):
     """Builds the network for synthesis in the default graph and loads its variables, and no others, from ``folder``.
+
+    Args:
+      sharpen: power that the weights of attention are raised to; 0: that of the settings.
 
     Returns:
       (model, settings of the training, one line that says what was loaded).
     """
     settings = options.load_settings(folder, TRAINER)
+    if sharpen:
+        settings["sharpen"] = sharpen
     with tf.variable_scope("tacotron"):
         model = synthesis_model(settings)
     variables = tf.global_variables()

@@ -90,6 +90,22 @@ def test_join_sentences():
     np.testing.assert_allclose(join_sentences([loud, soft, noise], 2 / 16000), [0.25, -1, 0.5, 0, 0, 0.5, 1, 0, 0, 0.1])
 
 
+def test_compare(run_folder):
+    folder, _ = run_folder
+    arguments = ["--preset", "tiny", "--output-dir", folder, "--threads", "1", "--variants"]
+    run_script(FOLDER + "ext_9_8_13_compare.py", *arguments, "preset")
+    result = run_script(FOLDER + "ext_9_8_13_compare.py", *arguments, "no-sharpening", "no-splicing")
+    assert result.stdout.count("--- ") == 2 and "resuming from" in result.stdout  # the preset's model once more
+    table = options.read_json(os.path.join(folder, "record-ext_9_8_13_compare.json"))["tables"][0]
+    variants, sets = ("preset", "no-sharpening", "no-splicing"), ("trained", "unseen")
+    assert [row[:2] for row in table["rows"]] == [[variant, name] for variant in variants for name in sets]
+    assert all(row[3] > 0 and row[4] > 0 for row in table["rows"])
+    settings = [options.read_json(os.path.join(folder, "compare", name, "settings.json")) for name in variants[::2]]
+    assert {key for key in settings[0] if settings[0][key] != settings[1][key]} == {"splice"}
+    result = run_script(FOLDER + "ext_9_8_13_compare.py", *arguments, "nothing", check=False)
+    assert_user_error(result, "nothing is unknown")
+
+
 def test_evaluate_and_export(run_folder):
     folder, _ = run_folder
     arguments = ["--preset", "tiny", "--output-dir", folder]

@@ -1,0 +1,127 @@
+"""Extension of section 9.8.13: what each means of preset ``cpu`` is worth, measured with all others left as they are.
+
+Trains the preset, and the preset without one of its means, each for the same number of steps from the same seed, lets every
+model speak and measures it as ``ext_9_8_13_evaluate.py`` does. The trainings are short: the table shows what helps at their
+length, and may look otherwise at ten times as many steps.
+
+Reads ``training/`` of the run folder (``code_9_09_preprocess.py`` with the same ``--preset`` or ``--output-dir``); writes
+``compare/<variant>/`` (a run folder each), ``compare.png`` and a record. A variant that is finished is not trained again, one
+that was stopped goes on: stop and start as you like, or do one at a time (``--variants``). About a quarter of an hour a variant
+on one core with preset ``cpu``; preset ``tiny`` a minute in all, and shows nothing but the wiring.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
+
+from ch09_tacotron import code_9_17_train
+from ch09_tacotron import ext_9_8_13_evaluate as evaluation
+from common import options, records
+from common.errors import UserError
+from common.plotting import plt, save_figure
+
+# name → (options of the training that make the difference, options of the evaluation)
+VARIANTS = {
+    "preset": ([], []),
+    "no-sharpening": (None, ["--sharpen", "1"]),  # matters in synthesis only: the preset's model
+    "diagonal-guide": (["--guide-by", "text", "--give-attention", "0"], []),
+    "no-guide": (["--guide-weight", "0", "--give-attention", "0"], []),
+    "own-attention": (["--give-attention", "0"], []),
+    "no-splicing": (["--splice", "0"], []),
+    "true-frames": (["--feed-back", "0"], []),
+    "no-warm-up": (["--warmup-steps", "1"], []),
+}
+PRESETS = {
+    "book": dict(steps=0, variants=sorted(VARIANTS, key=list(VARIANTS).index)),
+    "cpu": dict(steps=600),
+    "tiny": dict(steps=4, variants=["preset", "no-sharpening", "no-splicing"]),
+}
+HELP = dict(steps="steps of each training; 0: those of the preset", variants="those that are done in this call")
+SHOWN = ("aligned", "own dB", "wrong dB", "lower by")
+
+
+def run_folder(opts, name):
+    """The folder of one variant: ``compare/<name>``, with the preprocessed recordings linked into it."""
+    base = "preset" if VARIANTS[name][0] is None else name
+    folder = os.path.join(opts.output_dir, "compare", base)
+    os.makedirs(folder, exist_ok=True)
+    link = os.path.join(folder, "training")
+    if not os.path.exists(link):
+        os.symlink(os.path.abspath(os.path.join(opts.output_dir, "training")), link)
+    return folder
+
+
+def measure(opts, name):
+    """Trains, where that is not done, and measures one variant.
+
+    Returns:
+      rows of the table, one a set of sentences: [variant, set, the figures SHOWN, whole syllables understood in %].
+    """
+    different, measured = VARIANTS[name]
+    folder = run_folder(opts, name)
+    words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed), "--threads", str(opts.threads)]
+    steps = opts.steps or code_9_17_train.PRESETS.get(opts.preset, {}).get("steps", 0)
+    budget = ["--steps", str(steps), "--decay-from", str(max(1, steps * 3 // 5))] if steps else []
+    print("--- %s" % name, flush=True)
+    code_9_17_train.main(words + budget + (different or []))
+    evaluation.main(words + measured + ["--waves", "0"])
+    record = options.read_json(os.path.join(folder, "record-ext_9_8_13_evaluate.json"))
+    figures, heard = ([dict(zip(table["columns"], row)) for row in table["rows"]] for table in record["tables"])
+    rows = []
+    for row in figures:
+        understood = next(item for item in heard if item["sentences"] == "%s sentences, spoken" % row["set"])
+        rows.append([name, row["set"]] + [row[key] for key in SHOWN] + [understood["whole syllables %"]])
+    return rows
+
+
+def plot(rows, path):
+    """Bars of 'lower by' for each variant and set of sentences."""
+    names, sets = list(dict.fromkeys(row[0] for row in rows)), list(dict.fromkeys(row[1] for row in rows))
+    figure, axes = plt.subplots(figsize=(8, 1.5 + 0.5 * len(names)))
+    for number, name in enumerate(sets):
+        values = {row[0]: 100 * row[2 + SHOWN.index("lower by")] for row in rows if row[1] == name}
+        places = [i + 0.4 * (number - 0.5 * (len(sets) - 1)) for i in range(len(names))]
+        axes.barh(places, [values[variant] for variant in names], 0.38, label="%s sentences" % name)
+    axes.set_yticks(range(len(names)))
+    axes.set_yticklabels(names)
+    axes.invert_yaxis()
+    axes.set_xlabel("how much nearer to its own recording than to others, %")
+    axes.legend()
+    return save_figure(figure, path)
+
+
+def main(argv=None):
+    opts = options.parse(__doc__, PRESETS, example="tacotron", argv=argv, help_texts=HELP)
+    for name in opts.variants:
+        if name not in VARIANTS:
+            raise UserError("--variants %s is unknown; there are %s" % (name, ", ".join(VARIANTS)))
+    if not os.path.isdir(os.path.join(opts.output_dir, "training")):
+        raise UserError(
+            "%s has no training/: run ch09_tacotron/code_9_09_preprocess.py first (same --preset or --output-dir)"
+            % opts.output_dir
+        )
+    prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
+    record = records.Record(opts, "ext_9_8_13_compare", "section 9.8.13", prepared["data"])
+    results_file = os.path.join(opts.output_dir, "compare", "results.json")
+    results = options.read_json(results_file) if os.path.exists(results_file) else {}
+    for name in opts.variants:
+        results[name] = measure(opts, name)
+        options.write_json(results_file, results)
+    rows = [row for name in VARIANTS for row in results.get(name, [])]
+    columns = ["variant", "set"] + list(SHOWN) + ["whole syllables %"]
+    for row in [columns] + rows:
+        print("%-16s %-8s %8s %8s %9s %9s %18s" % tuple(row))
+    note = "%d steps each, one seed" % opts.steps if opts.steps else ""
+    record.table("Preset, and the preset without one of its means", columns, rows, note)
+    record.file(
+        plot(rows, os.path.join(opts.output_dir, "compare.png")),
+        "picture",
+        "What each means of the preset is worth",
+        "预设中每种手段的作用",
+    )
+    record.save()
+
+
+if __name__ == "__main__":
+    options.run(main)
