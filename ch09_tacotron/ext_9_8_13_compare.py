@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 
 from ch09_tacotron import code_9_17_train
 from ch09_tacotron import ext_9_8_13_evaluate as evaluation
-from common import options, records
+from common import options, records, training
 from common.errors import UserError
 from common.plotting import plt, save_figure
 
@@ -61,10 +61,12 @@ def measure(opts, name):
     different, measured = VARIANTS[name]
     folder = run_folder(opts, name)
     words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed), "--threads", str(opts.threads)]
-    steps = opts.steps or code_9_17_train.PRESETS.get(opts.preset, {}).get("steps", 0)
-    budget = ["--steps", str(steps), "--decay-from", str(max(1, steps * 3 // 5))] if steps else []
+    steps = opts.steps or code_9_17_train.PRESETS[opts.preset].get("steps", code_9_17_train.PRESETS["book"]["steps"])
     print("--- %s" % name, flush=True)
-    code_9_17_train.main(words + budget + (different or []))
+    found = training.checkpoints(os.path.join(folder, "model-cpk"))
+    if not any(path.endswith("-%d" % steps) for path in found):
+        budget = ["--steps", str(steps), "--decay-from", str(steps * 3 // 5)]
+        code_9_17_train.main(words + budget + (different or []))
     evaluation.main(words + measured + ["--waves", "0"])
     record = options.read_json(os.path.join(folder, "record-ext_9_8_13_evaluate.json"))
     figures, heard = ([dict(zip(table["columns"], row)) for row in table["rows"]] for table in record["tables"])
