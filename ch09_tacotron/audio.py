@@ -9,6 +9,7 @@ The print has these constants twice (9-9 and 9-17); here both listings import th
 
 import functools
 import os
+from typing import Optional
 
 import librosa
 import numpy as np
@@ -157,10 +158,28 @@ def _griffin_lim(
     return _istft(S * angles)
 
 
-def inv_spectrogram(spec: np.ndarray, iterations: int = griffin_lim_iters, momentum: float = 0.0) -> np.ndarray:
+def with_bands_of(S: np.ndarray, mel: np.ndarray) -> np.ndarray:
+    """Extra: magnitudes whose mel bands are as loud as those of ``mel``; what lies within a band stays as it is.
+
+    The decoder's mel frames are better than what the network behind them makes of the linear spectrogram.
+
+    Args:
+      S: magnitudes ``[1025, frames]``; mel: 0…1, ``[80, frames]``, as ``melspectrogram`` gives it.
+    """
+    wanted = _db_to_amp(_denormalize(mel) + ref_level_db)
+    basis = _mel_basis()
+    gains = wanted / np.maximum(1e-8, np.dot(basis, S))
+    return S * np.dot(basis.T, gains) / np.maximum(1e-8, basis.sum(axis=0))[:, None]
+
+
+def inv_spectrogram(
+    spec: np.ndarray, iterations: int = griffin_lim_iters, momentum: float = 0.0, mel: Optional[np.ndarray] = None
+) -> np.ndarray:
     """A linear spectrogram ``[1025, frames]`` in 0…1 as a wave (section 9.8.13).
 
-    Magnitudes are raised to ``power`` = 1.5 first, which makes loud partials stand out from the noise.
+    Magnitudes are raised to ``power`` = 1.5 first, which makes loud partials stand out from the noise. Extra: with a mel
+    spectrogram ``[80, frames]``, its bands' loudness is put on them instead (``with_bands_of``).
     """
     S = _db_to_amp(_denormalize(spec) + ref_level_db)
-    return inv_preemphasis(_griffin_lim(S**power, iterations, momentum))
+    S = S**power if mel is None else with_bands_of(S, mel)
+    return inv_preemphasis(_griffin_lim(S, iterations, momentum))

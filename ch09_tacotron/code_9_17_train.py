@@ -5,7 +5,7 @@ output folder: ``model-cpk/`` (checkpoints, TensorBoard events; at each checkpoi
 ``step-N-audio.wav`` and ``step-N-align.png``, and free-running ``step-N-free-…`` ones), ``losses.csv``, ``settings.json``.
 Goes on from the newest checkpoint; Ctrl-C saves and ends.
 
-On two cores: preset ``tiny`` under a minute (generated tones: wiring, not speech); ``cpu`` a little over an hour (see
+On two cores: preset ``tiny`` under a minute (generated tones: wiring, not speech); ``cpu`` two and a half hours (see
 the README for what it has learnt by then); ``book`` days. Next: ``ext_9_8_13_evaluate.py`` and ``ext_9_8_14_speak.py``.
 """
 
@@ -64,13 +64,13 @@ PRESETS = {
         splice=0.0,
     ),
     "cpu": dict(
-        steps=3700,
+        steps=8300,
         batch_size=8,
         checkpoint_interval=250,
         log_interval=10,
         warmup_steps=300,
         hold_steps=3000,
-        decay_from=2500,
+        decay_from=6300,
         masked_loss=True,
         mask_attention=True,
         end_symbol=True,

@@ -7,8 +7,9 @@ freely, from the text alone, every sentence that it was trained on and every one
 - the mel-cepstral distance (dB, after dynamic time warping) to the recording of the sentence, and, as a yardstick, to the
   recordings of the three other sentences that come nearest in length;
 - how many syllables a recogniser understands that knows nothing but the recordings that were trained on
-  (``forced_alignment.py``: one Gaussian a state; tones aside; it is told where the syllables begin). What it understands of the
-  recordings that were held out is the yardstick.
+  (``forced_alignment.py``: one Gaussian a state; tones aside; it is told where the syllables begin): of the mel frames that the
+  network draws ('spoken'), and of the finished wave ('as sound'). What it understands of the recordings that were held out is
+  the yardstick.
 
 Reads ``training/`` and the checkpoints of the run folder (or ``--weights FOLDER``); writes ``evaluation/``: a table of all
 sentences, and a few of them as sound and picture. About half a second a sentence on two cores, and half a minute for the
@@ -35,13 +36,16 @@ from common import options, records, training
 from common.plotting import plt, save_figure
 
 PRESETS = {
-    "book": dict(griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, waves=3, sentences=0, sharpen=0.0),
-    "cpu": dict(),
+    "book": dict(
+        griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, waves=3, sentences=0, sharpen=0.0, mel_bands=False
+    ),
+    "cpu": dict(mel_bands=True),
     "tiny": dict(griffin_lim_iters=5, waves=1, sentences=2),
 }
 HELP = dict(
     griffin_lim_iters="rounds of Griffin-Lim",
     momentum="0.99: fast Griffin-Lim",
+    mel_bands="the sound gets the loudness of the decoder's mel bands; without, magnitudes are raised to 1.5 as printed",
     waves="sentences of each set that are also made sound",
     sentences="measure so many of each set; 0: all",
     sharpen="raise the weights of attention to this power; 0: to that of the model's settings",
@@ -130,7 +134,7 @@ def main(argv=None):
     data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py")["data"]
     record = records.Record(opts, "ext_9_8_13_evaluate", "section 9.8.13", data)
 
-    spoken = {name: [] for name in sets}
+    spoken, sounds = {name: [] for name in sets}, []
     results, network_seconds, wave_seconds, network_length, wave_length = [], 0.0, 0.0, 0.0, 0.0
     with tf.Session(config=training.session_config(opts.threads)) as session:
         model, settings, source = load_synthesizer(session, find_model(opts.output_dir, opts.weights), opts.sharpen)
@@ -162,11 +166,16 @@ def main(argv=None):
                 )
                 row.update({key: measures[key] for key in ("monotonic", "complete", "sharpness")})
                 results.append(row)
-                if number < opts.waves:
+                if number < opts.waves or name == "unseen":
                     start = time.time()
-                    wave = audio.inv_spectrogram(linear.T, opts.griffin_lim_iters, opts.momentum)
+                    wave = audio.inv_spectrogram(
+                        linear.T, opts.griffin_lim_iters, opts.momentum, mel.T if opts.mel_bands else None
+                    )
                     wave_seconds += time.time() - start
                     wave_length += len(wave) / audio.sample_rate
+                if name == "unseen":
+                    sounds.append((audio.melspectrogram(audio.magnitude(wave)).T, fields[3]))
+                if number < opts.waves:
                     path = os.path.join(folder, "%s-%02d" % (name, number + 1))
                     audio.save_wav(wave, path + ".wav")
                     plot_alignment(alignment, path + "-align.png", fields[3][:90])
@@ -224,6 +233,7 @@ def main(argv=None):
     candidates = sorted({phones(syllable) for fields in everything for syllable in fields[3].split()})
     tests = {"%s sentences, spoken" % name: spoken[name] for name in sets}
     if "unseen" in sets:
+        tests["unseen sentences, as sound"] = sounds
         tests["unseen sentences, recorded"] = list(zip(mels[len(known) :], [fields[3] for fields in sets["unseen"]]))
     heard = []
     for name, sentences in tests.items():

@@ -20,9 +20,13 @@ from common import options, training
 from common.errors import UserError
 
 PRESETS = {
-    name: {key: preset[key] for key in ("tone_sandhi",) if key in preset} for name, preset in SPEAK_PRESETS.items()
+    name: {key: preset[key] for key in ("tone_sandhi", "mel_bands") if key in preset}
+    for name, preset in SPEAK_PRESETS.items()
 }
-HELP = dict(tone_sandhi="written into the settings: speak a third tone before another as a second")
+HELP = dict(
+    tone_sandhi="written into the settings: speak a third tone before another as a second",
+    mel_bands="written into the settings: the sound gets the loudness of the decoder's mel bands",
+)
 
 
 def add_options(parser):
@@ -55,7 +59,7 @@ def main(argv=None):
         np.savez_compressed(stream, **{name: value.astype(np.float16) for name, value in weights.items()})
     os.replace(path + ".part", path)
     step = int(reader.get_tensor("global_step"))
-    options.save_settings(folder, dict(settings, step=step, tone_sandhi=opts.tone_sandhi))
+    options.save_settings(folder, dict(settings, step=step, tone_sandhi=opts.tone_sandhi, mel_bands=opts.mel_bands))
     values = sum(value.size for value in weights.values())
     print(
         "%s: %d variables, %d values, step %d, %.1f MB"

@@ -33,9 +33,14 @@ TRAINER = "ch09_tacotron/code_9_17_train.py"
 
 PRESETS = {
     "book": dict(
-        griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, pause=0.25, max_syllables=25, tone_sandhi=False
+        griffin_lim_iters=audio.griffin_lim_iters,
+        momentum=0.0,
+        pause=0.25,
+        max_syllables=25,
+        tone_sandhi=False,
+        mel_bands=False,
     ),
-    "cpu": dict(tone_sandhi=True),
+    "cpu": dict(tone_sandhi=True, mel_bands=True),
     "tiny": dict(griffin_lim_iters=10),
 }
 HELP = dict(
@@ -43,6 +48,7 @@ HELP = dict(
     momentum="0: Griffin-Lim as printed; 0.99: fast Griffin-Lim, good with half the rounds",
     pause="seconds between sentences",
     max_syllables="longer sentences are cut at commas",
+    mel_bands="the sound gets the loudness of the decoder's mel bands; without, magnitudes are raised to 1.5 as printed",
     tone_sandhi="speak a third tone before another as a second (BZNSYP writes tones as spoken, THCHS-30 does not)",
 )
 
@@ -94,7 +100,9 @@ def load_synthesizer(session, folder, sharpen=0.0):
     return model, settings, source
 
 
-def speak(session, model, settings, syllables, griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0):
+def speak(
+    session, model, settings, syllables, griffin_lim_iters=audio.griffin_lim_iters, momentum=0.0, mel_bands=False
+):
     """One sentence of pinyin as a wave.
 
     Returns:
@@ -102,7 +110,8 @@ def speak(session, model, settings, syllables, griffin_lim_iters=audio.griffin_l
     """
     sequence = text_to_sequence(syllables, settings["end_symbol"])
     linear, mel, alignment, stopped = free_running(session, model, [sequence], [len(sequence)])[0]
-    return audio.inv_spectrogram(linear.T, griffin_lim_iters, momentum), alignment, stopped, mel
+    wave = audio.inv_spectrogram(linear.T, griffin_lim_iters, momentum, mel.T if mel_bands else None)
+    return wave, alignment, stopped, mel
 
 
 def join_sentences(waves, pause):
@@ -146,8 +155,11 @@ def main(argv=None):
     folder = find_model(opts.output_dir, opts.weights)
     shipped = os.path.exists(os.path.join(folder, WEIGHTS_FILE))
     tone_sandhi = opts.tone_sandhi
+    mel_bands = opts.mel_bands
     if shipped and "tone_sandhi" not in opts.explicit:
         tone_sandhi = options.load_settings(folder, TRAINER).get("tone_sandhi", tone_sandhi)
+    if shipped and "mel_bands" not in opts.explicit:
+        mel_bands = options.load_settings(folder, TRAINER).get("mel_bands", mel_bands)
     sentences = []
     for text in read_texts(opts):
         pieces = pinyin.split_sentences(text, opts.max_syllables)
@@ -169,7 +181,7 @@ def main(argv=None):
         for number, syllables in enumerate(sentences, 1):
             start = time.time()
             wave, alignment, stopped, _ = speak(
-                session, model, settings, syllables, opts.griffin_lim_iters, opts.momentum
+                session, model, settings, syllables, opts.griffin_lim_iters, opts.momentum, mel_bands
             )
             seconds = time.time() - start
             waves.append(wave)

@@ -177,3 +177,18 @@ def test_griffin_lim_on_real_speech(real_data):
     wav = audio.load_wav(path)
     S = audio.magnitude(wav)
     assert spectral_convergence(S, audio._griffin_lim(S, 30)) < 0.25
+
+
+def test_with_bands_of_puts_the_bands_of_one_sound_on_another():
+    random = np.random.RandomState(5)
+    S = np.exp(random.normal(0, 1, (audio.num_freq, 7)))
+    mel = random.uniform(0.3, 0.9, (audio.num_mels, 1)) * np.ones((1, 7))
+    smooth = np.convolve(mel[:, 0], np.ones(9) / 9, mode="same")[:, None] * np.ones((1, 7))  # bands overlap
+    made = audio.with_bands_of(S, smooth)
+    decibels = 100 * np.abs(audio.melspectrogram(made) - smooth)
+    before = 100 * np.abs(audio.melspectrogram(S) - smooth)
+    assert decibels.mean() < 1.5 and before.mean() > 5
+    quiet = 0.01 * S  # within what 0…1 can hold
+    heard = audio._mel_basis().sum(axis=0) > 0  # the lowest and highest lines lie in no band
+    again = audio.with_bands_of(quiet, audio.melspectrogram(quiet))
+    np.testing.assert_allclose(again[heard], quiet[heard], rtol=1e-6)
