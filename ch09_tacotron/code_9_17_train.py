@@ -5,7 +5,7 @@ output folder: ``model-cpk/`` (checkpoints, TensorBoard events; at each checkpoi
 ``step-N-audio.wav`` and ``step-N-align.png``, and free-running ``step-N-free-…`` ones), ``losses.csv``, ``settings.json``.
 Goes on from the newest checkpoint; Ctrl-C saves and ends.
 
-On two cores: preset ``tiny`` under a minute (generated tones: wiring, not speech); ``cpu`` two and a half hours (see
+On two cores: preset ``tiny`` under a minute (generated tones: wiring, not speech); ``cpu`` nearly three hours (see
 the README for what it has learnt by then); ``book`` days. Next: ``ext_9_8_13_evaluate.py`` and ``ext_9_8_14_speak.py``.
 """
 

@@ -5,9 +5,9 @@ model speak and measures it as ``ext_9_8_13_evaluate.py`` does. The trainings ar
 length, and may look otherwise at ten times as many steps.
 
 Reads ``training/`` of the run folder (``code_9_09_preprocess.py`` with the same ``--preset`` or ``--output-dir``); writes
-``compare/<variant>/`` (a run folder each), ``compare.png`` and a record. A variant that is finished is not trained again, one
-that was stopped goes on: stop and start as you like, or do one at a time (``--variants``). About a quarter of an hour a variant
-on one core with preset ``cpu``; preset ``tiny`` a minute in all, and shows nothing but the wiring.
+``compare/<steps>-steps-seed-<seed>/<variant>/`` (run folders), ``compare.png`` and a record. A variant that is finished is not
+trained again, one that was stopped goes on: stop and start as you like, or do one at a time (``--variants``). Preset ``tiny``
+shows nothing but the wiring.
 """
 
 import os
@@ -33,18 +33,22 @@ VARIANTS = {
     "no-warm-up": (["--warmup-steps", "1"], []),
 }
 PRESETS = {
-    "book": dict(steps=0, variants=sorted(VARIANTS, key=list(VARIANTS).index)),
+    "book": dict(steps=code_9_17_train.PRESETS["book"]["steps"], variants=list(VARIANTS)),
     "cpu": dict(steps=600),
     "tiny": dict(steps=4, variants=["preset", "no-sharpening", "no-splicing"]),
 }
-HELP = dict(steps="steps of each training; 0: those of the preset", variants="those that are done in this call")
+HELP = dict(steps="steps of each training", variants="those that are done in this call")
 SHOWN = ("aligned", "own dB", "wrong dB", "lower by")
 
 
+def compare_folder(opts):
+    """Where the variants lie that may be compared: those of equal length and seed."""
+    return os.path.join(opts.output_dir, "compare", "%d-steps-seed-%d" % (opts.steps, opts.seed))
+
+
 def run_folder(opts, name):
-    """The folder of one variant: ``compare/<name>``, with the preprocessed recordings linked into it."""
-    base = "preset" if VARIANTS[name][0] is None else name
-    folder = os.path.join(opts.output_dir, "compare", base)
+    """The folder of one variant, with the preprocessed recordings linked into it."""
+    folder = os.path.join(compare_folder(opts), "preset" if VARIANTS[name][0] is None else name)
     os.makedirs(folder, exist_ok=True)
     link = os.path.join(folder, "training")
     if not os.path.exists(link):
@@ -61,11 +65,10 @@ def measure(opts, name):
     different, measured = VARIANTS[name]
     folder = run_folder(opts, name)
     words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed), "--threads", str(opts.threads)]
-    steps = opts.steps or code_9_17_train.PRESETS[opts.preset].get("steps", code_9_17_train.PRESETS["book"]["steps"])
     print("--- %s" % name, flush=True)
     found = training.checkpoints(os.path.join(folder, "model-cpk"))
-    if not any(path.endswith("-%d" % steps) for path in found):
-        budget = ["--steps", str(steps), "--decay-from", str(steps * 3 // 5)]
+    if not any(path.endswith("-%d" % opts.steps) for path in found):
+        budget = ["--steps", str(opts.steps), "--decay-from", str(opts.steps * 3 // 5)]
         code_9_17_train.main(words + budget + (different or []))
     evaluation.main(words + measured + ["--waves", "0"])
     record = options.read_json(os.path.join(folder, "record-ext_9_8_13_evaluate.json"))
@@ -105,7 +108,7 @@ def main(argv=None):
         )
     prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
     record = records.Record(opts, "ext_9_8_13_compare", "section 9.8.13", prepared["data"])
-    results_file = os.path.join(opts.output_dir, "compare", "results.json")
+    results_file = os.path.join(compare_folder(opts), "results.json")
     results = options.read_json(results_file) if os.path.exists(results_file) else {}
     for name in opts.variants:
         results[name] = measure(opts, name)
@@ -114,7 +117,7 @@ def main(argv=None):
     columns = ["variant", "set"] + list(SHOWN) + ["whole syllables %"]
     for row in [columns] + rows:
         print("%-16s %-8s %8s %8s %9s %9s %18s" % tuple(row))
-    note = "%d steps each, one seed" % opts.steps if opts.steps else ""
+    note = "%d steps each, one seed" % opts.steps
     record.table("Preset, and the preset without one of its means", columns, rows, note)
     record.file(
         plot(rows, os.path.join(opts.output_dir, "compare.png")),

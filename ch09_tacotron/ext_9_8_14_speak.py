@@ -153,19 +153,17 @@ def main(argv=None):
     opts = options.parse(__doc__, PRESETS, example="tacotron", argv=argv, add=add_options, help_texts=HELP)
     training.start(opts.seed)
     folder = find_model(opts.output_dir, opts.weights)
-    shipped = os.path.exists(os.path.join(folder, WEIGHTS_FILE))
-    tone_sandhi = opts.tone_sandhi
-    mel_bands = opts.mel_bands
-    if shipped and "tone_sandhi" not in opts.explicit:
-        tone_sandhi = options.load_settings(folder, TRAINER).get("tone_sandhi", tone_sandhi)
-    if shipped and "mel_bands" not in opts.explicit:
-        mel_bands = options.load_settings(folder, TRAINER).get("mel_bands", mel_bands)
+    if os.path.exists(os.path.join(folder, WEIGHTS_FILE)):  # exported weights say themselves what suits them
+        known = options.load_settings(folder, TRAINER)
+        for key in ("tone_sandhi", "mel_bands"):
+            if key in known and key not in opts.explicit:
+                setattr(opts, key, known[key])
     sentences = []
     for text in read_texts(opts):
         pieces = pinyin.split_sentences(text, opts.max_syllables)
         if not pieces:
             raise UserError("nothing to speak in '%s'" % text.strip())
-        sentences += [pinyin.to_pinyin(piece, tone_sandhi) for piece in pieces]
+        sentences += [pinyin.to_pinyin(piece, opts.tone_sandhi) for piece in pieces]
 
     speech_dir = os.path.join(opts.output_dir, "speech")
     os.makedirs(speech_dir, exist_ok=True)
@@ -181,7 +179,7 @@ def main(argv=None):
         for number, syllables in enumerate(sentences, 1):
             start = time.time()
             wave, alignment, stopped, _ = speak(
-                session, model, settings, syllables, opts.griffin_lim_iters, opts.momentum, mel_bands
+                session, model, settings, syllables, opts.griffin_lim_iters, opts.momentum, opts.mel_bands
             )
             seconds = time.time() - start
             waves.append(wave)

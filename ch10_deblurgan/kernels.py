@@ -103,35 +103,25 @@ def _cut_out(x, picture, top, left, side, start, count, tile):
 
 
 @njit(**_OPTIONS)
-def _points(first, last, x, down, across, out):
+def _points(first, last, x, of_outputs, down, across, out):
     tile, half = np.empty(POINTS * BLOCK, np.float32), np.empty(POINTS * BLOCK, np.float32)
+    side, border = (TILE, 0) if of_outputs else (SIDE, 1)
     for row in range(first, last):
+        picture, top = row // down, TILE * (row % down) - border
         for column in range(across):
             for start in range(0, x.shape[3], BLOCK):
                 count = min(BLOCK, x.shape[3] - start)
-                _cut_out(x, row // down, TILE * (row % down) - 1, TILE * column - 1, SIDE, start, count, tile)
-                for j in range(SIDE):
-                    _line_of_points(tile, half, j * BLOCK, SIDE * BLOCK, count)
+                _cut_out(x, picture, top, TILE * column - border, side, start, count, tile)
+                for j in range(side):
+                    if of_outputs:
+                        _line_of_output_points(tile, half, j * BLOCK, SIDE * BLOCK, count)
+                    else:
+                        _line_of_points(tile, half, j * BLOCK, SIDE * BLOCK, count)
                 for i in range(SIDE):
-                    _line_of_points(half, tile, i * SIDE * BLOCK, BLOCK, count)
-                for point in range(POINTS):
-                    at, target = point * BLOCK, out[point, row * across + column, start : start + count]
-                    for c in range(count):
-                        target[c] = tile[at + c]
-
-
-@njit(**_OPTIONS)
-def _output_points(first, last, y, down, across, out):
-    tile, half = np.empty(POINTS * BLOCK, np.float32), np.empty(POINTS * BLOCK, np.float32)
-    for row in range(first, last):
-        for column in range(across):
-            for start in range(0, y.shape[3], BLOCK):
-                count = min(BLOCK, y.shape[3] - start)
-                _cut_out(y, row // down, TILE * (row % down), TILE * column, TILE, start, count, tile)
-                for j in range(TILE):
-                    _line_of_output_points(tile, half, j * BLOCK, SIDE * BLOCK, count)
-                for i in range(SIDE):
-                    _line_of_output_points(half, tile, i * SIDE * BLOCK, BLOCK, count)
+                    if of_outputs:
+                        _line_of_output_points(half, tile, i * SIDE * BLOCK, BLOCK, count)
+                    else:
+                        _line_of_points(half, tile, i * SIDE * BLOCK, BLOCK, count)
                 for point in range(POINTS):
                     at, target = point * BLOCK, out[point, row * across + column, start : start + count]
                     for c in range(count):
@@ -168,22 +158,22 @@ def tiles_of(height, width):
     return (height + TILE - 1) // TILE, (width + TILE - 1) // TILE
 
 
-def _transformed(work, x):
+def _transformed(x, of_outputs):
     count, height, width, channels = x.shape
     down, across = tiles_of(height, width)
     out = np.empty((POINTS, count * down * across, channels), np.float32)
-    _in_rows(work, count * down, np.ascontiguousarray(x), down, across, out)
+    _in_rows(_points, count * down, np.ascontiguousarray(x), of_outputs, down, across, out)
     return out
 
 
 def points(x):
     """``[N, H, W, C]`` → its 6×6 tiles, four apart, the first from (−1, −1), transformed: ``[36, N·tiles, C]``, float32."""
-    return _transformed(_points, x)
+    return _transformed(x, False)
 
 
 def output_points(y):
     """``[N, H, W, K]`` → its 4×4 tiles, by the transposed transform of ``outputs``: ``[36, N·tiles, K]``, float32."""
-    return _transformed(_output_points, y)
+    return _transformed(y, True)
 
 
 def outputs(products, height, width):

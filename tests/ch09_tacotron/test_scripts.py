@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ch09_tacotron.ext_9_8_14_speak import join_sentences
+from ch09_tacotron import audio
+from ch09_tacotron import ext_9_8_14_speak as speaking
 from common import options
 from tests.helpers import assert_user_error, run_script
 
@@ -85,14 +86,32 @@ def test_speak(run_folder):
     assert all(wave.std() > 0 for wave in waves)
 
 
+def test_the_sound_takes_its_loudness_from_the_mel_frames(monkeypatch):
+    random = np.random.RandomState(6)
+    linear = random.uniform(0.4, 0.5, (60, audio.num_freq))
+    mel = np.repeat(
+        np.linspace(0.8, 0.4, audio.num_mels)[None], 60, axis=0
+    )  # falls towards high notes, linear does not
+    monkeypatch.setattr(speaking, "free_running", lambda *arguments: [(linear, mel, None, True)])
+    distances = []
+    for mel_bands in (True, False):
+        wave = speaking.speak(None, None, dict(end_symbol=True), "ma1", 20, mel_bands=mel_bands)[0]
+        heard = audio.melspectrogram(audio.magnitude(wave)).T[5:55]
+        distances.append(np.abs(heard - mel[: len(heard)]).mean())
+    assert distances[0] < 0.02 and distances[1] > 0.06
+
+
 def test_join_sentences():
     loud, soft, noise = np.array([0.5, -2.0, 1.0]), np.array([0.05, 0.1]), np.array([0.001])
-    np.testing.assert_allclose(join_sentences([loud, soft, noise], 2 / 16000), [0.25, -1, 0.5, 0, 0, 0.5, 1, 0, 0, 0.1])
+    np.testing.assert_allclose(
+        speaking.join_sentences([loud, soft, noise], 2 / 16000), [0.25, -1, 0.5, 0, 0, 0.5, 1, 0, 0, 0.1]
+    )
 
 
 def test_compare(run_folder, tmp_path):
     base = str(tmp_path / "run")
-    done = os.path.join(base, "compare", "preset")
+    compared = os.path.join(base, "compare", "8-steps-seed-0")
+    done = os.path.join(compared, "preset")
     shutil.copytree(run_folder[0], done)  # a finished variant: it is only measured
     shutil.copytree(os.path.join(done, "training"), os.path.join(base, "training"))
     arguments = ["--preset", "tiny", "--output-dir", base, "--threads", "1", "--steps", "8", "--variants"]
@@ -102,7 +121,7 @@ def test_compare(run_folder, tmp_path):
     variants = ("preset", "no-splicing")
     assert [row[:2] for row in table["rows"]] == [[name, kind] for name in variants for kind in ("trained", "unseen")]
     assert all(row[3] > 0 and row[4] > 0 for row in table["rows"])
-    settings = [options.read_json(os.path.join(base, "compare", name, "settings.json")) for name in variants]
+    settings = [options.read_json(os.path.join(compared, name, "settings.json")) for name in variants]
     assert {key for key in settings[0] if settings[0][key] != settings[1][key]} == {"splice", "decay_from"}
     result = run_script(FOLDER + "ext_9_8_13_compare.py", *arguments, "nothing", check=False)
     assert_user_error(result, "nothing is unknown")
@@ -120,6 +139,10 @@ def test_evaluate_and_export(run_folder):
     assert record["metrics"]["trained: distance to the own recording"]["value"] > 0
     with open(os.path.join(folder, "evaluation", "sentences.csv"), encoding="utf-8") as stream:
         assert len(stream.readlines()) == 5
+    run_script(FOLDER + "ext_9_8_13_evaluate.py", *arguments, "--weights", weights, "--sharpen", "4")
+    sharper = options.read_json(os.path.join(folder, "record-ext_9_8_13_evaluate.json"))
+    peaks = [dict(zip(one["tables"][0]["columns"], one["tables"][0]["rows"][0]))["peak"] for one in (record, sharper)]
+    assert peaks[1] > peaks[0]
 
 
 def test_user_errors(tmp_path):
