@@ -39,13 +39,13 @@ def main(argv=None):
     record.content["settings"].pop("vgg_dir", None)
     held_out, results, rows = comparing.compare(opts, "norm", ["switchable", "batch"])
     sharp = [images.read_rgb(path) for _, path in held_out]
-    pictures = dict(results, blurred=[images.read_rgb(path) for path, _ in held_out])
+    pictures = dict(results, blurred=[[images.read_rgb(path) for path, _ in held_out]])
     columns = comparing.COLUMNS + ["grain, top tenth", "grain, rest"]
     for row in rows:
-        values = np.mean([grain(*pair) for pair in zip(pictures[row[0]], sharp)], axis=0)
+        values = np.mean([grain(*pair) for restored in pictures[row[0]] for pair in zip(restored, sharp)], axis=0)
         row += [round(float(value), 3) for value in values]
     for row in [columns] + rows:
-        print("%-12s %8s %8s %12s %12s %8s %17s %12s" % tuple(row))
+        print("%-12s %8s %8s %12s %12s %8s %8s %8s %17s %12s" % tuple(row))
     record.table(
         "Switchable norm against batch norm",
         columns,

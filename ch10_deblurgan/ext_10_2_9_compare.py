@@ -5,7 +5,8 @@ or none. ``critic``: content loss only, printed (sigmoid) critic, WGAN-GP. ``vgg
 the weights want (``--right-vgg``: keras for Keras's file, torchvision for that project's).
 
 Each variant is a short training of its own by ``code_10_02_train.py`` with that one thing changed, then scored on held-out
-pairs. A variant that is trained is not trained again, and the one that all comparisons have in common (the paper's head,
+pairs; with ``--seeds 3`` three of them, so that the table shows what is chance (the means, and the least and the most that a
+seed gained). A variant that is trained is not trained again, and the one that all comparisons have in common (the paper's head,
 switchable norm, pixels alone) is trained once.
 
 Reads: as ``code_10_02_train.py``. Writes: a run folder a variant, ``compare-<what>.png``, a record. Time on two cores: tiny half
@@ -27,11 +28,15 @@ from common import images, options, training
 from common.records import Record
 
 PRESETS = {
-    "book": dict(epoch_num=500, batch_size=4, ngf=64, n_blocks=9, ndf=64, crop=0, crops_per_pair=1),
+    "book": dict(epoch_num=500, batch_size=4, ngf=64, n_blocks=9, ndf=64, crop=0, crops_per_pair=1, seeds=1),
     "cpu": dict(epoch_num=3, batch_size=4, ngf=16, n_blocks=3, ndf=16, crop=64, crops_per_pair=8),
     "tiny": dict(epoch_num=1, batch_size=4, ngf=4, n_blocks=1, ndf=4, crop=32, crops_per_pair=1),
 }
-HELP = dict(epoch_num="epochs of each variant", crop="side of the crops; 0: whole pictures")
+HELP = dict(
+    epoch_num="epochs of each variant",
+    crop="side of the crops; 0: whole pictures",
+    seeds="trainings of each variant, from --seed on",
+)
 
 VARIANTS = {
     "head": {"printed head": ["--head", "printed"], "paper's head": ["--head", "residual"]},
@@ -50,11 +55,11 @@ VARIANTS = {
 }
 
 
-def arguments_of(opts, what, variant, folder):
+def arguments_of(opts, what, variant, folder, seed):
     """The command line of one variant's training."""
-    base = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed), "--threads", str(opts.threads)]
+    base = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(seed), "--threads", str(opts.threads)]
     base += ["--data-dir", opts.data_dir] if opts.data_dir else []
-    for key in PRESETS["book"]:
+    for key in (key for key in PRESETS["book"] if key != "seeds"):
         base += ["--" + key.replace("_", "-"), str(getattr(opts, key))]
     base += [
         "--dropout",
@@ -90,16 +95,17 @@ def arguments_of(opts, what, variant, folder):
     return base + extra + (["--vgg-dir", opts.vgg_dir] if opts.vgg_dir else [])
 
 
-def run_folder_of(opts, what, variant):
+def run_folder_of(opts, what, variant, seed):
     """Where the variant is trained: the one that stands at the start of every comparison is trained once, for all."""
 
     def choices(*names):
-        words = arguments_of(opts, *names, folder="")
+        words = arguments_of(opts, *names, folder="", seed=seed)
         return sorted(zip(words[::2], words[1::2]))
 
+    name = "%s-%s" % (what, variant.replace(" ", "-").replace("'", ""))
     if choices(what, variant) == choices("critic", "content only"):
-        return os.path.join(opts.output_dir, "baseline")
-    return os.path.join(opts.output_dir, "%s-%s" % (what, variant.replace(" ", "-").replace("'", "")))
+        name = "baseline"
+    return os.path.join(opts.output_dir, name if seed == opts.seed else "%s-seed-%d" % (name, seed))
 
 
 def restore_with(folder, pair_list, threads):
@@ -124,7 +130,7 @@ def compare(opts, what, variants=None):
     """Trains and scores the variants (all where none are named) of ``VARIANTS[what]``.
 
     Returns:
-      (held-out pairs, {variant: restored pictures}, rows of the table: variant, PSNR, SSIM, gains, minutes).
+      (held-out pairs, {variant: restored pictures, a list of each seed}, rows of the table ``COLUMNS``).
     """
     results, rows = {}, []
     folder = pairs.image_folder(opts)
@@ -132,30 +138,31 @@ def compare(opts, what, variants=None):
     sharp = [images.read_rgb(path) for _, path in held_out]
     blurred = [images.read_rgb(path) for path, _ in held_out]
     before = np.mean([deblur.scores(*pair) for pair in zip(sharp, blurred)], axis=0)
-    rows.append(["blurred", round(before[0], 3), round(before[1], 4), 0.0, 0.0, ""])
+    rows.append(["blurred", round(before[0], 3), round(before[1], 4), 0.0, 0.0, "", "", ""])
     for variant in variants or VARIANTS[what]:
-        run_folder = run_folder_of(opts, what, variant)
-        print("--- %s: %s" % (what, variant))
-        K.clear_session()
-        code_10_02_train.main(arguments_of(opts, what, variant, run_folder))
-        history = options.read_json(os.path.join(run_folder, "history.json"))
-        results[variant] = restore_with(run_folder, held_out, opts.threads)
-        after = np.mean([deblur.scores(*pair) for pair in zip(sharp, results[variant])], axis=0)
-        gains = after - before
-        numbers = [round(after[0], 3), round(after[1], 4), round(gains[0], 3), round(gains[1], 4)]
-        rows.append(
-            [variant] + [float(value) for value in numbers] + [round(sum(row["minutes"] for row in history), 1)]
-        )
+        results[variant], after, minutes = [], [], 0.0
+        for seed in range(opts.seed, opts.seed + opts.seeds):
+            run_folder = run_folder_of(opts, what, variant, seed)
+            print("--- %s: %s, seed %d" % (what, variant, seed))
+            K.clear_session()
+            code_10_02_train.main(arguments_of(opts, what, variant, run_folder, seed))
+            minutes += sum(row["minutes"] for row in options.read_json(os.path.join(run_folder, "history.json")))
+            results[variant].append(restore_with(run_folder, held_out, opts.threads))
+            after.append(np.mean([deblur.scores(*pair) for pair in zip(sharp, results[variant][-1])], axis=0))
+        mean, gains = np.mean(after, axis=0), np.array(after) - before
+        numbers = [round(float(value), digits) for value, digits in zip(list(mean) + list(mean - before), (3, 4, 3, 4))]
+        extremes = [round(float(value), 3) for value in (gains[:, 0].min(), gains[:, 0].max())]
+        rows.append([variant] + numbers + extremes + [round(minutes / opts.seeds, 1)])
     return held_out, results, rows
 
 
-COLUMNS = ["variant", "PSNR", "SSIM", "PSNR gained", "SSIM gained", "minutes"]
+COLUMNS = ["variant", "PSNR", "SSIM", "PSNR gained", "SSIM gained", "least", "most", "minutes"]
 
 
 def panel(held_out, results, index=0):
-    """Blurred | each variant | sharp of one held-out pair, with captions."""
+    """Blurred | each variant (first seed) | sharp of one held-out pair, with captions."""
     blurred, sharp = (images.read_rgb(path) for path in held_out[index])
-    cells = [blurred] + [pictures[index] for pictures in results.values()] + [sharp]
+    cells = [blurred] + [pictures[0][index] for pictures in results.values()] + [sharp]
     names = ["blurred"] + list(results) + ["sharp"]
     return np.vstack([np.hstack(cells), images.label_row(names, blurred.shape[1])])
 
@@ -176,8 +183,11 @@ def main(argv=None):
     record.content["settings"].pop("vgg_dir", None)
     held_out, results, rows = compare(opts, opts.compare)
     for row in [COLUMNS] + rows:
-        print("%-16s %10s %10s %12s %12s %10s" % tuple(row))
-    note = "equal budgets and seeds; held-out pairs; a short training, so the order may change with a longer one"
+        print("%-16s %10s %10s %12s %12s %8s %8s %10s" % tuple(row))
+    note = (
+        "equal budgets and seeds (%d; least and most: PSNR gained by a seed); held-out pairs; a short training"
+        % opts.seeds
+    )
     record.table("Compared: %s" % opts.compare, COLUMNS, rows, note)
     picture = images.write_png(os.path.join(opts.output_dir, "compare-%s.png" % opts.compare), panel(held_out, results))
     record.file(picture, "picture", "Compared: %s" % opts.compare, "比较：%s" % opts.compare)

@@ -1,7 +1,7 @@
 """Paired speed and memory of the DeblurGAN (example 54): the printed way against ours, the same mathematics.
 
     python tests/benchmarks/bench_deblurgan.py             # one training iteration, interleaved in one process
-    python tests/benchmarks/bench_deblurgan.py --memory    # peak memory of each way, in a process of its own
+    python tests/benchmarks/bench_deblurgan.py --memory    # peak memory of each way (and its time), in a process of its own
     python tests/benchmarks/bench_deblurgan.py --inference # frozen graph against Keras's predict
 
 An iteration is the book's: predict, five critic pairs, one joint generator step with VGG. The printed way goes through Keras's
@@ -13,6 +13,7 @@ that a busy machine disturbs less; the wall's are shown beside them.
 
 import argparse
 import gc
+import json
 import os
 import resource
 import subprocess
@@ -128,17 +129,23 @@ def make(way, size):
     return run
 
 
+def clock(run, pictures):
+    """(seconds of the processor, seconds of the wall) of one iteration."""
+    began = time.process_time(), time.time()
+    run(*pictures)
+    return time.process_time() - began[0], time.time() - began[1]
+
+
 def speed(size):
     ways = {way: make(way, size) for way in size.ways}
     pictures = batch(size)
     seconds, wall = {way: [] for way in ways}, {way: [] for way in ways}
     for repeat in range(size.repeats + 1):
         for way, run in ways.items():
-            began = time.process_time(), time.time()
-            run(*pictures)
+            cpu, clocked = clock(run, pictures)
             if repeat:  # the first builds and warms up
-                seconds[way].append(time.process_time() - began[0])
-                wall[way].append(time.time() - began[1])
+                seconds[way].append(cpu)
+                wall[way].append(clocked)
     best = {way: min(values) for way, values in seconds.items()}
     for way, values in seconds.items():
         print(
@@ -157,20 +164,33 @@ def memory(size):
     if size.only:
         run = make(size.only, size)
         idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        began = time.time()
-        run(*batch(size))
-        print("%d %d %.0f" % (idle, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.time() - began))
+        pictures = batch(size)
+        times = [clock(run, pictures) for _ in range(size.repeats + 1)][1:]  # the first builds and warms up
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        cpu, wall = (min(column) for column in zip(*times))
+        print(json.dumps(dict(idle=idle / 1024.0, peak=peak / 1024.0, cpu=cpu, wall=wall)))
         return
-    peaks = {}
+    found = {}
     for way in size.ways:
         command = [sys.executable] + sys.argv + ["--only", way]
         output = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
-        idle, peak = (int(word) / 1024.0 for word in output.split()[-3:-1])
-        peaks[way] = peak
-        text = "%-14s peak %.0f MiB, of which %.0f before the iteration, which took %s s"
-        print(text % (way, peak, idle, output.split()[-1]), flush=True)
+        found[way] = json.loads(output.splitlines()[-1])
+        text = (
+            "{way:14s} peak {peak:.0f} MiB ({idle:.0f} before training), best iteration {cpu:.2f} s, wall {wall:.2f} s"
+        )
+        print(text.format(way=way, **found[way]), flush=True)
+    first = found[size.ways[0]]
     for way in size.ways[1:]:
-        print("%s needs %.2f of the memory of %s" % (way, peaks[way] / peaks[size.ways[0]], size.ways[0]))
+        print(
+            "%s needs %.2f of the memory of %s and does %.2f times its iterations a second (by wall time %.2f)"
+            % (
+                way,
+                found[way]["peak"] / first["peak"],
+                size.ways[0],
+                first["cpu"] / found[way]["cpu"],
+                first["wall"] / found[way]["wall"],
+            )
+        )
 
 
 def inference(size):

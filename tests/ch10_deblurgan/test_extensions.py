@@ -78,7 +78,7 @@ def test_only_the_compared_thing_differs():
     for what, variants in comparing.VARIANTS.items():
         parsed = []
         for variant in variants:
-            words = comparing.arguments_of(opts, what, variant, "folder")
+            words = comparing.arguments_of(opts, what, variant, "folder", opts.seed)
             values = {}
             for flag, value in zip(words[::2], words[1::2]):
                 values[flag] = value  # the last one counts, as in argparse
@@ -93,13 +93,15 @@ def test_only_the_compared_thing_differs():
         assert differing and differing <= allowed[what]
     opts.output_dir = "runs"
     folders = {
-        (what, variant): comparing.run_folder_of(opts, what, variant)
+        (what, variant): comparing.run_folder_of(opts, what, variant, opts.seed)
         for what in allowed
         for variant in comparing.VARIANTS[what]
     }
     common = [("head", "paper's head"), ("norm", "switchable"), ("critic", "content only"), ("vgg", "no VGG")]
     assert {folders.pop(key) for key in common} == {os.path.join("runs", "baseline")}
     assert len(set(folders.values()) - {os.path.join("runs", "baseline")}) == len(folders) == 8
+    others = {comparing.run_folder_of(opts, "norm", "switchable", seed) for seed in (3, 4, 5)}
+    assert len(others) == 3  # a seed's training is not taken for another's
 
 
 def test_sample_has_the_real_layout(tmp_path):
@@ -127,8 +129,12 @@ def test_normalizations_script(tmp_path):
 @pytest.mark.slow
 def test_exercise_script(tmp_path):
     script = "ch10_deblurgan/ext_10_2_11_batchnorm.py"
-    result = helpers.run_script(script, "--preset", "tiny", "--output-dir", tmp_path)
+    result = helpers.run_script(script, "--preset", "tiny", "--seeds", "2", "--output-dir", tmp_path)
     assert "switchable" in result.stdout and "batch " in result.stdout
     record = options.read_json(str(tmp_path / "record-ext_10_2_11_batchnorm.json"))
     assert [row[0] for row in record["tables"][0]["rows"]] == ["blurred", "switchable", "batch"]
+    switchable = dict(zip(record["tables"][0]["columns"], record["tables"][0]["rows"][1]))
+    assert (
+        switchable["least"] < switchable["PSNR gained"] < switchable["most"]
+    )  # two seeds, and their mean between them
     assert (tmp_path / "batchnorm.png").exists()
