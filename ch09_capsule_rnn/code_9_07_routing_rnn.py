@@ -514,8 +514,9 @@ class Trainer:
                 ]
                 writer.add_summary(tf.Summary(value=values), epoch)
             writer.close()
+        stop.leave()
         if not history:
-            raise UserError("no epoch was finished; start the same command again")
+            raise UserError("--epochs %d: nothing was trained" % settings.epochs)
         return history
 
     def _waited_enough(self, history):

@@ -64,8 +64,6 @@ def train_one(way, seed, opts, parts, folder, start_values=None):
         tf.set_random_seed(seed)
         model = listing.build(settings)
         history = listing.Trainer(model, settings, folder).fit(train, valid, start_values)
-        if len(history) < settings.epochs:
-            raise UserError("stopped in the middle of %s, seed %d; start the same command again to go on" % (way, seed))
         with tf.Session(config=training.session_config(opts.threads)) as session:
             listing.restore_best(session, folder)
             predicted = listing.predict(session, model, *test[:2]).argmax(axis=1)

@@ -142,8 +142,6 @@ def train_one(kind, seed, opts, parts):
         model = build(kind, settings)
         weights = int(sum(np.prod(variable.shape.as_list()) for variable in tf.trainable_variables()))
         history = listing.Trainer(model, settings, run).fit(train, valid)
-        if len(history) < settings.epochs and not settings.patience:
-            raise UserError("stopped in the middle of %s; start the same command again to go on" % run)
         with tf.Session(config=training.session_config(opts.threads)) as session:
             listing.restore_best(session, run)
             predicted = listing.predict(session, model, *test[:2]).argmax(axis=1)

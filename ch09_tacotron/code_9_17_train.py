@@ -353,6 +353,7 @@ def train(opts):
                 print("saved at step %d" % step)
         bar.close()
         writer.close()
+    stop.leave()
     metrics.update(step=step)
     if loss_window:
         metrics.update(avg_loss=float(np.mean(loss_window)), seconds_per_step=float(np.median(time_window)))

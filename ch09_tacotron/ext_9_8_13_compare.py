@@ -6,8 +6,8 @@ length, and may look otherwise at ten times as many steps.
 
 Reads ``training/`` of the run folder (``code_9_09_preprocess.py`` with the same ``--preset`` or ``--output-dir``); writes
 ``compare/<steps>-steps-seed-<seed>/<variant>/`` (run folders), ``compare.png`` and a record. A variant that is finished is not
-trained again, one that was stopped goes on: stop and start as you like, or do one at a time (``--variants``). Preset ``tiny``
-shows nothing but the wiring.
+trained again, one that was stopped goes on: stop and start as you like, or share them out among calls (``--variants``).
+Preset ``tiny`` shows nothing but the wiring.
 """
 
 import os
@@ -34,7 +34,7 @@ VARIANTS = {
 }
 PRESETS = {
     "book": dict(steps=code_9_17_train.PRESETS["book"]["steps"], variants=list(VARIANTS)),
-    "cpu": dict(steps=600),
+    "cpu": dict(steps=1200),
     "tiny": dict(steps=4, variants=["preset", "no-sharpening", "no-splicing"]),
 }
 HELP = dict(steps="steps of each training", variants="those that are done in this call")
@@ -109,9 +109,12 @@ def main(argv=None):
     prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
     record = records.Record(opts, "ext_9_8_13_compare", "section 9.8.13", prepared["data"])
     results_file = os.path.join(compare_folder(opts), "results.json")
-    results = options.read_json(results_file) if os.path.exists(results_file) else {}
+    results = {}
     for name in opts.variants:
-        results[name] = measure(opts, name)
+        measured = measure(opts, name)
+        # read again each time: another call may have finished other variants in between
+        results = options.read_json(results_file) if os.path.exists(results_file) else {}
+        results[name] = measured
         options.write_json(results_file, results)
     rows = [row for name in VARIANTS for row in results.get(name, [])]
     columns = ["variant", "set"] + list(SHOWN) + ["whole syllables %"]

@@ -198,7 +198,7 @@ def train(estimator, input_fn, steps):
         )
     if stop.requested:
         print("stopped at step %d; the same command goes on from there" % trained_steps(estimator))
-        raise KeyboardInterrupt
+    stop.leave()
     return time.time() - start
 
 

@@ -474,7 +474,8 @@ def main(argv=None):
         "第 %d 次迭代的样本图：原图、重建图，随后每列翻转一个属性" % it,
     )
     record.save()
-    return 130 if stop.requested else 0
+    stop.leave()
+    return 0
 
 
 def _clock(folder):

@@ -643,6 +643,7 @@ def main(argv=None):
         writer.close()
     if history:
         write_record(record, opts, history, before, held_out, panel)
+    stop.leave()
     return 0
 
 

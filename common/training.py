@@ -114,6 +114,7 @@ class StopSignals:
             while step < steps and not stop.requested:
                 ...
         save()
+        stop.leave()
 
     A second Ctrl-C interrupts at once.
     """
@@ -135,6 +136,15 @@ class StopSignals:
             except ValueError:  # not the main thread (a notebook, a test): signals stay as they are
                 break
         return self
+
+    def leave(self):
+        """Ends the script, with KeyboardInterrupt and so exit status 130, where a stop was requested.
+
+        So what comes after a training (scores, the next variant of a comparison, a shell's ``train && use``) does not take
+        the half for the whole.
+        """
+        if self.requested:
+            raise KeyboardInterrupt
 
     def __exit__(self, *unused):
         for number, handler in self._previous.items():

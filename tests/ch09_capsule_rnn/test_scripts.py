@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from ch09_capsule_rnn import code_9_07_routing_rnn as listing
 from common import options
-from tests.helpers import REPOSITORY, assert_user_error, run_script
+from tests.helpers import REPOSITORY, assert_user_error, run_script, stop_at_once
 
 FOLDER = "ch09_capsule_rnn/"
 TRAIN = FOLDER + "code_9_07_routing_rnn.py"
@@ -75,6 +76,13 @@ def test_resume_goes_on_and_a_finished_run_trains_nothing(tmp_path):
     losses = [row["loss"] for row in options.read_json(str(tmp_path / "history.json"))]
     assert len(losses) == 3 and losses[2] < losses[0] and np.all(np.isfinite(losses))
     assert_user_error(run_script(TRAIN, *arguments, "--embedding-size", 8, "--epochs", 4, check=False), "none of the")
+
+
+def test_a_stopped_training_is_no_result(tmp_path, monkeypatch):
+    stop_at_once(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        listing.main(["--preset", "tiny", "--output-dir", str(tmp_path), "--threads", "1"])
+    assert not os.path.exists(str(tmp_path / "record-code_9_07_routing_rnn.json"))
 
 
 def test_compare_and_documents_and_yardsticks(tmp_path):

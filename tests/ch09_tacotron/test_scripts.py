@@ -9,9 +9,10 @@ import pytest
 import soundfile
 
 from ch09_tacotron import audio
+from ch09_tacotron import ext_9_8_13_compare as comparing
 from ch09_tacotron import ext_9_8_14_speak as speaking
 from common import options
-from tests.helpers import assert_user_error, run_script
+from tests.helpers import assert_user_error, run_script, stop_at_once
 
 pytestmark = [pytest.mark.script, pytest.mark.slow]
 FOLDER = "ch09_tacotron/"
@@ -125,6 +126,16 @@ def test_compare(run_folder, tmp_path):
     assert {key for key in settings[0] if settings[0][key] != settings[1][key]} == {"splice", "decay_from"}
     result = run_script(FOLDER + "ext_9_8_13_compare.py", *arguments, "nothing", check=False)
     assert_user_error(result, "nothing is unknown")
+
+
+def test_a_stopped_training_ends_the_comparison(run_folder, tmp_path, monkeypatch, capsys):
+    base = str(tmp_path / "run")
+    shutil.copytree(os.path.join(run_folder[0], "training"), os.path.join(base, "training"))
+    stop_at_once(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        comparing.main(["--preset", "tiny", "--output-dir", base, "--threads", "1"])
+    assert capsys.readouterr().out.count("--- ") == 1
+    assert os.listdir(os.path.join(base, "compare", "4-steps-seed-0")) == ["preset"]  # no results.json
 
 
 def test_evaluate_and_export(run_folder):

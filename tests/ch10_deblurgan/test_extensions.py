@@ -117,6 +117,14 @@ def test_sample_has_the_real_layout(tmp_path):
     assert datasets.is_sample(datasets.sample("gopro"))
 
 
+def test_a_stopped_training_ends_the_comparison(monkeypatch, tmp_path, capsys):
+    """And is not scored like a finished one."""
+    helpers.stop_at_once(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        comparing.main(["--preset", "tiny", "--compare", "head", "--threads", "1", "--output-dir", str(tmp_path)])
+    assert capsys.readouterr().out.count("---") == 1
+
+
 @pytest.mark.script
 def test_normalizations_script(tmp_path):
     script = "ch10_deblurgan/ext_10_1_normalizations.py"

@@ -170,6 +170,15 @@ def test_a_second_ctrl_c_interrupts_at_once():
             time.sleep(10)
 
 
+def test_leave_ends_the_script_only_where_a_stop_was_requested():
+    with training.StopSignals() as stop:
+        stop.leave()
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_for(stop)
+    with pytest.raises(KeyboardInterrupt):
+        stop.leave()
+
+
 def test_stop_signals_outside_the_main_thread():
     import threading
 
