@@ -7,7 +7,7 @@ Writes into the run folder: ``weights/generator_last.h5``, ``generator_best.h5``
 call goes on from there),
 ``summaries/`` for TensorBoard, ``settings.json`` and a record.
 
-Time on two cores: preset tiny 20 s; cpu half an hour; book 50 batches of 4 whole 360×640 pictures an epoch, an hour or more
+Time on two cores: preset tiny 20 s; cpu seventy minutes; book 50 batches of 4 whole 360×640 pictures an epoch, an hour or more
 each, 500 of them: that one wants a graphics card. Next: ``code_10_03_deblur.py``.
 """
 
@@ -98,10 +98,10 @@ PRESETS = {
         recompute=False,
     ),
     "cpu": dict(
-        epoch_num=33,
+        epoch_num=100,
         batch_size=2,
         learning_rate=1e-3,
-        decay_from=12,
+        decay_from=35,
         ngf=24,
         n_blocks=4,
         ndf=24,

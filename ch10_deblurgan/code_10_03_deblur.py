@@ -36,13 +36,14 @@ from common.records import Record
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "generator.npz")
 
 PRESETS = {
-    "book": dict(tile=512, overlap=64, ensemble=False, fast=False, baselines=False, split="test"),
+    "book": dict(tile=512, overlap=64, strength=1.0, ensemble=False, fast=False, baselines=False, split="test"),
     "cpu": dict(baselines=True),
     "tiny": dict(tile=32, overlap=8, baselines=True),
 }
 HELP = dict(
     tile="side of the tiles of large photos (a multiple of 4)",
     overlap="pixels that neighbouring tiles share and are blended over",
+    strength="share of the network's change that is made: below 1 gentler, 0 none",
     ensemble="the mean of the eight results of the flipped and turned picture: better, eight times as slow",
     fast="the same mathematics arranged for a processor (fast.py)",
     baselines="unsharp mask, Wiener and Richardson-Lucy beside the network",
@@ -141,6 +142,11 @@ def eight_ways(restore):
         return total / 8.0
 
     return mean_of_eight
+
+
+def gentler(restore, strength):
+    """Extra: a ``restore`` that makes a share ``strength`` of the change that the given one makes."""
+    return lambda values: values + np.float32(strength) * (restore(values) - values)
 
 
 def weights_of_tile(height, width, overlap):
@@ -343,6 +349,8 @@ def main(argv=None):
     opts = options.parse(__doc__, PRESETS, example="deblurgan", argv=argv, add=add_options, help_texts=HELP)
     if opts.tile % 4 or opts.overlap % 4 or not 0 < 2 * opts.overlap <= opts.tile:
         raise UserError("--tile and --overlap must be multiples of 4, the overlap at most half the tile")
+    if not 0 <= opts.strength <= 1:
+        raise UserError("--strength %g: from 0 (no change) to 1 (the network's result)" % opts.strength)
     missing = [path for path in opts.photos if not os.path.exists(path)]
     if missing:
         raise UserError("%s: no such photo or folder" % missing[0])
@@ -375,6 +383,8 @@ def main(argv=None):
 
         if opts.ensemble:
             restore = eight_ways(restore)
+        if opts.strength != 1:
+            restore = gentler(restore, opts.strength)
         if opts.photos:
             deblur_photos(opts, restore, record)
         else:

@@ -95,6 +95,13 @@ def test_eight_ways_are_the_mean_over_turned_and_mirrored_pictures():
     assert not deblur.PRESETS["book"]["ensemble"]
 
 
+def test_strength_is_a_share_of_the_change():
+    values = np.float32([[[[0.2, -0.4, 1.0]]]])
+    gentler = deblur.gentler(lambda v: -v, 0.25)(values)
+    np.testing.assert_allclose(gentler, [[[[0.1, -0.2, 0.5]]]], rtol=1e-6)  # a quarter of the way from v to -v
+    assert gentler.dtype == np.float32
+
+
 def test_generator_for_any_size_after_saving_it_small(tmp_path):
     pixels = images.from_uint8(photo(12, 20))[np.newaxis]
     path = str(tmp_path / "deep" / "generator.npz")
@@ -226,6 +233,7 @@ def test_photos_of_every_kind(run_folder, tmp_path):
         (lambda folder: [_text(folder / "text.jpg")], "not a readable picture"),
         (lambda folder: ["--weights", folder / "none.npz"], "no such weights file"),
         (lambda folder: [], "code_10_02_train.py first"),
+        (lambda folder: ["--strength", "1.5"], "from 0 (no change) to 1"),
     ],
 )
 def test_wrong_input_is_said_in_one_line(tmp_path, run_folder, make, complaint):
