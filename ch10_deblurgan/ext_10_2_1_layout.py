@@ -3,7 +3,7 @@
 Takes (1) GOPRO_Large as unpacked, ``{train,test}/<sequence>/{blur,sharp}/*.png``; (2) any tree of folders that hold
 ``blur`` and ``sharp`` (the clips named by ``--test`` and ``--val`` are held out, so that nothing of them is trained on); or,
 with ``--synthesize``, (3) a folder of sharp photos of one's own, whose blur is made (random motion paths, as in DeblurGAN's
-paper).
+paper); every tenth is held out, or those named by ``--test`` and ``--val`` (without ``.jpg``).
 
 Reads: ``--source`` (default: the data set gopro). Writes: ``--target`` (default ``data/gopro/image``): links where the system
 has them, else copies; names are ``<sequence>_<file>``. Time: some minutes for the 3,214 pairs of GOPRO_Large. Next:
@@ -121,11 +121,16 @@ def lay_out_clips(opts):
 
 
 def lay_out_photos(opts):
-    """Sharp photos → pairs with made blur; every tenth photo, one at least, goes to ``test``."""
+    """Sharp photos → pairs with made blur; the photos named by ``--test`` and ``--val`` are held out, without any every tenth."""
     random = np.random.RandomState(opts.seed)
-    counts = {"train": 0, "test": 0}
+    counts = {}
     paths = images.list_pictures(opts.source)
-    if len(paths) < 2:
+    names = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    unknown = sorted((set(opts.test) | set(opts.val)) - set(names))
+    if unknown:
+        raise UserError("no photo is called %s; there are: %s" % (", ".join(unknown), ", ".join(names)))
+    held_out = dict([(name, "test") for name in opts.test] + [(name, "val") for name in opts.val])
+    if not held_out and len(paths) < 2:
         raise UserError("%s: two photos at least are needed, one to train on and one to test with" % opts.source)
     for index, path in enumerate(training.progress(paths, desc="blurring", unit="photo")):
         sharp = images.read_rgb(path)
@@ -136,19 +141,23 @@ def lay_out_photos(opts):
         straight = random.randint(4) == 0
         angle = random.uniform(0, np.pi)
         way = motion.linear_trajectory(length, angle) if straight else motion.random_trajectory(random, length)
-        split = "test" if index % 10 == 1 else "train"
-        name = os.path.splitext(os.path.basename(path))[0] + ".png"
+        split = held_out.get(names[index], "train") if held_out else "test" if index % 10 == 1 else "train"
+        name = names[index] + ".png"
         images.write_png(os.path.join(opts.target, split, "A", name), motion.blur(sharp, motion.kernel_of(way)))
         images.write_png(os.path.join(opts.target, split, "B", name), sharp)
-        counts[split] += 1
+        counts[split] = counts.get(split, 0) + 1
     return counts
 
 
 def add_options(parser):
     parser.add_argument("--source", help="folder to lay out (default: the data set gopro)")
     parser.add_argument("--target", help="where train, val and test go (default: data/gopro/image)")
-    parser.add_argument("--test", nargs="*", default=[], metavar="CLIP", help="clips held out for the final scores")
-    parser.add_argument("--val", nargs="*", default=[], metavar="CLIP", help="clips held out to watch training with")
+    parser.add_argument(
+        "--test", nargs="*", default=[], metavar="CLIP", help="clips (or photos) held out for the final scores"
+    )
+    parser.add_argument(
+        "--val", nargs="*", default=[], metavar="CLIP", help="clips (or photos) held out to watch training with"
+    )
     parser.add_argument("--synthesize", action="store_true", help="the source holds sharp photos: make the blur")
 
 

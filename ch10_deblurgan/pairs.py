@@ -12,8 +12,8 @@ from common.errors import UserError
 
 
 def image_folder(opts):
-    """The folder that holds ``train/{A,B}`` and ``test/{A,B}``: the data folder's ``image``, or ``--data-dir`` itself."""
-    if opts.data_dir and os.path.isdir(os.path.join(opts.data_dir, "train", "A")):
+    """The folder that holds ``train/{A,B}``, ``test/{A,B}``, …: the data folder's ``image``, or ``--data-dir`` itself."""
+    if opts.data_dir and any(has_split(opts.data_dir, split) for split in ("train", "val", "test")):
         print("data: %s" % opts.data_dir)
         return opts.data_dir
     folder = datasets.locate("gopro", opts, required=["image/train/A/*", "image/train/B/*"])

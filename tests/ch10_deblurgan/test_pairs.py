@@ -247,6 +247,12 @@ def test_photos_become_pairs(tmp_path):
     ((blurred, sharp),) = pairs.find_pairs(str(target / "test"))
     first, second = (np.asarray(Image.open(path)).astype(float) for path in (blurred, sharp))
     assert np.abs(np.diff(first, axis=1)).mean() < np.abs(np.diff(second, axis=1)).mean()
+    arguments = ["--preset", "tiny", "--source", tmp_path / "photos", "--synthesize", "--output-dir", tmp_path / "o"]
+    run(*arguments, "--target", tmp_path / "named", "--test", "0", "3", "--val", "2")
+    for split, names in (("train", ["1.png"]), ("val", ["2.png"]), ("test", ["0.png", "3.png"])):
+        assert sorted(os.listdir(str(tmp_path / "named" / split / "A"))) == names
+    with pytest.raises(UserError, match="no photo is called 7; there are: 0, 1, 2, 3"):
+        run(*arguments, "--target", tmp_path / "none", "--test", "7")
 
 
 @pytest.mark.script
