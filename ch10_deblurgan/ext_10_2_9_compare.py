@@ -25,6 +25,7 @@ from tensorflow.keras import backend as K
 from ch10_deblurgan import code_10_02_train, pairs
 from ch10_deblurgan import code_10_03_deblur as deblur
 from common import images, options, training
+from common.errors import UserError
 from common.records import Record
 
 PRESETS = {
@@ -132,6 +133,8 @@ def compare(opts, what, variants=None):
     Returns:
       (held-out pairs, {variant: restored pictures, a list of each seed}, rows of the table ``COLUMNS``).
     """
+    if opts.seeds < 1:
+        raise UserError("--seeds %d: one at least" % opts.seeds)
     results, rows = {}, []
     folder = pairs.image_folder(opts)
     held_out = pairs.find_pairs(os.path.join(folder, "val" if pairs.has_split(folder, "val") else "test"))
