@@ -121,7 +121,7 @@ def lay_out_clips(opts):
 
 
 def lay_out_photos(opts):
-    """Sharp photos → pairs with made blur; the photos named by ``--test`` and ``--val`` are held out, without any every tenth."""
+    """Sharp photos → pairs with made blur; ``--test`` and ``--val`` name those to hold out, else each tenth is one."""
     random = np.random.RandomState(opts.seed)
     counts = {}
     paths = images.list_pictures(opts.source)
@@ -130,9 +130,11 @@ def lay_out_photos(opts):
     if unknown:
         raise UserError("no photo is called %s; there are: %s" % (", ".join(unknown), ", ".join(names)))
     held_out = dict([(name, "test") for name in opts.test] + [(name, "val") for name in opts.val])
-    if not held_out and len(paths) < 2:
-        raise UserError("%s: two photos at least are needed, one to train on and one to test with" % opts.source)
-    for index, path in enumerate(training.progress(paths, desc="blurring", unit="photo")):
+    if not held_out:
+        if len(paths) < 2:
+            raise UserError("%s: two photos at least are needed, one to train on and one to test with" % opts.source)
+        held_out = {name: "test" for name in names[1::10]}
+    for name, path in zip(names, training.progress(paths, desc="blurring", unit="photo")):
         sharp = images.read_rgb(path)
         scale = opts.long_side / float(max(sharp.shape[:2])) if opts.long_side else 1.0
         if scale < 1.0:
@@ -141,10 +143,11 @@ def lay_out_photos(opts):
         straight = random.randint(4) == 0
         angle = random.uniform(0, np.pi)
         way = motion.linear_trajectory(length, angle) if straight else motion.random_trajectory(random, length)
-        split = held_out.get(names[index], "train") if held_out else "test" if index % 10 == 1 else "train"
-        name = names[index] + ".png"
-        images.write_png(os.path.join(opts.target, split, "A", name), motion.blur(sharp, motion.kernel_of(way)))
-        images.write_png(os.path.join(opts.target, split, "B", name), sharp)
+        split = held_out.get(name, "train")
+        images.write_png(
+            os.path.join(opts.target, split, "A", name + ".png"), motion.blur(sharp, motion.kernel_of(way))
+        )
+        images.write_png(os.path.join(opts.target, split, "B", name + ".png"), sharp)
         counts[split] = counts.get(split, 0) + 1
     return counts
 

@@ -60,7 +60,7 @@ def arguments_of(opts, what, variant, folder, seed):
     """The command line of one variant's training."""
     base = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(seed), "--threads", str(opts.threads)]
     base += ["--data-dir", opts.data_dir] if opts.data_dir else []
-    for key in (key for key in PRESETS["book"] if key != "seeds"):
+    for key in sorted(set(PRESETS["book"]) - {"seeds"}):
         base += ["--" + key.replace("_", "-"), str(getattr(opts, key))]
     base += [
         "--dropout",
