@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers import assert_user_error, run_script
+from ch09_tfts_births import code_9_08_births
+from tests.helpers import assert_user_error, run_script, stop_at_once
 
 LISTING = "ch09_tfts_births/code_9_08_births.py"
 TINY = ("--preset", "tiny", "--threads", "1", "--output-dir")
@@ -19,6 +20,15 @@ def snapshot(folder):
         for base, _, names in os.walk(str(folder))
         for name in names
     }
+
+
+@pytest.mark.script
+def test_a_stopped_training_is_no_result(tmp_path, monkeypatch, capsys):
+    stop_at_once(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        code_9_08_births.main([*TINY, str(tmp_path)])
+    assert "stopped at step 1; the same command goes on" in capsys.readouterr().out
+    assert not os.path.exists(str(tmp_path / "record-code_9_08_births.json"))
 
 
 @pytest.mark.script

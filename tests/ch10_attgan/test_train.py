@@ -13,7 +13,7 @@ import tensorflow as tf
 from ch10_attgan import code_10_06_train as listing
 from common import images, options, training
 from common.errors import UserError
-from tests.helpers import assert_user_error, run_script
+from tests.helpers import assert_user_error, run_script, stop_at_once
 
 SCRIPT = "ch10_attgan/code_10_06_train.py"
 
@@ -347,3 +347,11 @@ def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):
         stream.write("no picture")
     with pytest.raises(UserError, match="000007.jpg cannot be read"):
         listing.main(["--preset", "tiny", "--data-dir", folder, "--output-dir", str(tmp_path / "run"), "--epoch", "9"])
+
+
+@pytest.mark.script
+def test_a_stopped_training_saves_and_ends_with_an_interrupt(tmp_path, faces, monkeypatch):
+    stop_at_once(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        listing.main(["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--threads", "1"])
+    assert training.checkpoints(os.path.join(str(tmp_path), "checkpoints"))

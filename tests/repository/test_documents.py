@@ -18,6 +18,15 @@ def read(*parts):
         return stream.read()
 
 
+def test_no_large_file_is_tracked():
+    """3 MB hold all that belongs here (shipped weights are the largest); a stray download is larger."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    paths = [os.path.join(ROOT, name) for name in listed.stdout.decode("utf-8").split("\0") if name]
+    assert [path for path in paths if os.path.exists(path) and os.path.getsize(path) > 3e6] == []
+
+
 def errata_rows():
     rows = {}
     for line in read("ERRATA.md").splitlines():
