@@ -91,8 +91,8 @@ def test_what_is_no_picture_is_a_line(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     for path, said in (
         (tmp_path / "text.jpg", "not a readable"),
-        (tmp_path, "not a readable"),
-        (tmp_path / "no", "no such"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "no", "does not exist"),
     ):
         with pytest.raises(UserError, match=said):
             images.read_rgb(str(path))

@@ -141,10 +141,10 @@ def test_no_settings_names_the_script_that_makes_them(tmp_path):
 
 def test_damaged_settings(tmp_path):
     (tmp_path / options.SETTINGS_FILE).write_bytes(b'{"batch_size": ')
-    with pytest.raises(UserError, match="settings.json cannot be read"):
+    with pytest.raises(UserError, match="settings.json is damaged"):
         options.load_settings(str(tmp_path), made_by="code_x.py")
     (tmp_path / options.SETTINGS_FILE).write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="settings.json cannot be read"):
+    with pytest.raises(UserError, match="settings.json is damaged"):
         options.load_settings(str(tmp_path), made_by="code_x.py")
 
 
