@@ -67,7 +67,7 @@ def copy_repository(target):
 
 
 def in_copy(copy, words, timeout=300):
-    """Runs ``words`` (a README's command, 'python' first) in a copy of the repository; the CompletedProcess, with both outputs."""
+    """Runs ``words`` (a README's command, python first) in a copy of the repository; the CompletedProcess, with its outputs."""
     dropped = ("BOOK_DATA_DIR", "PYTHONPATH")
     environment = {key: value for key, value in os.environ.items() if key not in dropped}
     return subprocess.run(
