@@ -23,9 +23,9 @@ NAMES_FILE = os.path.join(options.REPOSITORY, "docs", "printed_names.csv")
 INDEX_FILE = os.path.join(options.REPOSITORY, "INDEX.md")
 HEAD = """# Index of the printed names
 
-Search this page for what the book prints. *Lines* are those of the printed listing (`~`: good to a few lines; `–`: not in the printed
-text, from the author's published file). Each name leads to the first place in that step where it is bound. Written by `make index`;
-a test keeps it true. The scripts of the text's own exercises and what lies beyond them are listed in each folder's README.
+Search this page for what the book prints. *Lines* are those of the printed listing (`~`: good to a few lines; `–`: not in the
+printed text, from the author's published file). Each name leads to the first place in that step where it is bound. Written by
+`make index`; a test keeps it true. The scripts of the text's own exercises, and what lies beyond, stand in each folder's README.
 """
 
 
