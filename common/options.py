@@ -145,6 +145,7 @@ class Value:
       value: the printed value (in `beyond`: the base preset's); its type is the option's.
       help: what it is, with its unit.
       low, high, choices: what is allowed (each item of a list).
+      count: how many items a list must have.
       kind: the type, where ``value`` is None ('no limit') or an empty list.
       more: shown in the second part of ``--help``.
       fixed: a resumed run must have the same; False for lengths and intervals, which may change.
@@ -152,10 +153,21 @@ class Value:
     """
 
     def __init__(
-        self, name, value, help, low=None, high=None, choices=None, kind=None, more=False, fixed=True, **presets
+        self,
+        name,
+        value,
+        help,
+        low=None,
+        high=None,
+        choices=None,
+        count=None,
+        kind=None,
+        more=False,
+        fixed=True,
+        **presets,
     ):
         self.name, self.value, self.help = name, value, help
-        self.low, self.high, self.choices, self.kind = low, high, choices, kind
+        self.low, self.high, self.choices, self.count, self.kind = low, high, choices, count, kind
         self.more, self.fixed, self.presets = more, fixed, presets
         for other in [value] + list(presets.values()):
             self.check(other)  # a table that breaks its own rules is found when the script is read
@@ -181,6 +193,8 @@ class Value:
         if self.is_list:
             if not isinstance(value, (list, tuple)):
                 raise ValueError("%r is no list" % (value,))
+            if self.count is not None and len(value) != self.count:
+                raise ValueError("%d values, not %d" % (len(value), self.count))
             return [self._check_one(item) for item in value]
         return self._check_one(value)
 
@@ -257,7 +271,7 @@ def _add_values(parser: argparse.ArgumentParser, rows: Sequence[Value], base: st
             "{%s}" % ",".join(map(str, row.choices)) if row.choices else {int: "N", float: "X"}.get(row.type, "TEXT")
         )
         if row.is_list:
-            group.add_argument(flag, nargs="*", metavar=metavar, **keywords)
+            group.add_argument(flag, nargs=row.count or "*", metavar=metavar, **keywords)
         elif row.type is bool:
             group.add_argument(flag, nargs="?", const=True, metavar="true|false", **keywords)
         else:
@@ -271,6 +285,7 @@ def parse_values(
     argv=None,
     add: Optional[Callable[[argparse.ArgumentParser], None]] = None,
     base: str = "book",
+    folder: Optional[str] = None,
 ) -> argparse.Namespace:
     """Reads the command line of one script.
 
@@ -281,14 +296,16 @@ def parse_values(
       argv: the arguments, None for the process's own.
       add: called with the parser to add options that are no values (files to read, say).
       base: name of the preset that ``Value.value`` is; the default.
+      folder: name of the run's folder below ``output/<example>``; by default the preset's, and ``beyond-tiny`` for the tiny runs
+        of `beyond`, whose settings are others than the listing's.
 
     Returns:
       A namespace with each value by name, ``preset``, ``seed``, ``threads``, ``data_dir`` (or None), ``output_dir`` (absolute, by
       default ``output/<example>/<preset>``), ``example``, ``script`` (file name without ending), ``explicit`` (names the user
       gave) and ``rows``.
     """
-    folder = os.path.relpath(os.path.abspath(script), REPOSITORY).split(os.sep)[0]
-    example = re.sub(r"^ch\d+_", "", folder)
+    parts = os.path.relpath(os.path.abspath(script), REPOSITORY).split(os.sep)
+    example = re.sub(r"^ch\d+_", "", parts[0])
     presets = [base] + sorted({name for row in rows for name in row.presets} - {base})
     parser = Parser(description=description, formatter_class=Formatter)
     if len(presets) > 1:
@@ -313,8 +330,9 @@ def parse_values(
     for name in ("output_dir", "data_dir"):
         if "\0" in (getattr(opts, name) or ""):
             parser.error("--%s holds a NUL character" % name.replace("_", "-"))
-    default_output = os.path.join(REPOSITORY, "output", example, opts.preset)
-    opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default_output))
+    default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else opts.preset)
+    default = os.path.join(REPOSITORY, "output", example, default)
+    opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default))
     if opts.data_dir is not None:
         opts.data_dir = os.path.abspath(os.path.expanduser(opts.data_dir))
     return opts

@@ -1,8 +1,8 @@
 """Writes RESULTS.md and results/<example>.md anew from the records of measured runs in results/ (and from nothing else).
 
 Each script leaves ``record-<script>.json`` in its run folder. To publish a run, copy its record to
-``results/<example>/<name>.json``, add a row to ``results/rows_<example>.json`` where it is a main result, and run this command; tests hold
-the pages and the records equal.
+``results/<example>/<name>.json``, add a row to ``results/rows_<example>.json`` where it is a main result, and run this command;
+tests hold the pages and the records equal.
 
   python tools/results.py             rewrite the pages
   python tools/results.py --check     exit status 1 when a page is not what the records say
@@ -28,9 +28,8 @@ LONGEST_TABLE = 40  # rows; an epoch-by-epoch log is a run's own, in its folder
 HEAD = """# Results
 
 One row a result. Each figure was written by a script of this repository into a record (`results/<example>/`), and `make results`
-writes this page from the records; the command is the one that made the record. *Printed* is the book's or a paper's figure. Runs at
-preset `tiny` are not here: they prove that the code runs, not that a model is good. All tables, machines and times:
-%s.
+writes this page from the records; the command is the one that made the record. *Printed* is the book's or a paper's figure. Runs
+at preset `tiny` are not here: they prove that the code runs, not that a model is good. All tables, machines and times: %s.
 
 | No. | example | what | figure | printed | command |
 |---|---|---|---|---|---|
