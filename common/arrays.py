@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -17,6 +18,7 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
+    tokenize.TokenError,  # NumPy reads a header of Python 2 by Python's tokenizer
     OSError,
     ValueError,
     EOFError,

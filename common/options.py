@@ -31,7 +31,17 @@ from common.files import read_json, write_json
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETTINGS_FILE = "settings.json"
-_USERS_TO_MEND = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+_USERS_TO_MEND = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -46,6 +56,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *arguments, **keywords):
         keywords.setdefault("allow_abbrev", False)
+        keywords.setdefault("usage", "%(prog)s [option …]")  # a list of all options there would fill the first screen
         super().__init__(*arguments, **keywords)
 
     def error(self, message):
@@ -383,7 +394,8 @@ def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
     try:
         status = main()
-        sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
+        if sys.stdout is not None:  # closed by whoever called
+            sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
     except UserError as error:
         print("error: %s" % error, file=sys.stderr)
         status = 2
