@@ -12,9 +12,11 @@ Next: ext_9_7_2_readers.py.
 import os
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from common import estimators, options, plotting, run
+from common.errors import UserError
 from common.plotting import plt as pyplot
 from data import births
 
@@ -29,33 +31,14 @@ SHOWN = 20  # days of evaluation on the figure
 
 VALUES = [
     options.Value("periodicities", PERIODICITIES, "length of the cycle in days", low=2, high=5000),
-    options.Value("cycle_num_latent_values", CYCLE_NUM_LATENT_VALUES, "latent values of the cycle", tiny=5, low=2, high=60),
+    options.Value(
+        "cycle_num_latent_values", CYCLE_NUM_LATENT_VALUES, "latent values of the cycle", tiny=5, low=3, high=59
+    ),
     options.Value("batch_size", BATCH_SIZE, "windows in a batch", low=1, high=1024),
     options.Value("window_size", WINDOW_SIZE, "days in a window", tiny=16, low=2, high=5000),
     options.Value("train_steps", TRAIN_STEPS, "training steps", tiny=12, low=1, fixed=False),
     options.Value("steps", FORECAST_STEPS, "days to forecast", low=1, high=5000, fixed=False),
 ]
-
-
-def make_plot(name, training_times, observed, all_times, mean, upper_limit, lower_limit):
-    """The print's figure: observations, forecast, and the band between the limits; a dashed line ends the observations.
-
-    Args:
-      name: the title.
-      training_times, observed: times and values of the observations, of equal length.
-      all_times, mean, upper_limit, lower_limit: times and values of evaluation and forecast, of equal length.
-    """
-    pyplot.figure()
-    pyplot.plot(training_times, observed, "b", label="training series")
-    pyplot.plot(all_times, mean, "r", label="forecast")
-    pyplot.plot(all_times, upper_limit, "g", label="forecast upper bound")
-    pyplot.plot(all_times, lower_limit, "g", label="forecast lower bound")
-    pyplot.fill_between(all_times, lower_limit, upper_limit, color="grey", alpha=0.2)  # Erratum E13: alpha="0.2"
-    pyplot.axvline(training_times[-1], color="k", linestyle="--")
-    pyplot.xlabel("time")
-    pyplot.ylabel("observations")
-    pyplot.legend(loc=0)
-    pyplot.title(name)
 
 
 def main(argv=None, window_input_fn=None):
@@ -65,12 +48,17 @@ def main(argv=None, window_input_fn=None):
       window_input_fn: makes the training input of (reader, batch_size, window_size); default: the print's
         ``RandomWindowInputFn``, whose two threads draw other windows in each run, whatever the seed.
     """
-    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv)
+    if opts.cycle_num_latent_values % 2 == 0:
+        raise UserError("--cycle-num-latent-values %d: TFTS takes odd numbers" % opts.cycle_num_latent_values)
     run.start(opts.seed)
-    tf.logging.set_verbosity(tf.logging.INFO)  # section 9.7.6: too long a log? Comment this line out, or tf.logging.ERROR
+    tf.logging.set_verbosity(
+        tf.logging.INFO
+    )  # section 9.7.6: too long a log? Comment this line out, or tf.logging.ERROR
 
     csv_file_name = births.locate(opts)
-    md1 = births.read(csv_file_name)  # Erratum E11: read_csv(…, skiprows=1, encoding="gbk") takes the footer for data
+    # Erratum E11: read_csv(…, skiprows=1, encoding="gbk") takes the footer for data, and only one encoding.
+    md1 = pd.DataFrame(births.read(csv_file_name, at_least=opts.window_size + 1), columns=list("AB"))
     births.stamp(opts, md1)
 
     data_num = np.array(md1["B"])
@@ -126,12 +114,35 @@ def main(argv=None, window_input_fn=None):
         print("figure: %s" % path)
 
         record.metric("evaluation loss", evaluation["loss"], printed="1.1670636")
-        for index, printed in ((0, ("237.21950126", "1054.86319966")), (1, ("246.91376098", "1302.53715562")))[: opts.steps]:
+        for index, printed in ((0, ("237.21950126", "1054.86319966")), (1, ("246.91376098", "1302.53715562")))[
+            : opts.steps
+        ]:
             day = predictions["times"][index]
             record.metric("mean, day %d" % day, predictions["mean"][index, 0], printed=printed[0])
             record.metric("variance, day %d" % day, predictions["covariance"][index, 0, 0], printed=printed[1])
         record.file(path, "picture", "The last 20 days of the evaluation and the forecast", "评估的最后 20 天与预测")
         record.save()
+
+
+def make_plot(name, training_times, observed, all_times, mean, upper_limit, lower_limit):
+    """The print's figure: observations, forecast, and the band between the limits; a dashed line ends the observations.
+
+    Args:
+      name: the title.
+      training_times, observed: times and values of the observations, of equal length.
+      all_times, mean, upper_limit, lower_limit: times and values of evaluation and forecast, of equal length.
+    """
+    pyplot.figure()
+    pyplot.plot(training_times, observed, "b", label="training series")
+    pyplot.plot(all_times, mean, "r", label="forecast")
+    pyplot.plot(all_times, upper_limit, "g", label="forecast upper bound")
+    pyplot.plot(all_times, lower_limit, "g", label="forecast lower bound")
+    pyplot.fill_between(all_times, lower_limit, upper_limit, color="grey", alpha=0.2)  # Erratum E13: alpha="0.2"
+    pyplot.axvline(training_times[-1], color="k", linestyle="--")
+    pyplot.xlabel("time")
+    pyplot.ylabel("observations")
+    pyplot.legend(loc=0)
+    pyplot.title(name)
 
 
 if __name__ == "__main__":
