@@ -317,7 +317,7 @@ def parse_values(
     """
     parts = os.path.relpath(os.path.abspath(script), REPOSITORY).split(os.sep)
     example = re.sub(r"^ch\d+_", "", parts[0])
-    presets = [base] + sorted({name for row in rows for name in row.presets} - {base})
+    presets = [base] + sorted({name for row in rows for name in row.presets} | {"tiny"} - {base})
     parser = Parser(description=description, formatter_class=Formatter)
     if len(presets) > 1:
         parser.add_argument("--preset", choices=presets, default=base, help="set of values [%s]" % base)
