@@ -138,61 +138,143 @@ def hard_sigmoid(x):
     return tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0)
 
 
+def hard_sigmoid_slope(y):
+    return 0.2 * tf.cast((y > 0.0) & (y < 1.0), tf.float32)
+
+
+def sigmoid_slope(y):
+    return y * (1.0 - y)
+
+
+def recurrence(inputs, gates, candidate, keep, activation, slope, update_first):
+    """A GRU's states, with a gradient that needs two products a step and none of a loop's stacks.
+
+    ``r, u = activation(inputs + h · gates)``, ``c = tanh(inputs + (r · h) · candidate)``, ``h ← u · h + (1 - u) · c``; the
+    backward loop carries only the state's gradient, those of the kernels are one product over all steps.
+
+    Args:
+      inputs: ``[T, N, B, 3 · units]``, the products of the inputs with biases added, of N cells side by side; gates:
+        ``[N, units, 2 · units]``; candidate: ``[N, units, units]``; keep: ``[T, N, B, 1]``, 0 where the state stays as it is.
+      activation, slope: of the gates, and its derivative from its value; update_first: whether u stands before r.
+
+    Returns:
+      ``[T, N, B, units]``.
+    """
+
+    def gated(inputs, before, gates):
+        units = before.shape[-1].value
+        one, two = tf.split(activation(inputs[..., : 2 * units] + product(before, gates)), 2, -1)
+        return (two, one) if update_first else (one, two)  # r, u
+
+    def product(a, b, **keywords):  # of N = 1 an ordinary one, which is faster
+        if b.shape[0].value == 1:
+            return tf.matmul(a[0], b[0], **keywords)[None]
+        return tf.matmul(a, b, **keywords)
+
+    @tf.custom_gradient
+    def states_of(inputs, gates, candidate, keep):
+        units = candidate.shape[-1].value
+        shape = tf.shape(inputs)
+
+        def step(before, now):
+            r, u = gated(now[0], before, gates)
+            new = tf.tanh(now[0][..., 2 * units :] + product(r * before, candidate))
+            return before + now[1] * (1.0 - u) * (new - before)
+
+        zeros = tf.zeros([gates.shape[0].value, shape[2], units])
+        states = scan(step, (inputs, keep), zeros)
+
+        def gradient(upstream):
+            before = tf.concat([tf.zeros_like(states[:1]), states[:-1]], 0)
+
+            def flat(x):  # [T, N, B, C] → [N, T · B, C]
+                x = tf.transpose(x, [1, 0, 2, 3])
+                return tf.reshape(x, [gates.shape[0].value, -1, x.shape[-1].value])
+
+            def unflat(x, channels):
+                x = tf.reshape(x, [gates.shape[0].value, shape[0], shape[2], channels])
+                return tf.transpose(x, [1, 0, 2, 3])
+
+            products = unflat(product(flat(before), gates), 2 * units)
+            one, two = tf.split(activation(inputs[..., : 2 * units] + products), 2, -1)
+            r, u = (two, one) if update_first else (one, two)
+            products = unflat(product(flat(r * before), candidate), units)
+            new = tf.tanh(inputs[..., 2 * units :] + products)
+            # what each step's gradients are multiplied with, for all steps at once
+            to_new = keep * (1.0 - u) * (1.0 - tf.square(new))
+            to_u = keep * (before - new) * slope(u)
+            to_r = before * slope(r)
+            stays = 1.0 - keep * (1.0 - u)
+
+            def back(state, now):
+                later, _ = state
+                out, to_new, to_u, to_r, stays, r = now
+                total = later + out
+                d_new = total * to_new
+                d_kept = product(d_new, candidate, transpose_b=True)
+                pair = [d_kept * to_r, total * to_u]
+                d_gates = tf.concat(pair[::-1] if update_first else pair, -1)
+                earlier = total * stays + d_kept * r + product(d_gates, gates, transpose_b=True)
+                return earlier, tf.concat([d_gates, d_new], -1)
+
+            values = [tf.reverse(x, [0]) for x in (upstream, to_new, to_u, to_r, stays, r)]
+            d_inputs = scan(back, values, (zeros, tf.zeros([gates.shape[0].value, shape[2], 3 * units])))
+            d_inputs = tf.reverse(d_inputs, [0])
+            d_flat = flat(d_inputs)
+            d_gates = product(flat(before), d_flat[..., : 2 * units], transpose_a=True)
+            d_candidate = product(flat(r * before), d_flat[..., 2 * units :], transpose_a=True)
+            return d_inputs, d_gates, d_candidate, None
+
+        return states, gradient
+
+    return states_of(inputs, gates, candidate, keep)
+
+
+def scan(step, values, state):
+    """The states of a loop over the first axis of ``values``; of a state that is a pair, the second part."""
+    count = tf.shape(values[0])[0]
+    arrays = [tf.TensorArray(tf.float32, count).unstack(value) for value in values]
+    pair = isinstance(state, tuple)
+
+    def body(i, state, states):
+        state = step(state, [array.read(i) for array in arrays])
+        return i + 1, state, states.write(i, state[1] if pair else state)
+
+    loop = (tf.constant(0), state, tf.TensorArray(tf.float32, count))
+    states = tf.while_loop(lambda i, *_: i < count, body, loop, back_prop=False)[2]
+    result = states.stack()
+    result.set_shape([None] + (state[1] if pair else state).shape.as_list())
+    return result
+
+
 def both_directions(w, name, x, mask):
     """The two Keras GRU cells of listing 9-10, in one loop: ``[B, T, C]`` → ``[B, T, 2 · units]``.
 
     Behind the end of an utterance the backward cell keeps its zero state.
     """
     units = w[name + "/forward/recurrent_kernel"].shape[0].value
-    ways = [dense(w, name + "/forward", x), dense(w, name + "/backward", x[:, ::-1])]
-    projected = tf.transpose(tf.stack(ways), [2, 0, 1, 3])  # [T, 2, B, 3 · units]
-    kept = tf.transpose(tf.stack([mask, mask[:, ::-1]]), [2, 0, 1, 3])  # [T, 2, B, 1]
-    recurrent = tf.stack([w["%s/%s/recurrent_kernel" % (name, way)] for way in ("forward", "backward")])
-    gates, candidate = recurrent[:, :, : 2 * units], recurrent[:, :, 2 * units :]
-
-    def step(state, now):
-        values, keep = now
-        z, r = tf.split(hard_sigmoid(values[:, :, : 2 * units] + tf.matmul(state, gates)), 2, -1)
-        new = tf.tanh(values[:, :, 2 * units :] + tf.matmul(r * state, candidate))
-        return state + keep * (1.0 - z) * (new - state)
-
-    states = scan(step, (projected, kept), tf.zeros([2, tf.shape(x)[0], units]))
+    ways = [dense(w, name + "/forward", x), dense(w, name + "/backward", tf.reverse(x, [1]))]
+    inputs = tf.transpose(tf.stack(ways), [2, 0, 1, 3])  # [T, 2, B, 3 · units]
+    keep = tf.transpose(tf.stack([mask, tf.reverse(mask, [1])]), [2, 0, 1, 3])  # [T, 2, B, 1]
+    kernel = tf.stack([w["%s/%s/recurrent_kernel" % (name, way)] for way in ("forward", "backward")])
+    gates, candidate = kernel[:, :, : 2 * units], kernel[:, :, 2 * units :]
+    states = recurrence(inputs, gates, candidate, keep, hard_sigmoid, hard_sigmoid_slope, update_first=True)
     states = tf.transpose(states, [1, 2, 0, 3])  # [2, B, T, units]
-    return tf.concat([states[0], states[1][:, ::-1]], -1)
+    return tf.concat([states[0], tf.reverse(states[1], [1])], -1)
 
 
 def gru(w, name, x):
-    """``tf.nn.rnn_cell.GRUCell`` along ``[B, steps, C]``, the inputs' products taken out of the loop."""
+    """``tf.nn.rnn_cell.GRUCell`` along ``[B, steps, C]``."""
     units = w[name + "/candidate/bias"].shape[0].value
     width = x.shape[2].value
     kernel = tf.concat([w[name + "/gates/kernel"], w[name + "/candidate/kernel"]], 1)
     bias = tf.concat([w[name + "/gates/bias"], w[name + "/candidate/bias"]], 0)
-    values = tf.reshape(tf.matmul(tf.reshape(x, [-1, width]), kernel[:width]) + bias, [tf.shape(x)[0], -1, 3 * units])
-    gates, candidate = kernel[width:, : 2 * units], kernel[width:, 2 * units :]
-
-    def step(state, now):
-        r, u = tf.split(tf.sigmoid(now[0][:, : 2 * units] + tf.matmul(state, gates)), 2, -1)
-        new = tf.tanh(now[0][:, 2 * units :] + tf.matmul(r * state, candidate))
-        return u * state + (1.0 - u) * new
-
-    states = scan(step, (tf.transpose(values, [1, 0, 2]),), tf.zeros([tf.shape(x)[0], units]))
-    return tf.transpose(states, [1, 0, 2])
-
-
-def scan(step, values, state):
-    """The states of a loop over the first axis of ``values``."""
-    count = tf.shape(values[0])[0]
-    arrays = [tf.TensorArray(tf.float32, count).unstack(value) for value in values]
-
-    def body(i, state, states):
-        state = step(state, [array.read(i) for array in arrays])
-        return i + 1, state, states.write(i, state)
-
-    loop = (tf.constant(0), state, tf.TensorArray(tf.float32, count))
-    states = tf.while_loop(lambda i, *_: i < count, body, loop, parallel_iterations=1)[2]
-    result = states.stack()
-    result.set_shape([None] + state.shape.as_list())
-    return result
+    inputs = tf.reshape(tf.matmul(tf.reshape(x, [-1, width]), kernel[:width]) + bias, [tf.shape(x)[0], -1, 3 * units])
+    inputs = tf.transpose(inputs, [1, 0, 2])[:, None]
+    gates, candidate = kernel[None, width:, : 2 * units], kernel[None, width:, 2 * units :]
+    keep = tf.ones_like(inputs[..., :1])
+    states = recurrence(inputs, gates, candidate, keep, tf.sigmoid, sigmoid_slope, update_first=False)
+    return tf.transpose(states[:, 0], [1, 0, 2])
 
 
 # ------------------------------------------------------------------------------------------------ what is given

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from ch09_tacotron import audio
 from ch09_tacotron.beyond.batches import grouped
-from ch09_tacotron.code_9_15_dataset import read_metadata
+from old915 import read_metadata
 from common import options, training
 from common.errors import UserError
 

@@ -22,7 +22,7 @@ import tensorflow as tf
 from ch09_tacotron import audio
 from ch09_tacotron.beyond.batches import grouped
 from ch09_tacotron.beyond.guided import Passage, alignments_at, shift
-from ch09_tacotron.code_9_15_dataset import read_metadata, symbol_places, symbols, text_to_sequence
+from old915 import read_metadata, symbol_places, symbols, text_to_sequence
 from ch09_tacotron.forced_alignment import SPANS_FILE, read_spans
 from common import options, training
 from common.errors import UserError
@@ -267,6 +267,7 @@ def train(opts):
 
 def main(argv=None):
     parser = options.Parser(description=__doc__, formatter_class=options.Formatter)
+    parser.add_argument("--preset", default="voice")
     parser.add_argument("--training-dir", required=True)
     parser.add_argument("--output-dir", required=True)
     parser.add_argument("--frame-steps", type=int, default=4000)
