@@ -212,7 +212,8 @@ def main(argv=None):
     config = run.session_config(opts.threads)
     config.allow_soft_placement, config.log_device_placement = True, False
     output = os.path.join(opts.output_dir, experiment_name)
-    with run.Run(opts, os.path.join(experiment_name, "checkpoints")) as this, tf.Session(config=config) as sess:
+    ckpt_dir = os.path.join(experiment_name, "checkpoints")
+    with run.Run(opts, ckpt_dir) as this, tf.Session(config=config) as sess:
         # Erratum E88: the print holds a private Windows path here.
         folder = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
         tr_data = data.Celeba(folder, opts.att_default, opts.img_size, opts.batch_size, sess=sess)
@@ -221,7 +222,6 @@ def main(argv=None):
         for _ in range(3):
             xa_sample_ipt, a_sample_ipt = val_data.get_next()
         b_sample_ipt_list = flipped_labels(a_sample_ipt, opts.att_default)
-
         Genc, Gdec, D = networks(opts)
         xa, a = tr_data.batch_op
         net = build(xa, a, Genc, Gdec, D, opts)

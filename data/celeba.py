@@ -13,7 +13,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from PIL import Image
 
 from common import datasets, images, text
@@ -192,6 +191,8 @@ def naming_broken_pictures(paths):
     Raises:
       UserError: the picture; where every one can be decoded, TensorFlow's error goes on.
     """
+    import tensorflow as tf  # here: the generator of samples, which imports this module, needs none
+
     try:
         yield
     except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError) as error:
