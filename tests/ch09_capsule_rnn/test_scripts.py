@@ -18,8 +18,13 @@ pytestmark = [pytest.mark.script, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def runs(walk):
-    """The folder of the walk's tiny runs."""
-    return os.path.join(walk(FOLDER), "output", "capsule_rnn", "tiny")
+    """The folder of the walk's tiny runs of beyond; the listing's and the exercise's are beside it."""
+    return os.path.join(walk(FOLDER), "output", "capsule_rnn", "beyond-tiny")
+
+
+@pytest.fixture(scope="module")
+def printed_run(runs):
+    return os.path.join(os.path.dirname(runs), "tiny")
 
 
 def record(runs, *path):
@@ -30,21 +35,21 @@ def record(runs, *path):
     return content
 
 
-def test_the_listing_leaves_its_losses_and_no_figure_of_the_test_part(runs):
-    content = record(runs, "record-code_9_07_routing_rnn.json")
-    losses = files.read_json(os.path.join(runs, "losses.json"), list)
+def test_the_listing_leaves_its_losses_and_no_figure_of_the_test_part(printed_run):
+    content = record(printed_run, "record-code_9_07_routing_rnn.json")
+    losses = files.read_json(os.path.join(printed_run, "losses.json"), list)
     assert [row[1] for row in content["tables"][0]["rows"]] == losses and len(losses) == 4
     assert content["metrics"] == {}
 
 
-def test_e02_the_listing_is_measured_on_news_it_has_not_seen(runs, walk):
+def test_e02_the_listing_is_measured_on_news_it_has_not_seen(printed_run, walk):
     """The print ends with the training loss; nothing is measured on the test part."""
-    content = record(runs, "record-evaluate.json")
+    content = record(printed_run, "record-evaluate.json")
     output, _ = printed(walk(FOLDER), "evaluate.py")
     assert "precision" in output and re.search(r"^test accuracy 0\.\d+, macro-F1", output, re.MULTILINE)
     metrics = {name: item["value"] for name, item in content["metrics"].items()}
     assert 0.3 < metrics["test_accuracy"] <= 1 and metrics["epochs"] == 4
-    assert metrics["last_loss"] == files.read_json(os.path.join(runs, "losses.json"), list)[-1]
+    assert metrics["last_loss"] == files.read_json(os.path.join(printed_run, "losses.json"), list)[-1]
 
 
 def test_the_hybrid_learns_the_generated_topics(runs, walk):
@@ -64,7 +69,7 @@ def test_compiled_loops_train_the_listing_as_well(runs, walk):
 def test_tables_of_comparisons_are_whole(runs):
     for path, first in (
         (("ablation", "record-ablation.json"), ["routing", "mean"]),
-        (("documents", "record-ext_9_6_7_documents.json"), ["flat", "two_level"]),
+        (("..", "tiny", "documents", "record-ext_9_6_7_documents.json"), ["flat", "two_level"]),
         (("fast", "documents", "record-documents.json"), ["flat", "two_level"]),
         (("record-yardsticks.json",), ["most frequent topic", "linear SVM on log-tf-idf"]),
         (("seeds", "record-seeds.json"), ["linear machine alone", "seed 0", "seed 1", "mean", "standard deviation"]),
