@@ -1,4 +1,4 @@
-"""Extra: where each syllable of a recording begins, found from the recordings and their pinyin alone.
+"""Forced alignment: where each syllable of a recording begins, found from the recordings and their pinyin alone.
 
 The oldest way of speech recognition: every syllable is an initial and a final (``hao3`` = h + ao), each of these a few states
 in a row, every state a Gaussian of mel cepstra. From equally long states on, two steps are repeated: fit the Gaussians to the
@@ -6,13 +6,13 @@ frames that each state has, then lay each recording's frames along its states an
 Rabiner, Proceedings of the IEEE 77, 1989). Some minutes of one voice are enough.
 """
 
-import json
 import os
 from typing import NamedTuple
 
 import numpy as np
 
-from ch09_tacotron.measures import mel_cepstrum
+from ch09_tacotron.beyond.measures import mel_cepstrum
+from common import files
 
 SPANS_FILE = "syllables.json"
 
@@ -115,17 +115,14 @@ def write_spans(path, rows, found):
     content = {
         row[1]: dict(pinyin=row[3], spans=None if spans is None else spans.tolist()) for row, spans in zip(rows, found)
     }
-    with open(path + ".part", "w", encoding="utf-8") as stream:
-        json.dump(content, stream)
-    os.replace(path + ".part", path)
+    files.write_json(path, content)
 
 
 def read_spans(path, rows):
     """What ``write_spans`` kept for ``rows``: a list of arrays or None; None for the whole where it is not all there."""
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as stream:
-        content = json.load(stream)
+    content = files.read_json(path)
     if any(row[1] not in content or content[row[1]]["pinyin"] != row[3] for row in rows):
         return None
     spans = [content[row[1]]["spans"] for row in rows]

@@ -1,4 +1,4 @@
-"""The fast recurrence against IndyLSTMCell and dynamic_rnn; the model's size; the linear start."""
+"""The hybrid: the recurrence in both directions against IndyLSTMCell, padding, the linear start; documents of sentences."""
 
 import types
 
@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_capsule_rnn import code_9_07_routing_rnn as listing
 from ch09_capsule_rnn import ext_9_6_7_documents as documents
-from ch09_capsule_rnn import fast_rnn, word_vectors
-from common.errors import UserError
+from ch09_capsule_rnn.beyond import ablation, aggregation, fast_rnn, fast_routing, hybrid, word_vectors
+from data import reuters
+
+
+def values_of(rows, **changes):
+    return types.SimpleNamespace(**dict({row.name: row.value for row in rows}, **changes))
 
 
 def settings(**changes):
-    small = dict(num_words=50, embedding_size=6, rnn_units=[5, 4, 3], learning_rate=0.01)
-    return types.SimpleNamespace(**dict(dict(listing.PRESETS["book"], seed=0, threads=1), **dict(small, **changes)))
+    small = dict(num_words=50, embedding_size=6, rnn_units=[5], folds=3, out_caps_dim=4)
+    return values_of(hybrid.VALUES, **dict(small, **changes))
 
 
 def batch(seed=0, texts=6, words=9, num_words=50):
@@ -26,43 +29,12 @@ def batch(seed=0, texts=6, words=9, num_words=50):
     return x, lengths, random.randint(0, 46, size=texts).astype(np.int32)
 
 
-def test_the_book_s_model_has_2650236_weights_and_150_capsule_numbers():
-    listing.build(types.SimpleNamespace(**listing.PRESETS["book"]))
-    shapes = {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables()}
-    assert sum(np.prod(shape) for shape in shapes.values()) == 2650236
-    assert shapes["topics/kernel"] == [150, 46] and shapes["embedding"] == [20000, 128]
-
-
-def test_both_recurrences_give_the_same_losses_over_20_steps():
-    """Issue: equal losses to 1e-4 over the first 20 steps with dropout off; the variables have the same names."""
-    histories, start = [], None
-    for recurrence in ("printed", "fast"):
-        with tf.Graph().as_default(), tf.Session() as session:
-            model = listing.build(settings(recurrence=recurrence, keep_prob=1.0, logits="linear"))
-            update = tf.train.AdamOptimizer(0.01).minimize(model.loss)
-            session.run(tf.global_variables_initializer())
-            variables = {variable.op.name: variable for variable in tf.trainable_variables()}
-            if start is None:
-                start = session.run(variables)
-            assert sorted(start) == sorted(variables)
-            for name, value in start.items():
-                variables[name].load(value, session)
-            losses = []
-            for step in range(20):
-                x, lengths, y = batch(step)
-                feed = {model.x: x, model.x_len: lengths, model.y: y, model.is_train: True}
-                losses.append(session.run([model.loss, update], feed)[0])
-            histories.append(losses)
-    np.testing.assert_allclose(histories[0], histories[1], atol=1e-4)
-    assert np.std(histories[0]) > 1e-3
-
-
 @pytest.mark.parametrize("both", [False, True])
 def test_scan_equals_the_cell_in_values_and_gradients(both):
     x, lengths, _ = batch(1)
     vectors = np.random.RandomState(3).normal(size=[50, 6]).astype(np.float32)
     table, ids, x_len = tf.constant(vectors), tf.constant(x), tf.constant(lengths)
-    fast = fast_rnn.fast_encoder(table, ids, x_len, [4], 1.0, bidirectional=both)
+    fast = fast_rnn.encoder(table, ids, x_len, [4], 1.0, bidirectional=both)
     inputs = tf.gather(table, ids)
     cell = tf.contrib.rnn.IndyLSTMCell(4)
     names = {variable.op.name: variable for variable in tf.trainable_variables()}
@@ -94,79 +66,22 @@ def test_scan_equals_the_cell_in_values_and_gradients(both):
             np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
-def test_words_behind_the_end_and_wider_batches_change_nothing():
-    for changes in (dict(), dict(bidirectional=True), dict(start="linear", logits="linear")):
-        with tf.Graph().as_default(), tf.Session() as session:
-            model = listing.build(settings(**changes))
-            session.run(tf.global_variables_initializer())
-            x, lengths, _ = batch(2)
-            wide = np.pad(x, [[0, 0], [0, 7]], "constant")
-            one = session.run(model.probabilities, {model.x: x, model.x_len: lengths})
-            two = session.run(model.probabilities, {model.x: wide, model.x_len: lengths})
-            np.testing.assert_allclose(one, two, atol=1e-6)
-            np.testing.assert_allclose(one.sum(axis=1), 1.0, rtol=1e-5)
-
-
-def test_e01_dropout_is_off_when_the_model_is_used():
-    """Printed: keep probability 0.8 whatever is done, so two evaluations of one text differ."""
-    x, lengths, _ = batch()
-    model = listing.build(settings())
-    outputs = tf.get_collection("uhat")[0]
+@pytest.mark.parametrize("make", ["hybrid", "ablation"])
+def test_words_behind_the_end_and_wider_batches_change_nothing(make):
+    if make == "hybrid":
+        model = hybrid.build(settings())
+    else:
+        opts = values_of(ablation.VALUES, num_words=50, embedding_size=6, rnn_units=[5])
+        model = ablation.build(opts, aggregation.attention)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        table = [variable for variable in tf.trainable_variables() if variable.op.name == "embedding"][0]
-        table.load(np.random.RandomState(0).normal(size=[50, 6]), session)
-        feed = {model.x: x, model.x_len: lengths}
-        printed = [session.run(outputs, {**feed, model.is_train: True}) for _ in range(2)]
-        ours = [session.run(outputs, feed) for _ in range(2)]
-    assert np.abs(printed[0] - printed[1]).max() > 1e-3
-    np.testing.assert_array_equal(ours[0], ours[1])
-
-
-@pytest.mark.parametrize("logits", ["relu", "linear"])
-def test_e03_relu_gives_a_negative_logit_no_gradient(logits):
-    with tf.Session() as session:
-        model = listing.build(settings(logits=logits))
-        bias = [variable for variable in tf.trainable_variables() if variable.op.name == "topics/bias"][0]
-        gradient = tf.gradients(model.loss, bias)[0]
-        session.run(tf.global_variables_initializer())
-        bias.load(np.full([46], -10.0, np.float32), session)
-        x, lengths, y = batch()
-        found = session.run(gradient, {model.x: x, model.x_len: lengths, model.y: y})
-    assert np.all(found == 0) if logits == "relu" else np.all(found != 0)
-
-
-def test_e05_printed_recurrence_stops_at_the_longest_text():
-    """Without sequence_length, outputs behind a text's end are computed from padding; with it they are zero."""
-    x, lengths, _ = batch()
-    inputs = tf.one_hot(x, 50)
-    with tf.variable_scope("a"):
-        printed = listing.printed_encoder(inputs, None, [4], 1.0)
-    with tf.variable_scope("b"):
-        ours = listing.printed_encoder(inputs, tf.constant(lengths), [4], 1.0)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        printed, ours = session.run([printed, ours])
-    behind = np.arange(9)[np.newaxis] >= lengths[:, np.newaxis]
-    assert np.all(np.abs(printed[behind]).sum(axis=1) > 0) and np.all(ours[behind] == 0)
-
-
-def test_e06_word_ids_are_whole_numbers():
-    """Printed: a float placeholder, which takes 3.7 for the word 3 without a word."""
-    model = listing.build(settings())
-    assert model.x.dtype == tf.int32
-    printed = tf.keras.layers.Embedding(50, 4)(tf.constant([[3.7]]))
-    assert printed.shape.as_list() == [1, 1, 4]
-    with tf.Session() as session, pytest.raises((TypeError, ValueError)):
-        session.run(model.x, {model.x: "three"})
-
-
-@pytest.mark.parametrize(
-    "changes", [dict(recurrence="magic"), dict(logits="cubic"), dict(aggregation="sum"), dict(start="x")]
-)
-def test_wrong_choices_are_named(changes):
-    with pytest.raises(UserError, match="--%s" % list(changes)[0]):
-        listing.build(settings(**changes))
+        x, lengths, _ = batch(2)
+        wide = np.pad(x, [[0, 0], [0, 7]], "constant")
+        one = session.run(model.probabilities, {model.x: x, model.x_len: lengths})
+        two = session.run(model.probabilities, {model.x: wide, model.x_len: lengths})
+    np.testing.assert_allclose(one, two, atol=1e-6)
+    np.testing.assert_allclose(one.sum(axis=1), 1.0, rtol=1e-5)
+    assert np.abs(one[0] - one[1]).max() > 1e-5
 
 
 # ------------------------------------------------------------------------------------------- word vectors
@@ -181,7 +96,7 @@ def test_tfidf_sum_equals_scikit_learn():
     expected[:, sorted(weigh.vocabulary_)] = table
     idf = word_vectors.inverse_document_frequency(texts, 12)
     np.testing.assert_allclose(word_vectors.log_tfidf(texts, idf).toarray(), expected, atol=1e-6)
-    x, lengths = listing.reuters.pad(texts, 0)
+    x, lengths = reuters.pad(texts, 0)
     unit_vectors = tf.gather(tf.eye(12), x)  # with unit vectors the sum is the weighting itself
     sums = word_vectors.tfidf_sum([unit_vectors], tf.constant(x), tf.constant(lengths), tf.constant(idf))
     with tf.Session() as session:
@@ -200,7 +115,7 @@ def test_the_linear_start_is_a_linear_classifier_that_has_not_seen_the_text():
     texts, labels = toy_texts()
     labels = labels.copy()
     labels[::10] = (labels[::10] + 1) % 4  # some wrong labels, which only a machine that saw them can know
-    options = settings(start="linear", folds=3)
+    options = settings(caps_keep_prob=1.0)
     fold = word_vectors.deal_out(np.arange(120), 3)
     values = word_vectors.fit(texts, labels, fold, options, 46)
     table = word_vectors.log_tfidf(texts, values["idf"])
@@ -213,7 +128,7 @@ def test_the_linear_start_is_a_linear_classifier_that_has_not_seen_the_text():
         )
 
     # In the graph a text of fold k meets machine k, a new text machine 0.
-    model = listing.build(dict_to_settings(options, logits="linear", aggregation="mean"))
+    model = hybrid.build(options)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for variable in tf.global_variables():
@@ -221,7 +136,7 @@ def test_the_linear_start_is_a_linear_classifier_that_has_not_seen_the_text():
                 variable.load(values[variable.op.name], session)
             if variable.op.name.startswith("topics/"):
                 variable.load(np.zeros(variable.shape.as_list(), np.float32), session)
-        x, lengths = listing.reuters.pad([texts[0], [word + 50 * fold[0] for word in texts[0]]], 0)
+        x, lengths = reuters.pad([texts[0], [word + 50 * fold[0] for word in texts[0]]], 0)
         logits = session.run(model.logits, {model.x: x, model.x_len: lengths})
     for row, number in enumerate((0, fold[0])):
         expected = 4.0 * (table[0].dot(linear[number])[0] + values["linear_bias"][number])
@@ -262,10 +177,6 @@ def test_word_vectors_of_other_texts_are_not_taken_up(tmp_path, capsys):
     assert np.abs(found[0]["linear"] - found[1]["linear"]).max() > 1e-3 and sorted(found[1]) == sorted(found[2])
 
 
-def dict_to_settings(options, **changes):
-    return types.SimpleNamespace(**dict(vars(options), **changes))
-
-
 def test_windows_of_one_newswire_are_in_one_fold():
     owners = np.array([0, 1, 2, 3, 0, 0, 3, 2])
     fold = word_vectors.deal_out(owners, 2)
@@ -282,12 +193,12 @@ def test_windows_cover_a_text_from_its_end():
 
 
 def test_windows_are_for_the_linear_machine_and_the_network_trains_on_the_texts(tmp_path, monkeypatch):
-    train = listing.reuters.Newswires([list(range(1, 26)), [7] * 10, [8] * 5], np.array([3, 5, 4]))
-    monkeypatch.setattr(listing.reuters, "load_data", lambda *unused: (train, train))
+    train = reuters.Newswires([list(range(1, 26)), [7] * 10, [8] * 5], np.array([3, 5, 4]))
+    monkeypatch.setattr(hybrid.reuters, "load_data", lambda *unused: (train, train))
     fitted = []
     monkeypatch.setattr(word_vectors, "fit_or_read", lambda folder, texts, *unused: fitted.append(texts) or {})
-    options = settings(start="linear", windows=10, folds=2, maxlen=12, output_dir=str(tmp_path))
-    (table, lengths, labels), _, test = listing.load_parts("unused", options)[0]
+    options = settings(windows=10, folds=2, maxlen=12, truncating="pre", output_dir=str(tmp_path))
+    (table, lengths, labels), _, test = hybrid.load_parts("unused", options)[0]
     assert [len(text) for text in fitted[0]] == [25, 10, 5, 10, 10, 5]
     assert lengths.tolist() == [12, 10, 5] and labels.tolist() == [3, 5, 4]
     np.testing.assert_array_equal(table % 50, test[0])  # the book's cut: the last words
@@ -304,17 +215,42 @@ def test_sentences_of_documents():
     assert count.tolist() == [3, 1, 1]
 
 
-def test_two_level_model_ignores_padding_and_trains_both_levels():
-    values = dict(documents.PRESETS["book"], **documents.PRESETS["tiny"])
-    options = types.SimpleNamespace(**dict(values, num_words=50, sentence_words=4))
-    model = documents.build("two_level", options)
+def test_two_level_model_ignores_padding_trains_both_levels_and_is_the_same_by_compiled_loops():
+    opts = values_of(documents.VALUES, num_words=50, nb_features=6, hidden=[5], sentence_words=4)
     x, lengths, y = batch()
-    gradients = [tf.convert_to_tensor(g) for g in tf.gradients(model.loss, tf.trainable_variables())]
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        feed = {model.x: x, model.x_len: lengths, model.y: y}
-        wide = np.pad(x, [[0, 0], [0, 8]], "constant")
-        one, two = session.run(model.logits, feed), session.run(model.logits, {model.x: wide, model.x_len: lengths})
-        np.testing.assert_allclose(one, two, atol=1e-6)
-        for variable, gradient in zip(tf.trainable_variables(), session.run(gradients, feed)):
-            assert np.abs(gradient).max() > 0, variable.name
+    wide = np.pad(x, [[0, 0], [0, 8]], "constant")
+    histories, start = [], None
+    for parts in ({}, dict(rnn=fast_rnn.indy_lstm_rnn, route=fast_routing.routing_iter)):
+        with tf.Graph().as_default(), tf.Session() as session:
+            model = documents.build("two_level", opts, **parts)
+            variables = {v.op.name: v for v in tf.trainable_variables()}
+            session.run(tf.global_variables_initializer())
+            start = start or session.run(variables)
+            assert sorted(start) == sorted(variables)
+            for name, value in start.items():
+                variables[name].load(value, session)
+            feed = {model.x: x, model.x_len: lengths, model.y: y}
+            logits, padded = session.run(model.pred, feed), session.run(model.pred, {**feed, model.x: wide})
+            np.testing.assert_allclose(logits, padded, atol=1e-6)
+            histories.append([session.run([model.cost, model.optimizer], feed)[0] for _ in range(5)])
+            for name, value in session.run(variables).items():
+                assert np.any(value != start[name]), name
+    np.testing.assert_allclose(histories[0], histories[1], atol=1e-5)
+    assert np.std(histories[0]) > 1e-3
+
+
+def test_scores_of_documents_equal_scikit_learn():
+    from sklearn import metrics
+
+    random = np.random.RandomState(0)
+    labels, given = random.randint(0, 4, size=250), random.randint(0, 6, size=250)
+    labels[:20] = given[:20]
+
+    class Session:
+        def run(self, pred, feed):
+            return np.eye(6)[feed["x"][:, 0]]
+
+    model = types.SimpleNamespace(x="x", x_len="x_len", pred=None)
+    accuracy, macro_f1 = documents.scores(Session(), model, (given[:, np.newaxis], np.ones([250], np.int32), labels))
+    assert accuracy == pytest.approx(np.mean(labels == given))
+    assert macro_f1 == pytest.approx(metrics.f1_score(labels, given, labels=np.unique(labels), average="macro"))

@@ -1,4 +1,4 @@
-"""Extra: figures for how well attention and speech came out (sections 9.8.13 and 9.8.14)."""
+"""Figures for how well attention and speech came out (sections 9.8.13 and 9.8.14)."""
 
 import librosa
 import numpy as np

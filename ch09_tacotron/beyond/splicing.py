@@ -1,7 +1,7 @@
-"""Extra (``--splice``): new sentences out of pieces of the recordings.
+"""New sentences out of pieces of the recordings.
 
 A few minutes of speech are a few dozen sentences, which the network learns by heart: encoder and decoder see a syllable
-always between the same neighbours. Where it is known when each syllable is said (``forced_alignment.py``) and the sound between
+always between the same neighbours. Where it is known when each syllable is said (``alignment.py``) and the sound between
 two is weak, recordings can be cut, and the pieces put together as sentences that nobody has said: head of one, middles of others,
 tail of another.
 """

@@ -1,45 +1,35 @@
-"""Extra (section 10.3): how well the edits work.
+"""How well the edits work, measured by a classifier that is trained on real pictures apart from the GAN.
 
-An attribute classifier is trained on real pictures, apart from the GAN. On test pictures that neither has seen, every
-attribute is flipped in turn, contradictions cleared, and the classifier says whether the edited face has what was wanted
-(editing accuracy) and whether the attributes that should stay did (others unchanged). Reconstruction with unchanged
-attributes is measured as PSNR and SSIM.
+On test pictures that neither has seen, every attribute is flipped in turn, contradictions cleared, and the classifier says
+whether the edited face has what was wanted (editing accuracy) and whether the attributes that should stay did (others
+unchanged). Reconstruction with unchanged attributes is measured as PSNR and SSIM.
 
-Reads: a run of listing 10-6 (or ``--weights``) and the data. Writes: ``classifier.npz`` (used again by the next call),
-``evaluation.csv`` and a record. Time on two cores: tiny 15 s, cpu five minutes.
-Next: your own photo: ``python ch10_attgan/code_10_07_edit.py --help``.
+Reads: a run of train.py (by ``--output-dir`` also of listing 10-6) or ``--weights``, and the data. Writes: ``classifier.npz``
+(used again by the next call), ``evaluation.csv`` and a record. Time on two cores: tiny 15 s, faces five minutes.
+Next: your own photo: ``python ch10_attgan/ext_10_3_10_edit.py --help``.
 """
 
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
-
-import csv
 
 import numpy as np
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
 
-from ch10_attgan import trained
-from ch10_attgan.code_10_04_dataset import Celeba, add_data_options, data_arguments, describe
-from ch10_attgan.code_10_06_train import flipped_labels, strengths
-from common import images, options, training
-from common.errors import UserError
-from common.records import Record
+from ch10_attgan.beyond import networks, sheets, trained
+from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
+from ch10_attgan.code_10_06_train import flipped_labels
+from common import images, options, records, run, text, weights
+from common.errors import TrainingStopped
+from common.options import Value
+from data import celeba
 
-PRESETS = {
-    "book": dict(n_test=2000, cls_steps=6000, cls_batch=32, cls_lr=0.001, cls_dim=32),
-    "cpu": dict(n_test=400, cls_steps=1500, cls_dim=16),
-    "tiny": dict(n_test=16, cls_steps=60, cls_batch=16, cls_dim=8),
-}
-HELP = dict(
-    n_test="test pictures to edit",
-    cls_steps="training steps of the classifier",
-    cls_batch="its batch size",
-    cls_lr="its learning rate",
-    cls_dim="its width",
-)
+VALUES = [
+    Value("n_test", 400, "test pictures to edit", tiny=16, low=1),
+    Value("cls_steps", 1500, "training steps of the classifier", tiny=60, low=1),
+    Value("cls_batch", 32, "its batch size", tiny=16, low=1),
+    Value("cls_lr", 0.001, "its learning rate", low=0),
+    Value("cls_dim", 16, "its width", tiny=8, low=1, high=256),
+]
 
 
 def classifier(x, n_att, dim, is_training):
@@ -62,10 +52,11 @@ def train_classifier(opts, session, data):
     rate = tf.placeholder(tf.float32, [])
     variables = [variable for variable in tf.trainable_variables() if variable.op.name.startswith("classifier/")]
     step = tf.train.AdamOptimizer(rate).minimize(loss, var_list=variables)
-    training.initialize_uninitialized(session)
-    for number in training.progress(range(opts.cls_steps), desc="classifier", unit="step"):
+    run.initialize_uninitialized(session)
+    for number in run.progress(range(opts.cls_steps), desc="classifier", unit="step"):
         value, _ = session.run([loss, step], {rate: opts.cls_lr * (1.0 - number / float(opts.cls_steps))})
-        training.check_loss(value, number)
+        if not np.isfinite(value):
+            raise TrainingStopped("the classifier's loss is %s at step %d: a smaller --cls-lr" % (value, number))
 
 
 def in_batches(function, *arrays, size=50):
@@ -98,47 +89,52 @@ def edit_scores(labels, wanted, before, after, column):
 
 def add_options(parser):
     trained.add_model_options(parser)
-    add_data_options(parser)
     parser.add_argument(
-        "--split", choices=["test", "val"], default="test", help="pictures to edit; neither part is trained on"
+        "--split", choices=["test", "val"], default="test", help="pictures to edit; neither part is trained on [test]"
     )
     parser.add_argument("--retrain", action="store_true", help="train the classifier anew even where there is one")
+    add_data_options(parser)
+
+
+def saved_classifier(path, facts, shapes):
+    """The classifier's values from an earlier call, or None where there is none for the same question."""
+    if not os.path.exists(path):
+        return None
+    saved = weights.load(path, "classifier")[1]
+    if any(saved.get(name) != value for name, value in facts.items()):
+        return None
+    return weights.load(path, "classifier", shapes)[0]
 
 
 def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, "attgan", argv=argv, add=add_options, help_texts=HELP)
-    if opts.n_test < 1 or opts.cls_steps < 1:
-        raise UserError("--n-test and --cls-steps must be at least 1")
-    training.start(opts.seed)
-    with tf.Session(config=training.session_config(opts.threads)) as session:
-        model = trained.load(opts, session)
-        settings, atts = model.settings, list(model.settings.atts)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
+    run.start(opts.seed)
+    with tf.Session(config=run.session_config(opts.threads)) as session:
+        model = trained.open_model(opts, session)
+        settings, atts = model.settings, model.settings.att_default
         folder = trained.locate_data(opts, model)
         arguments = dict(sess=session, **data_arguments(opts))
         once = dict(arguments, shuffle=False, repeat=1, mode=opts.split, part=(0, opts.n_test))
-        test = Celeba(folder, atts, settings.img_size, 1, **once)  # 1: the val part drops what does not fill a batch
+        test = Faces(folder, atts, settings.img_size, 1, **once)  # 1: the val part drops what does not fill a batch
         pictures, labels = [np.concatenate(values) for values in zip(*test)]
-        script = "ext_10_3_evaluate" + ("" if opts.split == "test" else "-" + opts.split)
-        record = Record(opts, script, "section 10.3", "%s, %s part" % (describe(folder, len(test)), opts.split))
+        script = "evaluate" + ("" if opts.split == "test" else "-" + opts.split)
+        data_line = "%s, %s part" % (celeba.describe(folder, len(test)), opts.split)
+        record = records.Record(opts, script, "section 10.3", data_line)
 
-        # The classifier.
-        path = os.path.join(opts.output_dir, "classifier.npz")
         x = tf.placeholder(tf.float32, [None, settings.img_size, settings.img_size, 3])
-        arrays = None
-        if os.path.exists(path) and not opts.retrain:
-            saved, arrays = trained.read_export(path)
-            if saved["atts"] != atts or saved["cls_dim"] != opts.cls_dim or saved["img_size"] != settings.img_size:
-                arrays = None
-        if arrays is None:
-            data = Celeba(folder, atts, settings.img_size, opts.cls_batch, flips=True, **arguments)
-            train_classifier(opts, session, data)
         logits = classifier(x, len(atts), opts.cls_dim, is_training=False)
-        if arrays is None:
-            facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size, cls_steps=opts.cls_steps)
-            trained.write_export(path, session, trained.networks(("classifier",)), facts)
+        variables = networks.variables(("classifier",))
+        path = os.path.join(opts.output_dir, "classifier.npz")
+        facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size)
+        values = None if opts.retrain else saved_classifier(path, facts, trained.shapes(variables))
+        if values is None:
+            data = Faces(folder, atts, settings.img_size, opts.cls_batch, flips=True, **arguments)
+            train_classifier(opts, session, data)
+            values = dict(zip([v.op.name for v in variables], session.run(variables)))
+            weights.save(path, values, dict(facts, cls_steps=opts.cls_steps))
         else:
             print("classifier: %s" % path)
-            trained.assign(session, trained.networks(("classifier",)), arrays, path)
+            trained.assign(session, variables, values)
 
         def judge(batch):
             return np.int64(session.run(logits, {x: batch}) > 0)
@@ -149,11 +145,11 @@ def main(argv=None):
         before = in_batches(judge, pictures)
         real_accuracy = np.mean(before == labels, axis=0)
         b_list = flipped_labels(labels, atts)
-        rebuilt = edited(strengths(b_list[0], settings.thres_int))
+        rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
         rows = []
-        for column, name in enumerate(training.progress(atts, desc="editing", unit="attribute")):
+        for column, name in enumerate(run.progress(atts, desc="editing", unit="attribute")):
             wanted = b_list[column + 1]
-            faces = edited(strengths(wanted, settings.thres_int, column, settings.test_int))
+            faces = edited(sheets.strengths(wanted, settings.thres_int, column, settings.test_int))
             scores = edit_scores(labels, wanted, before, in_batches(judge, faces), column)
             rows.append([name, float(np.mean(labels[:, column])), float(real_accuracy[column])] + list(scores))
 
@@ -178,11 +174,9 @@ def main(argv=None):
         "reconstruction: PSNR %.2f dB, SSIM %.3f (mean of %d pictures of the %s part)"
         % (psnr, ssim, len(pairs), opts.split)
     )
-
-    table = os.path.join(opts.output_dir, "evaluation%s.csv" % ("" if opts.split == "test" else "-" + opts.split))
-    with open(table, "w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([columns] + rows)
     plain = [[row[0]] + [None if np.isnan(value) else round(value, 3) for value in row[1:]] for row in rows]
+    table = os.path.join(opts.output_dir, "evaluation%s.csv" % ("" if opts.split == "test" else "-" + opts.split))
+    text.write_csv(table, [columns] + plain)
     record.table("Editing accuracy by attribute", columns, plain, "by a classifier trained apart from the GAN")
     record.metric("editing accuracy (mean)", round(means[1], 4))
     record.metric("others unchanged (mean)", round(means[4], 4))
@@ -190,15 +184,11 @@ def main(argv=None):
     record.metric("reconstruction PSNR", round(psnr, 2), "dB")
     record.metric("reconstruction SSIM", round(ssim, 4))
     record.metric("%s pictures" % opts.split, len(pairs))
-    record.metric("training of the model", _iterations(opts), "iterations")
+    if not opts.weights:
+        newest = run.checkpoints(trained.run_folder(opts.output_dir))[0]
+        record.metric("training of the model", run.step_of(newest), "iterations")
     record.file(table, "table", "Editing accuracy by attribute", "各属性的编辑准确率")
     record.save()
-
-
-def _iterations(opts):
-    """Iterations of the run in ``opts.output_dir``, from its newest checkpoint; None for an exported file."""
-    found = [] if opts.weights else training.checkpoints(os.path.join(opts.output_dir, "checkpoints"))
-    return int(tf.train.load_variable(found[0], "it_cnt")) if found else None
 
 
 if __name__ == "__main__":
