@@ -2,10 +2,10 @@
 
 The book sees noise at the top of the batch-norm picture (figure 10-3) and none with switchable norm (figure 10-2). Here
 listing 10-2 is run twice for each of ``--seeds`` seeds, with that one part exchanged, and the restored test pictures are
-scored; the noise is measured as the error's fine grain (what a 3×3 mean takes away) in the top tenth of the pictures and in the rest.
+scored; the noise is measured as the error's fine grain (what a 3×3 mean takes away) in the top tenth and in the rest.
 
-Reads: as listings 10-2 and 10-3. Writes: a run folder a training, ``batchnorm.png`` (blurred | switchable | batch | sharp),
-a record. A training that is done is not done again. Time on two cores: tiny a minute; at the printed size see ``code_10_02_train.py``.
+Reads: as listings 10-2 and 10-3. Writes: a run folder a training, ``batchnorm.png`` (blurred, switchable, batch, sharp) and
+a record. A training that is done is not done again. Time on two cores: tiny a minute; else see ``code_10_02_train.py``.
 """
 
 import os
@@ -18,7 +18,7 @@ from tensorflow.keras.layers import BatchNormalization
 
 from ch10_deblurgan import code_10_02_train, code_10_03_deblur
 from ch10_deblurgan.code_10_01_models import generator_model
-from common import images, options, run
+from common import images, keras_weights, options, run
 from common.normalization import SwitchNormalization
 from common.options import Value
 from common.records import Record
@@ -40,10 +40,11 @@ def grain(restored, sharp):
 def arguments_of(opts, folder, seed):
     """The command line of one training by listing 10-2."""
     words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(seed), "--threads", str(opts.threads)]
-    for name in ("data_dir", "vgg_dir"):
-        words += ["--" + name.replace("_", "-"), getattr(opts, name)] if getattr(opts, name) else []
+    words += ["--data-dir", opts.data_dir] if opts.data_dir else []
     for row in code_10_02_train.VALUES:
         value = getattr(opts, row.name)
+        if value is None:
+            continue
         words += ["--" + row.name.replace("_", "-")] + [str(item) for item in (value if row.is_list else [value])]
     return words
 
@@ -56,7 +57,7 @@ def restore(folder, norm, opts, pairs):
         names = tf.placeholder(tf.string), tf.placeholder(tf.string)
         both = code_10_03_deblur._parseone(*names, image_shape=opts.reshape)
         g = generator_model(opts.reshape, False, norm=norm, ngf=opts.ngf, n_blocks_gen=opts.n_blocks_gen)
-        code_10_03_deblur.load_weights(g, code_10_03_deblur.newest_weights(folder))
+        keras_weights.load(g, code_10_03_deblur.newest_weights(folder))
         found = []
         for pair in pairs:
             blurred, sharp = sess.run(both, dict(zip(names, pair)))
@@ -80,7 +81,7 @@ def row_of(name, pictures_of_seeds):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, code_10_02_train.add_options, folder="batchnorm")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, folder="batchnorm")
     pairs = gopro.find_pairs(os.path.join(gopro.image_folder(opts), "test"))
     results = {}
     for name, norm in NORMS.items():

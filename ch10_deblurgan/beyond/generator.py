@@ -15,8 +15,7 @@ from tensorflow.keras import layers as KL
 from tensorflow.keras import models as KM
 
 from ch10_deblurgan.code_10_01_models import generator_model, input_nc, output_nc, printed_head, res_block
-from ch10_deblurgan.code_10_03_deblur import load_weights
-from common import files, options, weights
+from common import files, keras_weights, options, weights
 from common.errors import UserError
 from common.normalization import InstanceNormalization, SwitchNormalization
 from common.options import Value
@@ -118,7 +117,7 @@ def load_into(g, path):
     if path.endswith(".npz"):
         set_weights(g, weights.load(path)[0], path)
     else:
-        load_weights(g, path)
+        keras_weights.load(g, path)
 
 
 def settings_beside(path):

@@ -2,8 +2,8 @@
 
 Preset cpu is what one core can learn in little more than an hour: 24 filters, 4 blocks, random 80×80 crops of the pictures
 and of smaller copies of them, the paper's head, no normalisation, skips, the pixels' absolute difference plus half
-of 1 − SSIM as loss; what is scored and kept is a moving average of the weights. Preset printed trains the networks and losses of listings 10-1 and 10-2; with
-``--fast true --recompute true`` in less time and a fifth of the memory.
+of 1 − SSIM as loss; what is scored and kept is a moving average of the weights. Preset printed trains the networks and
+losses of listings 10-1 and 10-2; with ``--fast true --recompute true`` in less time and less memory.
 
 Reads: pairs ``image/train/{A,B}``, ``image/val`` or else ``image/test`` for PSNR and SSIM after each epoch; VGG16's weights where
 ``--perceptual-weight`` is not 0. Writes into the run folder: ``weights/generator_last.h5``, ``generator_best.h5``,
@@ -27,7 +27,7 @@ from ch10_deblurgan.beyond.evaluate import scores
 from ch10_deblurgan.beyond.pairs import PairReader
 from ch10_deblurgan.code_10_01_models import discriminator_model
 from ch10_deblurgan.code_10_02_train import wasserstein_loss
-from common import datasets, files, images, options, run
+from common import datasets, files, images, keras_weights, options, run
 from common.errors import UserError
 from common.normalization import InstanceNormalization
 from common.options import Value
@@ -326,13 +326,9 @@ def selection_score(row, best_ssim):
 
 def save_weights(net, folder, best):
     """``generator_last.h5`` (and ``generator_best.h5``), ``discriminator_last.h5`` in ``folder``/weights, each whole or none."""
-    weights = os.path.join(folder, "weights")
-    os.makedirs(weights, exist_ok=True)
     names = [(net.generator, "generator_last.h5")] + ([(net.generator, "generator_best.h5")] if best else [])
     for model, name in names + ([(net.critic, "discriminator_last.h5")] if net.critic is not None else []):
-        path = os.path.join(weights, name)
-        model.save_weights(path + ".part", save_format="h5")
-        os.replace(path + ".part", path)
+        keras_weights.save(model, os.path.join(folder, "weights", name))
 
 
 def read_history(folder, epochs):

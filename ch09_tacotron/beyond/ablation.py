@@ -1,23 +1,18 @@
-"""Extension of section 9.8.13: what each means of preset ``cpu`` is worth, measured with all others left as they are.
+"""Ablation: what each means of ``train_few.py`` is worth, measured with all others left as they are.
 
-Trains the preset, and the preset without one of its means, each for the same number of steps from the same seed, lets every
-model speak and measures it as ``ext_9_8_13_evaluate.py`` does. The trainings are short: the table shows what helps at their
-length, and may look otherwise at ten times as many steps.
+Trains its preset, and the preset without one of its means, each for the same number of steps from the same seed, lets every
+model speak and measures it as ``evaluate.py`` does. The trainings are short: the table shows what helps at their length, and may
+look otherwise at ten times as many steps.
 
-Reads ``training/`` of the run folder (``code_9_09_preprocess.py`` with the same ``--preset`` or ``--output-dir``); writes
-``compare/<steps>-steps-seed-<seed>/<variant>/`` (run folders), ``compare.png`` and a record. A variant that is finished is not
-trained again, one that was stopped goes on: stop and start as you like, or share them out among calls (``--variants``).
-Preset ``tiny`` shows nothing but the wiring.
+Reads ``training/`` of the run folder (``prepare.py``); writes ``ablation/<steps>-steps-seed-<seed>/<variant>/`` (run folders),
+``ablation.png`` and a record. A variant that is finished is not trained again, one that was stopped goes on: stop and start as
+you like, or share them out among calls (``--variants``). Preset ``tiny`` shows nothing but the wiring.
 """
 
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
-
-from ch09_tacotron import code_9_17_train
-from ch09_tacotron import ext_9_8_13_evaluate as evaluation
-from common import options, records, training
+from ch09_tacotron.beyond import evaluate, train_few
+from common import files, options, records, run
 from common.errors import UserError
 from common.plotting import plt, save_figure
 
@@ -25,30 +20,34 @@ from common.plotting import plt, save_figure
 VARIANTS = {
     "preset": ([], []),
     "no-sharpening": (None, ["--sharpen", "1"]),  # matters in synthesis only: the preset's model
-    "diagonal-guide": (["--guide-by", "text", "--give-attention", "0"], []),
-    "no-guide": (["--guide-weight", "0", "--give-attention", "0"], []),
-    "own-attention": (["--give-attention", "0"], []),
+    "diagonal-guide": (["--forced-alignment", "false", "--forced-attention", "0"], []),
+    "no-guide": (["--guide-weight", "0", "--forced-attention", "0"], []),
+    "own-attention": (["--forced-attention", "0"], []),
     "no-splicing": (["--splice", "0"], []),
-    "true-frames": (["--feed-back", "0"], []),
+    "true-frames": (["--scheduled-sampling", "0"], []),
     "no-warm-up": (["--warmup-steps", "1"], []),
 }
-PRESETS = {
-    "book": dict(steps=code_9_17_train.PRESETS["book"]["steps"], variants=list(VARIANTS)),
-    "cpu": dict(steps=1200),
-    "tiny": dict(steps=4, variants=["preset", "no-sharpening", "no-splicing"]),
-}
-HELP = dict(steps="steps of each training", variants="those that are done in this call")
+VALUES = [
+    options.Value("steps", 1200, "steps of each training", tiny=4, low=1),
+    options.Value(
+        "variants",
+        list(VARIANTS),
+        "those that are done in this call",
+        choices=list(VARIANTS),
+        tiny=["preset", "no-splicing"],
+    ),
+]
 SHOWN = ("aligned", "own dB", "wrong dB", "lower by")
 
 
-def compare_folder(opts):
+def ablation_folder(opts):
     """Where the variants lie that may be compared: those of equal length and seed."""
-    return os.path.join(opts.output_dir, "compare", "%d-steps-seed-%d" % (opts.steps, opts.seed))
+    return os.path.join(opts.output_dir, "ablation", "%d-steps-seed-%d" % (opts.steps, opts.seed))
 
 
 def run_folder(opts, name):
     """The folder of one variant, with the preprocessed recordings linked into it."""
-    folder = os.path.join(compare_folder(opts), "preset" if VARIANTS[name][0] is None else name)
+    folder = os.path.join(ablation_folder(opts), "preset" if VARIANTS[name][0] is None else name)
     os.makedirs(folder, exist_ok=True)
     link = os.path.join(folder, "training")
     if not os.path.exists(link):
@@ -66,12 +65,12 @@ def measure(opts, name):
     folder = run_folder(opts, name)
     words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed), "--threads", str(opts.threads)]
     print("--- %s" % name, flush=True)
-    found = training.checkpoints(os.path.join(folder, "model-cpk"))
+    found = run.checkpoints(os.path.join(folder, "model-cpk"))
     if not any(path.endswith("-%d" % opts.steps) for path in found):
         budget = ["--steps", str(opts.steps), "--decay-from", str(opts.steps * 3 // 5)]
-        code_9_17_train.main(words + budget + (different or []))
-    evaluation.main(words + measured + ["--waves", "0"])
-    record = options.read_json(os.path.join(folder, "record-ext_9_8_13_evaluate.json"))
+        train_few.main(words + budget + (different or []))
+    evaluate.main(words + measured + ["--waves", "0"])
+    record = files.read_json(os.path.join(folder, "record-evaluate.json"))
     figures, heard = ([dict(zip(table["columns"], row)) for row in table["rows"]] for table in record["tables"])
     rows = []
     for row in figures:
@@ -97,25 +96,19 @@ def plot(rows, path):
 
 
 def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, example="tacotron", argv=argv, help_texts=HELP)
-    for name in opts.variants:
-        if name not in VARIANTS:
-            raise UserError("--variants %s is unknown; there are %s" % (name, ", ".join(VARIANTS)))
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, base="cpu")
     if not os.path.isdir(os.path.join(opts.output_dir, "training")):
-        raise UserError(
-            "%s has no training/: run ch09_tacotron/code_9_09_preprocess.py first (same --preset or --output-dir)"
-            % opts.output_dir
-        )
-    prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
-    record = records.Record(opts, "ext_9_8_13_compare", "section 9.8.13", prepared["data"])
-    results_file = os.path.join(compare_folder(opts), "results.json")
+        raise UserError("%s has no training/: run ch09_tacotron/beyond/prepare.py first" % opts.output_dir)
+    prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
+    record = records.Record(opts, opts.script, "beyond listing 9-17", prepared["data"])
+    results_file = os.path.join(ablation_folder(opts), "results.json")
     results = {}
     for name in opts.variants:
         measured = measure(opts, name)
         # read again each time: another call may have finished other variants in between
-        results = options.read_json(results_file) if os.path.exists(results_file) else {}
+        results = files.read_json(results_file) if os.path.exists(results_file) else {}
         results[name] = measured
-        options.write_json(results_file, results)
+        files.write_json(results_file, results)
     rows = [row for name in VARIANTS for row in results.get(name, [])]
     columns = ["variant", "set"] + list(SHOWN) + ["whole syllables %"]
     for row in [columns] + rows:
@@ -123,7 +116,7 @@ def main(argv=None):
     note = "%d steps each, one seed" % opts.steps
     record.table("Preset, and the preset without one of its means", columns, rows, note)
     record.file(
-        plot(rows, os.path.join(opts.output_dir, "compare.png")),
+        plot(rows, os.path.join(opts.output_dir, "ablation.png")),
         "picture",
         "What each means of the preset is worth",
         "预设中每种手段的作用",
