@@ -8,10 +8,58 @@ them); a step of training takes a fraction of the time, and the frames can be le
 ``Weights`` are the listing's variables by short names. All tensors are batch first.
 """
 
+import re
+
 import tensorflow as tf
 
 EPSILON = 1e-3  # of batch normalisation, Keras's
 STEADINESS = 0.95  # share of a moving average that a step keeps
+
+
+# The listing's names → short ones. Keras numbers its cells by what was made before, so the numbers are left open.
+NAMES = (
+    (r"embedding", "embedding"),
+    (r"encoder_prenet/dense_(\d)", r"encoder_prenet_\1"),
+    (r"(encoder|post)_cbhg/conv_bank/conv1d_(\d+)(_bn)?", r"\1/bank_\2\3"),
+    (r"(encoder|post)_cbhg/(proj_\d(?:_bn)?|highway_\d/[HT])", r"\1/\2"),
+    (r"(encoder|post)_cbhg/dense(?:_\d+)?", r"\1/match_width"),
+    (r"(encoder|post)_cbhg/bidirectional_rnn/fw/(?:.*/)?gru_cell(?:_\d+)?", r"\1/forward"),
+    (r"(encoder|post)_cbhg/bidirectional_rnn/bw/(?:.*/)?gru_cell(?:_\d+)?", r"\1/backward"),
+    (r"memory_layer", "memory_layer"),
+    (r"decoder/(?:.*/)?decoder_prenet/dense_(\d)", r"decoder_prenet_\1"),
+    (r"decoder/(?:.*/)?decoder_input", "decoder_input"),
+    (r"decoder/(?:.*/)?cell_0/gru_cell/(gates|candidate)", r"gru_1/\1"),
+    (r"decoder/(?:.*/)?cell_1/gru_cell/(gates|candidate)", r"gru_2/\1"),
+    (r"decoder/(?:.*/)?query_layer", "query_layer"),
+    (r"decoder/(?:.*/)?location_features_convolution", "location_conv"),
+    (r"decoder/(?:.*/)?location_features_layer", "location_layer"),
+    (r"decoder/(?:.*/)?(attention_variable|attention_bias)", r"\1"),
+    (r"decoder/(?:.*/)?projection_(frame|stop)", r"\1_projection"),
+    (r"dense(?:_\d+)?", "linear_outputs"),
+)
+ENDINGS = r"(/(?:kernel|bias|recurrent_kernel|gamma|beta|moving_mean|moving_variance))?"
+
+
+def short_name(name):
+    """The short name of a variable of listing 9-16, by its own name; None: it is none of its variables."""
+    name = re.sub(r"^.*?\binference/", "", name)
+    for pattern, short in NAMES:
+        match = re.match("^%s%s$" % (pattern, ENDINGS), name)
+        if match:
+            return match.expand(short) + (match.groups()[-1] or "")
+    return None
+
+
+def weights_of(variables):
+    """The network's variables by short name.
+
+    Args:
+      variables: those of a graph in which listing 9-16's ``Tacotron`` was built.
+    """
+    named = [(short_name(variable.op.name), variable) for variable in variables]
+    found = {name: variable for name, variable in named if name}
+    assert len(found) == sum(name is not None for name, _ in named), "two variables of one short name"
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ layers
@@ -278,6 +326,11 @@ def gru(w, name, x):
 
 
 # ------------------------------------------------------------------------------------------------ what is given
+def before(alignments):
+    """The sum of the alignments of all steps before each: ``[B, steps, T_in]`` → the same; what the listing's attention looks at."""
+    return tf.cumsum(alignments, axis=1, exclusive=True)
+
+
 def alignments_at(places, length):
     """Attention between the two symbols round each place: ``[B, steps]`` in 0…T_in - 1 → ``[B, steps, T_in]``."""
     n = tf.cast(tf.range(length), tf.float32)
