@@ -37,6 +37,7 @@ NAMES = (
     (r"decoder/(?:.*/)?projection_(frame|stop)", r"\1_projection"),
     (r"dense(?:_\d+)?", "linear_outputs"),
 )
+BEHIND = ("post/", "linear_outputs/")  # short names of what turns mel frames into linear ones
 ENDINGS = r"(/(?:kernel|bias|recurrent_kernel|gamma|beta|moving_mean|moving_variance))?"
 
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.alignment import SPANS_FILE, read_spans
-from ch09_tacotron.beyond.guided import Passage, alignments_at, before, shift, weights_of
+from ch09_tacotron.beyond.guided import BEHIND, Passage, alignments_at, before, shift, weights_of
 from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata, symbol_places, text_to_sequence
 from ch09_tacotron.beyond.voice import synthesis_network
 from common import options, run
@@ -48,7 +48,6 @@ VALUES = [
     options.Value("tone_sandhi", True, "texts are to be spoken with the tones as spoken", more=True, fixed=False),
     options.Value("mel_bands", True, "sound gets the loudness of the mel bands", more=True, fixed=False),
 ]
-BEHIND = ("post/", "linear_outputs/")  # what turns mel into linear frames
 
 
 # ------------------------------------------------------------------------------------------------ data
