@@ -267,7 +267,9 @@ def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
             status = worker.wait()
     stop.leave()
     if made < len(jobs):
-        raise UserError("the teacher stopped with status %d: %s" % (status, complaint[-1] if complaint else "no reason"))
+        raise UserError(
+            "the teacher stopped with status %d: %s" % (status, complaint[-1] if complaint else "no reason")
+        )
     return seconds
 
 

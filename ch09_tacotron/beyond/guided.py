@@ -1,7 +1,7 @@
 """The printed network's training without the loop: attention is given, so that all decoder steps are one matrix product.
 
 Listing 9-16 trains by decoding step by step, because each step reads where attention was. Where it is known when each symbol
-is said (``alignment.py`` finds it), the context of every step is known beforehand; with true frames fed, nothing of a step waits for the
+is said (``alignment.py`` finds it), the context of every step is known beforehand; with true frames fed, nothing waits for the
 step before it but the two GRUs. What is learnt is the same function of the same variables as the listing's (a test compares
 them); a step of training takes a fraction of the time, and the frames can be learnt before attention can read.
 
@@ -153,8 +153,8 @@ class Passage:
         """Where attention is in all steps at once, given where it was.
 
         Args:
-          memory: ``[B, T_in, 256]``; mask: ``[B, T_in, 1]``; queries: ``[B, steps, 256]``; cumulated: ``[B, steps, T_in]``, the sum
-            of the alignments of all steps before each.
+          memory: ``[B, T_in, 256]``; mask: ``[B, T_in, 1]``; queries: ``[B, steps, 256]``; cumulated: ``[B, steps, T_in]``, the
+            sum of the alignments of all steps before each.
 
         Returns:
           Logarithms of the alignments ``[B, steps, T_in]``.
@@ -328,7 +328,7 @@ def gru(w, name, x):
 
 # ------------------------------------------------------------------------------------------------ what is given
 def before(alignments):
-    """The sum of the alignments of all steps before each: ``[B, steps, T_in]`` → the same; what the listing's attention looks at."""
+    """The sum of the alignments of all steps before each, which attention looks at: ``[B, steps, T_in]`` → the same."""
     return tf.cumsum(alignments, axis=1, exclusive=True)
 
 

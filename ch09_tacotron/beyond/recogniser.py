@@ -1,31 +1,33 @@
 """A judge of speech: a small recogniser of phones, trained on sentences that no voice here was trained on.
 
-    python ch09_tacotron/beyond/recogniser.py --training-dir output/tacotron/judge/training --output-dir output/tacotron/judge
-    python ch09_tacotron/beyond/recogniser.py --hear recording.wav
+    python ch09_tacotron/beyond/recogniser.py --output-dir output/tacotron/judge
+    python ch09_tacotron/beyond/recogniser.py --hear recording.wav --weights ch09_tacotron/weights
 
-Reads what ``code_9_09_preprocess.py`` writes; writes ``recogniser-float16.npz`` and, every 250 steps, its score on the held-out
-utterances. Mel frames go through dilated convolutions, and connectionist temporal classification (Graves et al. 2006,
-TensorFlow's own ``ctc_loss``) finds where the phones are. Twenty minutes on one core.
+Reads ``training/`` of the output folder, which ``prepare.py`` makes; writes ``recogniser-float16.npz`` and, at each checkpoint,
+its score on the held-out utterances. Mel frames go through dilated convolutions, and connectionist temporal classification
+(Graves et al. 2006, TensorFlow's own ``ctc_loss``) finds where the phones are. Twenty minutes on one core.
 
 A phone is an initial or a final with its tone, as they are spoken: ``yi1`` is the final i, ``wu`` u, ``liu`` l and iou; erhua is
 a phone behind the final. What is reported is the share of phones that are right, ``1 - edit distance / phones``.
 """
 
 import os
-import sys
 from typing import List, NamedTuple, Sequence
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 import numpy as np
 import tensorflow as tf
 
-from ch09_tacotron import audio
-from ch09_tacotron.beyond.batches import grouped
-from old915 import read_metadata
-from common import options, training
+from ch09_tacotron.beyond import sound
+from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata
+from common import options, run, weights
 from common.errors import UserError
 
+VALUES = [
+    options.Value("steps", 2000, "train until this step", tiny=4, low=1, fixed=False),
+    options.Value("batch_size", 16, "utterances of a batch", tiny=2, low=1),
+    options.Value("rate", 0.001, "highest learning rate; it rises for 100 steps, then falls along a cosine", low=0.0),
+    options.Value("checkpoint_interval", 200, "steps between checkpoints", tiny=2, low=1, fixed=False),
+]
 CHANNELS = 256
 DILATIONS = (1, 2, 4, 8, 1, 2, 4, 8)  # at two mel frames a step: ±0.8 s are heard
 INITIALS = ["zh", "ch", "sh"] + list("bpmfdtnlgkhjqxrzcs")
@@ -177,15 +179,16 @@ class Recogniser:
     def __init__(self, folder: str, threads: int = 0):
         path = os.path.join(folder, WEIGHTS_FILE)
         if not os.path.exists(path):
-            raise UserError("%s: no %s here; beyond/recogniser.py trains one" % (folder, WEIGHTS_FILE))
-        graph = tf.Graph()
-        with graph.as_default():
-            self._mels = tf.placeholder(tf.float32, [None, None, 80])
+            raise UserError("%s: no %s here; ch09_tacotron/beyond/recogniser.py trains one" % (folder, WEIGHTS_FILE))
+        with tf.Graph().as_default():
+            self._mels = tf.placeholder(tf.float32, [None, None, sound.num_mels])
             self._logits = network(self._mels, False)
-            self._session = tf.Session(config=training.session_config(threads))
-            with np.load(path, allow_pickle=False) as weights:
-                for variable in tf.global_variables():
-                    variable.load(weights[variable.op.name].astype(np.float32), self._session)
+            variables = {variable.op.name: variable for variable in tf.global_variables()}
+            shapes = {name: variable.shape.as_list() for name, variable in variables.items()}
+            values, _ = weights.load(path, "recogniser", shapes)
+            self._session = tf.Session(config=run.session_config(threads))
+            for name, variable in variables.items():
+                variable.load(values[name], self._session)
 
     def hear(self, mel: np.ndarray) -> List[str]:
         """The phones of one utterance, mel frames ``[T, 80]`` in 0…1."""
@@ -198,11 +201,10 @@ class Recogniser:
 
 
 # ------------------------------------------------------------------------------------------------ training
-def read_mels(metadata_filename: str):
-    """The utterances of a ``train.txt``: a list of mel spectrograms and their pinyin."""
-    rows, folder = read_metadata(metadata_filename), os.path.dirname(metadata_filename)
-    mels = [np.load(os.path.join(folder, row[1]), allow_pickle=False) for row in rows]
-    return mels, [row[3] for row in rows]
+def read_mels(folder: str, name: str):
+    """The utterances of a list: their mel spectrograms and their pinyin."""
+    rows = read_metadata(os.path.join(folder, name))
+    return [load_mel(folder, row) for row in rows], [row[3] for row in rows]
 
 
 def label_matrix(texts: Sequence[str]):
@@ -210,9 +212,8 @@ def label_matrix(texts: Sequence[str]):
     numbers = [[PHONES.index(phone) for phone in phones_of(text)] for text in texts]
     indices = [(row, column) for row, line in enumerate(numbers) for column in range(len(line))]
     shape = (len(texts), max(len(line) for line in numbers))
-    return tf.SparseTensorValue(
-        np.array(indices, np.int64), np.array([n for line in numbers for n in line], np.int32), shape
-    )
+    values = np.array([number for line in numbers for number in line], np.int32)
+    return tf.SparseTensorValue(np.array(indices, np.int64), values, shape)
 
 
 def score_all(session, logits, placeholder, mels, texts) -> Score:
@@ -223,24 +224,17 @@ def score_all(session, logits, placeholder, mels, texts) -> Score:
     return total
 
 
-def train(opts):
+def train(opts) -> Score:
     """Trains until ``opts.steps``; writes the weights; returns the score on the held-out utterances."""
-    mels, texts = read_mels(os.path.join(opts.training_dir, "train.txt"))
-    heldout = os.path.join(opts.training_dir, "heldout.txt")
-    unseen = read_mels(heldout) if os.path.exists(heldout) and os.path.getsize(heldout) else (mels[:20], texts[:20])
+    folder = os.path.join(opts.output_dir, "training")
+    mels, texts = read_mels(folder, "train.txt")
+    unseen = read_mels(folder, "heldout.txt")
     lengths = [len(mel) for mel in mels]
-    placeholder = tf.placeholder(tf.float32, [None, None, audio.num_mels], "mels")
+    placeholder = tf.placeholder(tf.float32, [None, None, sound.num_mels], "mels")
     steps_of_each = tf.placeholder(tf.int32, [None], "lengths")
     labels = tf.sparse_placeholder(tf.int32, name="labels")
-    logits = network(placeholder, True)
-    loss = tf.reduce_mean(
-        tf.nn.ctc_loss(
-            labels,
-            tf.transpose(logits, [1, 0, 2]),
-            steps_of_each,
-            ignore_longer_outputs_than_inputs=True,
-        )
-    )
+    logits = tf.transpose(network(placeholder, True), [1, 0, 2])
+    loss = tf.reduce_mean(tf.nn.ctc_loss(labels, logits, steps_of_each, ignore_longer_outputs_than_inputs=True))
     global_step = tf.train.get_or_create_global_step()
     rate = tf.train.cosine_decay(opts.rate, global_step, opts.steps, alpha=0.01)
     rate *= tf.minimum(1.0, tf.cast(global_step + 1, tf.float32) / 100)
@@ -251,71 +245,58 @@ def train(opts):
         train_op = optimizer.apply_gradients(zip(clipped, variables), global_step)
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
         heard = network(placeholder, False)
-    wanted = [v for v in tf.global_variables() if v.op.name.startswith("recogniser/") and "Adam" not in v.name]
-    saver = tf.train.Saver(max_to_keep=1)
-    folder = os.path.join(opts.output_dir, "recogniser-cpk")
-    os.makedirs(folder, exist_ok=True)
-    random = np.random.RandomState(opts.seed)
-    result, average = Score(0, 0, 0), None
-    with tf.Session(config=training.session_config(opts.threads)) as session, training.StopSignals() as stop:
-        session.run(tf.global_variables_initializer())
-        training.restore_newest(saver, session, folder)
-        step = int(session.run(global_step))
-        bar = training.progress(total=opts.steps, initial=step, desc="recogniser", unit="step")
-        while step < opts.steps and not stop.requested:
-            chosen = grouped(lengths, opts.batch_size, step, opts.seed)
-            batch = [augment(mels[i], random) for i in chosen]
-            feed = {
-                placeholder: pad(batch),
-                steps_of_each: [-(-len(mel) // 2) for mel in batch],
-                labels: label_matrix([texts[i] for i in chosen]),
-            }
-            _, value = session.run([train_op, loss], feed)
-            step += 1
-            bar.update(1)
-            training.check_loss(value, step)
-            average = value if average is None else 0.98 * average + 0.02 * value
-            if step % opts.checkpoint_interval == 0 or step == opts.steps or stop.requested:
-                saver.save(session, os.path.join(folder, "model.ckpt"), step)
-                result = score_all(session, heard, placeholder, *unseen)
-                print(
-                    "step %d: loss %.2f; unseen sentences: %.1f %% of %d phones right, %.1f %% with tones"
-                    % (step, average, 100 * result.right, result.said, 100 * result.right_with_tones),
-                    flush=True,
-                )
-        bar.close()
-        values = dict(zip([v.op.name for v in wanted], session.run(wanted)))
-    stop.leave()
+    shipped = [v for v in tf.global_variables() if v.op.name.startswith("recogniser/") and "Adam" not in v.op.name]
+    saver, result, seen = tf.train.Saver(max_to_keep=1), Score(0, 0, 0), []
+    with run.Run(opts, checkpoints="recogniser-cpk") as this:
+        with tf.Session(config=run.session_config(opts.threads)) as session:
+            session.run(tf.global_variables_initializer())
+            for step in this.steps(this.restore(saver, session), opts.steps, "recogniser"):
+                chosen = batch_rows(lengths, step, opts.batch_size, opts.seed)
+                random = np.random.RandomState([opts.seed, step])
+                batch = [augment(mels[i], random) for i in chosen]
+                feed = {
+                    placeholder: pad(batch),
+                    steps_of_each: [-(-len(mel) // 2) for mel in batch],
+                    labels: label_matrix([texts[i] for i in chosen]),
+                }
+                seen.append(session.run([train_op, loss], feed)[1])
+                this.check(step + 1, loss=seen[-1])
+                if (step + 1) % opts.checkpoint_interval == 0 or step + 1 == opts.steps or this.stopping:
+                    this.save(saver, session, step + 1)
+                    result = score_all(session, heard, placeholder, *unseen)
+                    print(
+                        "step %d: loss %.2f; held-out sentences: %.1f %% of %d phones right, %.1f %% with tones"
+                        % (step + 1, np.mean(seen), 100 * result.right, result.said, 100 * result.right_with_tones),
+                        flush=True,
+                    )
+                    seen = []
+            values = dict(zip([variable.op.name for variable in shipped], session.run(shipped)))
     path = os.path.join(opts.output_dir, WEIGHTS_FILE)
-    with open(path + ".part", "wb") as stream:
-        np.savez_compressed(stream, **{name: value.astype(np.float16) for name, value in values.items()})
-    os.replace(path + ".part", path)
+    weights.save(path, values, dict(steps=opts.steps, utterances=len(mels)))
     print("%s: %.1f MB" % (path, os.path.getsize(path) / 1e6))
     return result
 
 
-def main(argv=None):
-    parser = options.Parser(description=__doc__, formatter_class=options.Formatter)
-    parser.add_argument("--training-dir", help="training folder of listing 9-9 to learn from")
+def add_options(parser):
     parser.add_argument("--hear", nargs="+", help="sound files: prints the phones that a trained recogniser hears")
-    parser.add_argument("--output-dir", required=True, help="folder of the recogniser")
-    parser.add_argument("--steps", type=int, default=1800, help="train until this step (default: 1800)")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--rate", type=float, default=0.001, help="highest learning rate")
-    parser.add_argument("--checkpoint-interval", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: all")
-    parser.add_argument("--seed", type=int, default=0)
-    opts = parser.parse_args(argv)
-    training.start(opts.seed)
+    parser.add_argument("--weights", help="folder of the recogniser that hears [the output folder]")
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add_options, base="judge")
+    run.start(opts.seed)
     if opts.hear:
-        recogniser = Recogniser(opts.output_dir, opts.threads)
+        recogniser = Recogniser(opts.weights or opts.output_dir, opts.threads)
         for path in opts.hear:
-            mel = audio.melspectrogram(audio.magnitude(audio.load_wav(path))).T
+            mel = sound.melspectrogram(sound.magnitude(sound.load_wav(path))).T
             print("%s: %s" % (path, " ".join(recogniser.hear(mel))))
         return
-    if not opts.training_dir:
-        raise UserError("say what to learn from (--training-dir) or what to hear (--hear)")
-    train(opts)
+    result = train(opts)
+    made = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
+    record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])
+    record.metric("phones right", round(100 * result.right, 1), "%", note="held-out sentences, tones aside")
+    record.metric("phones right with tones", round(100 * result.right_with_tones, 1), "%")
+    record.save()
 
 
 if __name__ == "__main__":

@@ -236,13 +236,20 @@ def train(opts):
                 this.check(step + 1, mel_loss=losses[0])
                 seen.append(losses)
                 if (step + 1) % opts.log_interval == 0:
-                    print("step %d: mel %.4f, attention %.3f, stop %.4f" % ((step + 1,) + tuple(np.mean(seen, 0))), flush=True)
+                    print(
+                        "step %d: mel %.4f, attention %.3f, stop %.4f" % ((step + 1,) + tuple(np.mean(seen, 0))),
+                        flush=True,
+                    )
                     seen = []
                 if (step + 1) % opts.checkpoint_interval == 0 or step + 1 in (opts.frame_steps, total) or this.stopping:
                     this.save(saver, session, step + 1)
                     if heldout and not this.stopping:
                         result = score(session, trainer, heldout)
-                        print("    held out: mel %(mel_loss).4f, attention %(attention_loss).3f, stop %(stop_loss).4f" % result, flush=True)
+                        print(
+                            "    held out: mel %(mel_loss).4f, attention %(attention_loss).3f, stop %(stop_loss).4f"
+                            % result,
+                            flush=True,
+                        )
     return data.minutes, result
 
 
@@ -254,7 +261,9 @@ def main(argv=None):
     record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])
     record.metric("speech", round(minutes, 1), "min", note="trained on")
     for name, value in result.items():
-        record.metric("held out, " + name.replace("_", " "), round(float(value), 4), note="own frames and attention fed")
+        record.metric(
+            "held out, " + name.replace("_", " "), round(float(value), 4), note="own frames and attention fed"
+        )
     record.save()
 
 

@@ -2,9 +2,9 @@
 
     python ch09_tacotron/beyond/train_post.py --output-dir output/tacotron/voice
 
-It needs nothing of the decoder, so that it can run beside ``train.py`` on a second core. Reads ``training/`` of the output folder;
-writes its checkpoints to ``post/model-cpk`` there, where ``voice.py`` finds them. Pieces of recordings of a second are learnt with
-the printed loss; their mel frames are blurred and disturbed a little, because the decoder's are smoother than recorded ones.
+It needs nothing of the decoder, so that it can run beside ``train.py`` on a second core. Reads ``training/`` of the output
+folder; writes its checkpoints to ``post/model-cpk`` there, where ``voice.py`` finds them. Pieces of a second are learnt with the
+printed loss; their mel frames are blurred and disturbed a little, because the decoder's are smoother than recorded ones.
 """
 
 import os
