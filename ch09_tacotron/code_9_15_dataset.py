@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from common import text
+from common.errors import UserError
 
-_pad, _eos = "_", "~"
+_pad, _eos = "_", "~"  # Erratum E27: the end symbol is never appended; kept
 _padv = 0
 _stop_token_padv = 1
 
@@ -41,17 +42,20 @@ def mydataset(metadata_filename, outputs_per_step, batch=32, shuffleflag=True, m
       ids int32 [B, T_in], their lengths int32 [B]; float32: linear [B, T, 1025], mel [B, T, 80], stop targets [B, T].
 
     Raises:
-      UserError: the file is missing or no text.
+      UserError: the file is missing or no text, or a character of it has no symbol.
     """
     datadir = os.path.dirname(metadata_filename)
     print("metadata_filename", metadata_filename)
     f = text.read_lines(metadata_filename, "list of utterances (written by code_9_09_preprocess.py)")
     _metadata = [line.split("|") for line in f]
 
-    inputseq = [[index_symbols[symbol] for symbol in fields[3]] for fields in _metadata]
+    try:
+        inputseq = [[index_symbols[symbol] for symbol in fields[3]] for fields in _metadata]
+    except KeyError as symbol:
+        raise UserError("%s: no symbol for %s: write pinyin with tone digits" % (metadata_filename, symbol))
     seqlen = [len(sequence) for sequence in inputseq]
 
-    # Erratum E28: the longest of numbers; the print compares texts, where '98' > '1000'. Plus 1: a stop frame for each clip
+    # Erratum E29: the padding of every batch, kept as printed. Erratum E28: the longest of numbers; the print compares texts, where '98' > '1000'. Plus 1: a stop frame for each clip
     Max_output_length = max(int(fields[2]) for fields in _metadata) + 1
     Max_output_length = [
         Max_output_length + outputs_per_step - Max_output_length % outputs_per_step,

@@ -121,6 +121,7 @@ class Tacotron:
         Sets ``loss``, ``mel_loss``, ``stop_token_loss``, ``linear_loss``, ``learning_rate``, ``gradients`` and ``optimize``.
         """
         with tf.variable_scope("loss"):
+            # Erratum E39: what is only padding counts like speech; kept as printed
             self.mel_loss = tf.reduce_mean(tf.abs(self.mel_targets - self.mel_outputs))
             self.stop_token_loss = tf.reduce_mean(
                 tf.nn.sigmoid_cross_entropy_with_logits(labels=self.stop_token_targets, logits=self.stop_token_outputs)
