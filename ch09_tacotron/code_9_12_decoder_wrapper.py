@@ -1,7 +1,10 @@
 """Listing 9-12 (section 9.8.7): prenet, attention, RNN and projections as one RNN cell. Imported by listing 9-16.
 
-Differs from the print: E24, E25. Parts: ``attention`` (units, memory → mechanism) and ``dropout`` (rate, name → layer that is
-called with ``training=``); their defaults are the printed ones. Next: ``code_9_13_helpers.py``.
+Parts: ``attention`` (units, memory → mechanism) and ``dropout`` (rate, name → layer that is called with ``training=``).
+
+Differs from the print: E24, E25.
+Beyond it: beyond/parts.py (noise that a resumed training repeats).
+Next: code_9_13_helpers.py.
 """
 
 import tensorflow as tf

@@ -1,10 +1,11 @@
 """Listing 9-16 (sections 9.8.11 and 9.8.12): the whole network and its losses. Imported by listing 9-17.
 
 Tacotron (arXiv 1703.10135) with the location-sensitive attention and the stop token of Tacotron 2 (arXiv 1712.05884):
-pinyin → mel spectrogram → linear spectrogram.
+pinyin → mel spectrogram → linear spectrogram. Parts: see ``Tacotron``.
 
-Differs from the print: E23, E26; kept as printed: E39 (losses over the padding count like speech). Parts: see ``Tacotron``.
-Beyond it: ``beyond/guided.py``. Next: ``code_9_17_train.py``.
+Differs from the print: E23, E26; E39 is kept as printed.
+Beyond it: beyond/losses.py (attention that is taught, losses without padding), beyond/voice.py (it speaks).
+Next: code_9_17_train.py.
 """
 
 import tensorflow as tf
