@@ -13,7 +13,9 @@ from tensorflow.python.framework import ops, tensor_shape
 from tensorflow.python.ops import array_ops, check_ops, rnn_cell_impl, tensor_array_ops
 from tensorflow.python.util import nest
 
-from ch09_tacotron.code_9_11_attention import LocationSensitiveAttention
+from ch09_tacotron import code_9_11_attention as attention
+
+LocationSensitiveAttention = attention.LocationSensitiveAttention
 
 
 class TacotronDecoderwrapper(rnn_cell_impl.RNNCell):
