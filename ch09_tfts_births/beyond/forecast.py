@@ -146,14 +146,14 @@ def main(argv=None):
     ahead = data.times_after(steps)
     if opts.holidays is not None:
         if data.step != series.Step("day", 1):
-            raise UserError("--holidays is for series of days; the step of this one is a %s" % data.step)
+            raise UserError("--holidays is for series of days; the step of this one is %s" % data.step.words)
         names, table = calendar_days.of_country(
             np.concatenate([data.days, ahead.astype("datetime64[D]")]), opts.holidays, last
         )
         print("holidays: %s" % ", ".join(names))
         setting = own_setting(opts, data.step, last, table)
     cycles = ", ".join("%g" % cycle for cycle in setting.periodicities) or "none"
-    print("step: a %s; cycles: %s; the last %d of %d values are held out" % (data.step, cycles, holdout, count))
+    print("step: %s; cycles: %s; the last %d of %d values are held out" % (data.step.words, cycles, holdout, count))
 
     record = records.Record(opts, opts.script, "section 9.7 (own series)", data.description)
     horizon = min(steps, holdout)  # as far as an error can be measured
