@@ -201,6 +201,7 @@ def main(argv=None, norm=SwitchNormalization):
             if this.stopping:
                 this.save(saver, K.get_session(), epoch)  # what was learnt; the epoch begins again
                 break
+            # Erratum E60: only ever appended to, as printed; in a folder that belongs to this run
             with open(os.path.join(opts.output_dir, "log.txt"), "a+") as f:
                 f.write(f"{epoch} - {dloss} - {gloss}\n")
             save_all_weights(d, g, epoch, int(gloss), opts.output_dir)
