@@ -24,7 +24,7 @@ import math
 import os
 import re
 import sys
-from typing import Callable, Dict, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from common.errors import Stopped, UserError
 from common.files import read_json, write_json
