@@ -2,7 +2,7 @@
 
 Reads: ``list_attr_celeba.txt`` and ``img_align_celeba_png/*.png`` or ``img_align_celeba/*.jpg`` in the data folder.
 Writes: ``batch.png`` (the first batch) and a record in the run folder. Time: seconds.
-Differs from the print: E75, E76, E77, E78, E79, E122, E123.
+Differs from the print: E75, E76, E77, E78, E79, E122, E123, E125.
 Beyond it: ``beyond/faces.py`` (pictures of other sizes and in zips, mirrored, kept in memory, paths shuffled).
 Next: ``python ch10_attgan/code_10_05_models.py --preset tiny``.
 """
@@ -221,6 +221,7 @@ class Celeba(Dataset):
         def _map_func(img, label):
             if crop:  # Erratum E123: the print never reads this argument.
                 img = tf.image.crop_to_bounding_box(img, offset_h, offset_w, img_size, img_size)
+            img = tf.to_float(img)  # Erratum E125: a picture that has the wanted size already stays uint8 in the print.
             img = tf.image.resize(img, [img_resize, img_resize], tf.image.ResizeMethod.BICUBIC)
             img = tf.clip_by_value(img, 0, 255) / 127.5 - 1
             label = (label + 1) // 2

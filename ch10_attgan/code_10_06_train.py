@@ -4,8 +4,8 @@ The text ends at line 103; what comes after it follows the author's published fi
 Reads: CelebA (preset tiny: generated cartoon faces). Writes below ``output/attgan/<preset>/<experiment_name>/``: ``checkpoints/``
 (two; the same command resumes), ``sample_training/*.jpg`` (original, reconstruction, each attribute flipped), ``summaries/``.
 Time: tiny 20 s; book (189,400 iterations) is meant for a GPU, two days there; on two cores an iteration takes a minute.
-Differs from the print: E84, E85, E87, E88, E90, E92, E125, E126.
-Beyond it: ``beyond/train.py`` (smaller sizes that learn on two cores, faster steps, stages, averaged weights).
+Differs from the print: E84, E85, E87, E88, E90, E92.
+Beyond it: ``beyond/train.py`` (smaller sizes that learn on two cores, stages).
 Next: ``python ch10_attgan/code_10_07_edit.py --preset tiny``.
 """
 

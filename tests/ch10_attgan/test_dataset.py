@@ -55,6 +55,14 @@ def ramp(height, width):
     return np.uint8(np.stack([rows * scale, columns * scale, np.full_like(rows, 40)], axis=-1))
 
 
+def test_erratum_e125_a_size_equal_to_the_box_is_read(tmp_path):
+    pictures = random_pictures(1)
+    with pytest.raises(TypeError):  # as printed: resizing to the same size returns the uint8 picture
+        tf.clip_by_value(tf.image.resize(tf.constant(pictures[0]), [218, 178]), 0, 255) / 127.5
+    batch, _ = Celeba(write_set(tmp_path, pictures), ["A"], 170, 1).get_next()
+    np.testing.assert_allclose(batch, pictures[:, 26:196, 3:173] / 127.5 - 1.0, atol=1e-5)
+
+
 @pytest.mark.parametrize("height,width", [(218, 178), (436, 356)])
 def test_64_pixels_take_the_tighter_box_scaled_with_the_picture(tmp_path, height, width):
     """On a ramp the value of a pixel says which place of the original it came from, whatever the interpolation."""

@@ -12,13 +12,8 @@ import threading
 import time
 from typing import Dict, List, Optional
 
-from common import options, records
+from common import records
 from common.errors import UserError
-
-try:
-    import resource
-except ImportError:  # Windows: no such limits
-    resource = None
 
 SECONDS = 600  # a job that takes longer is ended
 MEMORY = 12 << 30  # bytes of address space; TensorFlow reserves several gigabytes that it never touches
@@ -29,11 +24,7 @@ KEPT = 40  # finished jobs whose files are kept
 _PERCENT = re.compile(r"([^\r\n|]{0,60}?):?\s*(\d+)%\|")
 
 
-def _limits():
-    """In the worker, before it starts: its own bounds, and no standard input."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (WRITTEN, WRITTEN))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
 
 
 class Job:
@@ -63,14 +54,13 @@ class Job:
         environment = dict(os.environ, PYTHONIOENCODING="utf-8", OMP_NUM_THREADS=os.environ.get("OMP_NUM_THREADS", "2"))
         self.began = time.time()
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore"] + self.command,
+            [sys.executable, WORKER, str(MEMORY), str(WRITTEN)] + self.command,
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=_limits if resource else None,
         )
         watch = threading.Timer(SECONDS, self.stop)
         reader = threading.Thread(target=self._read_errors, daemon=True)
@@ -199,8 +189,3 @@ class Queue:
                 job.stop()
             self._lock.notify()
         shutil.rmtree(self.root, ignore_errors=True)
-
-
-def script(path: str) -> str:
-    """Absolute path of a script of the repository."""
-    return os.path.join(options.REPOSITORY, path)
