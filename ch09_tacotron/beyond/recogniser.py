@@ -187,8 +187,7 @@ class Recogniser:
             shapes = {name: variable.shape.as_list() for name, variable in variables.items()}
             values, _ = weights.load(path, "recogniser", shapes)
             self._session = tf.Session(config=run.session_config(threads))
-            for name, variable in variables.items():
-                variable.load(values[name], self._session)
+            weights.assign(self._session, [(variable, values[name]) for name, variable in variables.items()])
 
     def hear(self, mel: np.ndarray) -> List[str]:
         """The phones of one utterance, mel frames ``[T, 80]`` in 0…1."""

@@ -100,8 +100,7 @@ class Voice:
                 raise UserError(
                     "%s lacks %d values (%s …): it is of another model" % (WEIGHTS_FILE, len(missing), missing[0])
                 )
-            for name, variable in self._variables.items():
-                variable.load(values[name], self.session)
+            weights.assign(self.session, [(variable, values[name]) for name, variable in self._variables.items()])
             self.source = "%s (%d variables, step %s)" % (WEIGHTS_FILE, len(self._variables), self.settings["step"])
         elif folder is not None:
             self.restore(run.restore_newest(self._saver, self.session, os.path.join(folder, "model-cpk")), done=True)
