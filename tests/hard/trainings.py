@@ -13,7 +13,7 @@ import tensorflow as tf
 from common import run
 from tests.helpers import REPOSITORY
 
-TRAININGS = {  # name → script, where its checkpoints lie in the run's folder, whether a resumed run ends bit by bit as an unbroken one
+TRAININGS = {  # name → script, folder of its checkpoints in the run, does a resumed run end bit by bit as an unbroken one?
     "capsule": ("ch09_capsule_rnn/code_9_07_routing_rnn.py", "checkpoints", True),
     "births": ("ch09_tfts_births/code_9_08_births.py", "mode", True),
     "tacotron": ("ch09_tacotron/code_9_17_train.py", "model-cpk", False),  # shuffles anew, as printed
