@@ -46,15 +46,6 @@ def test_the_temperature_that_made_the_probabilities_is_found_again():
     assert after < 0.03 < before
 
 
-def test_below_the_threshold_at_most_the_share_is_right():
-    confidence = np.linspace(0.01, 1, 100)
-    correct = confidence > 0.5  # 0 right below a half, then all
-    threshold = calibrate.choose_threshold(confidence, correct, 0.4)
-    assert 0.8 < threshold < 0.86  # 33 of 83 are right there
-    assert correct[confidence < threshold].mean() <= 0.4 < correct[confidence <= threshold + 0.02].mean()
-    assert calibrate.choose_threshold(confidence, np.ones(100, bool), 0.4) == 0.0
-
-
 def test_reliability_counts_every_text():
     error, rows = calibrate.reliability(np.array([0.05, 0.95, 1.0]), np.array([False, True, False]))
     assert [row[1] for row in rows] == [1, 2] and rows[1][2:] == [pytest.approx(0.975), 0.5]
