@@ -91,22 +91,22 @@ def main(argv=None):
     print("%d of %d words are known%s" % (known, total, ", the model reads %d" % len(ids) if len(ids) <= total else ""))
     if known < 0.5 * total:
         print("warning: most words are unknown (marked [so]); the answer means little", file=sys.stderr)
-    answer = topics[order[0]]
-    if classify.threshold is not None and best < classify.threshold:
-        answer = "none of the %d topics (best guess %s)" % (len(topics), answer)
-    print("answer: %s, confidence %.0f %%" % (answer, 100.0 * best))
+    sure = classify.threshold is None or best >= classify.threshold
+    answer = topics[order[0]] if sure else "none of the %d topics (best guess %s)" % (len(topics), topics[order[0]])
     for label in order:
         print("%-16s %6.2f %%" % (topics[label], 100.0 * probabilities[label]))
-    if opts.color == "always" or opts.color == "auto" and sys.stdout.isatty():
-        print(colored(words, effects))
-    print("words for and against %s: %s" % (topics[order[0]], listed(words, effects)))
     for capsule in range(couplings.shape[1]):
         strongest = np.argsort(-strengths[:, capsule])[:5]
         print("capsule %d listened to: %s" % (capsule + 1, ", ".join(words[row] for row in strongest)))
+    if opts.color == "always" or opts.color == "auto" and sys.stdout.isatty():
+        print(colored(words, effects))
+    print("words for and against %s (log-odds): %s" % (topics[order[0]], listed(words, effects)))
+    print("answer: %s, confidence %.0f %%" % (answer, 100.0 * best))
 
     record = records.Record(opts, opts.script, "section 9.6", "a text of %d words" % total)
     rows = [[topics[label], float(probabilities[label])] for label in order]
     record.table("Topics of the text", ["topic", "probability"], rows, "%s; %s" % (answer, " ".join(words[1:30])))
+    record.table("words", ["word", "effect"], [[word, float(effect)] for word, effect in zip(words, effects)])
     path = reports.draw_words(
         os.path.join(opts.output_dir, "words.png"),
         words[:SHOWN],
