@@ -281,6 +281,12 @@ class Clause:
         if character == "长":
             grows = after and after[0] in "着了得大胖个痘满出成起在" or before and before[-1] in "再越生"
             return "zhang3" if grows or before and before[-1] in readings.HEADED else None
+        if character == "还":
+            return (
+                "huan2"
+                if after[:1] in tuple("钱债款书给清账") or before[-1:] in tuple("偿归退不") and not after
+                else None
+            )
         if character == "数":
             return "shu3" if after[:1] and after[0] in "了着不得完" else None
         if character == "教":
@@ -308,7 +314,7 @@ class Clause:
             return "wei2"
         if not before and after_tag[:1] in ("v", "n", "r"):
             return "wei4"
-        if any(word.tag[0] == "v" and word.tag != "vn" for word in later) and not (
+        if any(word.tag[0] == "v" and (word.tag != "vn" or word is later[-1]) for word in later) and not (
             before_tag[:1] == "v" and len(before) == 1
         ):
             return "wei4"
