@@ -104,6 +104,33 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
         estimators.newest_whole(folder)
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe garbage", b'model_checkpoint_path: "model.ckpt-7"\n'])
+def test_a_list_of_checkpoints_that_are_not_there_is_one_line(content, tmp_path):
+    (tmp_path / "checkpoint").write_bytes(content)
+    with pytest.raises(UserError, match="remove .* to train anew"):
+        estimators.newest_whole(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "error, kind",
+    [
+        (tf.train.NanLossDuringTrainingError(), "another --seed may help"),
+        (tf.errors.InvalidArgumentError(None, None, "Cholesky decomposition was not successful\nmore"), "Cholesky"),
+        (
+            tf.errors.NotFoundError(None, None, "Key model/x not found in checkpoint"),
+            "cannot be trained on .*Key model/x",
+        ),
+        (tf.errors.ResourceExhaustedError(None, None, "No space left on device"), "disk is full.*No space left"),
+    ],
+)
+def test_what_breaks_a_training_is_one_line(error, kind, tmp_path):
+    this = run.Run(argparse.Namespace(output_dir=str(tmp_path)), checkpoints="mode")
+    with pytest.raises(UserError, match=kind) as caught:
+        with estimators.training(this, 100):
+            raise error
+    assert "\n" not in str(caught.value)
+
+
 def test_more_steps_than_asked_is_an_error(tmp_path):
     this = run.Run(argparse.Namespace(output_dir=str(tmp_path)), checkpoints="mode")
     os.makedirs(this.checkpoint_dir)
