@@ -219,6 +219,10 @@ def main(argv=None):
         tr_data = data.Celeba(folder, opts.att_default, opts.img_size, opts.batch_size, sess=sess)
         size = (opts.img_size, opts.n_sample)
         val_data = data.Celeba(folder, opts.att_default, *size, mode="val", shuffle=False, sess=sess)
+        it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
+        if it_per_epoch == 0:
+            text = "%d training pictures are less than one iteration takes, batch_size * (n_d + 1) = %d"
+            raise UserError(text % (len(tr_data), opts.batch_size * (opts.n_d + 1)))
         for _ in range(3):
             xa_sample_ipt, a_sample_ipt = val_data.get_next()
         b_sample_ipt_list = flipped_labels(a_sample_ipt, opts.att_default)
@@ -233,10 +237,6 @@ def main(argv=None):
         print(" [*] Loading checkpoint succeeds! iteration %d" % found if found else " [*] No checkpoint")
         summary_writer = tf.summary.FileWriter(os.path.join(output, "summaries"), sess.graph)
 
-        it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
-        if it_per_epoch == 0:
-            text = "%d training pictures are less than one iteration takes, batch_size * (n_d + 1) = %d"
-            raise UserError(text % (len(tr_data), opts.batch_size * (opts.n_d + 1)))
         max_it = opts.epoch * it_per_epoch
         it_name = "Epoch_({})_({}of%d)" % it_per_epoch
         sheet = None
