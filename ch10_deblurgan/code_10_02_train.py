@@ -192,7 +192,7 @@ def main(argv=None, norm=SwitchNormalization):
 
         # Erratum E61: the printed global_variables_initializer throws VGG16's weights away
         run.initialize_uninitialized(K.get_session())
-        saver = tf.train.Saver([v for v in tf.global_variables() if not v.name.startswith("block")], max_to_keep=2)
+        saver = tf.train.Saver([v for v in tf.global_variables() if "/block" not in v.name], max_to_keep=2)
         first = this.restore(saver, K.get_session())
         for _ in range(first):  # the orders of the passes that are done
             sess.run(seed)
