@@ -98,14 +98,14 @@ def flipped_labels(a_sample_ipt, att_default):
     return b_sample_ipt_list
 
 
-def networks(opts, **parts):
-    """The networks with the constants (lines 69–71); ``parts`` go to encoder and decoder (see ``models.Genc``)."""
+def networks(opts, order=models.end_of_layer, layers=models.slim):
+    """The networks with the constants (lines 69–71); the parts as in ``models.Genc``."""
+    parts = dict(order=order, layers=layers)
     Genc = partial(models.Genc, dim=opts.enc_dim, n_layers=opts.enc_layers, **parts)
-    layers = dict(n_layers=opts.dec_layers, shortcut_layers=opts.shortcut_layers, inject_layers=opts.inject_layers)
-    Gdec = partial(models.Gdec, dim=opts.dec_dim, **layers, **parts)
-    heads = dict(n_att=len(opts.att_default), fc_dim=opts.dis_fc_dim)
-    D = partial(models.D, dim=opts.dis_dim, n_layers=opts.dis_layers, **heads)
-    return Genc, Gdec, D
+    counts = dict(n_layers=opts.dec_layers, shortcut_layers=opts.shortcut_layers, inject_layers=opts.inject_layers)
+    Gdec = partial(models.Gdec, dim=opts.dec_dim, **counts, **parts)
+    heads = dict(n_att=len(opts.att_default), fc_dim=opts.dis_fc_dim, layers=layers)
+    return Genc, Gdec, partial(models.D, dim=opts.dis_dim, n_layers=opts.dis_layers, **heads)
 
 
 def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS):
@@ -219,6 +219,10 @@ def main(argv=None):
         tr_data = data.Celeba(folder, opts.att_default, opts.img_size, opts.batch_size, sess=sess)
         size = (opts.img_size, opts.n_sample)
         val_data = data.Celeba(folder, opts.att_default, *size, mode="val", shuffle=False, sess=sess)
+        it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
+        if it_per_epoch == 0:
+            text = "%d training pictures are less than one iteration takes, batch_size * (n_d + 1) = %d"
+            raise UserError(text % (len(tr_data), opts.batch_size * (opts.n_d + 1)))
         for _ in range(3):
             xa_sample_ipt, a_sample_ipt = val_data.get_next()
         b_sample_ipt_list = flipped_labels(a_sample_ipt, opts.att_default)
@@ -233,10 +237,6 @@ def main(argv=None):
         print(" [*] Loading checkpoint succeeds! iteration %d" % found if found else " [*] No checkpoint")
         summary_writer = tf.summary.FileWriter(os.path.join(output, "summaries"), sess.graph)
 
-        it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
-        if it_per_epoch == 0:
-            text = "%d training pictures are less than one iteration takes, batch_size * (n_d + 1) = %d"
-            raise UserError(text % (len(tr_data), opts.batch_size * (opts.n_d + 1)))
         max_it = opts.epoch * it_per_epoch
         it_name = "Epoch_({})_({}of%d)" % it_per_epoch
         sheet = None

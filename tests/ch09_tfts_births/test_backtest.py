@@ -64,6 +64,19 @@ def test_cycles_follow_from_the_step():
     assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
 
 
+def test_line_and_shape_are_taken_out_first():
+    """An hourly series that is a line and a week's shape alone is known to the end from a part of it."""
+    hours = np.arange(24 * 7 * 8)
+    week = np.random.RandomState(0).normal(0.0, 5.0, 168)
+    values = 10.0 + 0.01 * hours + (week - week.mean())[hours % 168]
+    last = 168 * 6
+    assert forecast.profile_of(series.Step("hour", 1), last) == 168
+    assert forecast.profile_of(series.Step("hour", 1), 168 * 3) is None
+    assert forecast.profile_of(series.Step("day", 1), 5000) is None
+    error = values - forecast.known_part(values, last, len(values), 168)
+    assert np.abs(error).max() < 0.1 * np.abs(values - forecast.known_part(values, last, len(values))).max()
+
+
 @pytest.mark.parametrize(
     "script, arguments, message",
     [

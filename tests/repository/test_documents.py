@@ -19,12 +19,15 @@ def read(*parts):
 
 
 def test_no_large_file_is_tracked():
-    """3 MB hold all that belongs here (shipped weights are the largest); a stray download is larger."""
+    """3 MB hold all that belongs here but shipped weights, 20 MB together; a stray download is larger."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if listed.returncode:
         pytest.skip("not a git checkout")
     paths = [os.path.join(ROOT, name) for name in listed.stdout.decode("utf-8").split("\0") if name]
-    assert [path for path in paths if os.path.exists(path) and os.path.getsize(path) > 3e6] == []
+    sizes = {path: os.path.getsize(path) for path in paths if os.path.exists(path)}
+    shipped = {path for path in sizes if os.path.basename(os.path.dirname(path)) == "weights" and path.endswith(".npz")}
+    assert [path for path in sizes if sizes[path] > 3e6 and path not in shipped] == []
+    assert sum(sizes[path] for path in shipped) < 20e6
 
 
 def errata_rows():
@@ -39,7 +42,7 @@ def errata_rows():
 
 def marks_in_code():
     marks = {}
-    for folder in FOLDERS + ["common"]:
+    for folder in FOLDERS + [os.path.join(name, "beyond") for name in FOLDERS] + ["common", "data"]:
         for path in glob.glob(os.path.join(ROOT, folder, "*.py")):
             for mark in re.findall(r"Erratum (E\d+)", read(path)):
                 marks.setdefault(mark, path)
@@ -87,6 +90,13 @@ def test_relative_links_lead_somewhere():
                 if not os.path.exists(os.path.join(ROOT, os.path.dirname(document), target)):
                     broken.append((document, target))
     assert broken == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folders_readme_is_a_page(folder):
+    """At most 700 words, commands and table rules aside; what is longer belongs to docs/<example>.md."""
+    text = re.sub(r"^```.*?^```", "", read(folder, "README.md"), flags=re.DOTALL | re.MULTILINE)
+    assert len([word for word in text.split() if re.search(r"\w", word)]) <= 700
 
 
 def test_scripts_named_in_commands_exist_and_know_their_options():
