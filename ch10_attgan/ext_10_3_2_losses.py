@@ -67,7 +67,9 @@ def train(opts, folder, left_out):
         tr_data = Celeba(*arguments, opts.batch_size, sess=sess)
         te_data = Celeba(*arguments, 8, mode="test", sess=sess)
         xa, a = tr_data.batch_op
-        net = trainattgan.build(xa, a, *trainattgan.networks(settings), settings, weights)
+        Genc, Gdec, D = trainattgan.networks(settings)
+        net = trainattgan.build(xa, a, Genc, Gdec, D, settings, weights)
+        judged = D(net.xa_sample)[1]
         sess.run(tf.global_variables_initializer())
         for _ in run.progress(range(opts.iterations), desc=left_out or "all", unit="it"):
             sess.run(net.d_step, {net.lr: opts.lr_base})
@@ -82,7 +84,7 @@ def train(opts, folder, left_out):
             for b in (labels, flipped)
         ]
         # the critic's second head learns the attributes of real faces in all four trainings: it judges the edits
-        logits = sess.run(net.xa_logit_att, {xa: made[1], a: flipped})
+        logits = sess.run(judged, {net.xa_sample: made[1]})
     loss_att = np.mean(np.maximum(logits, 0) - logits * flipped + np.log1p(np.exp(-np.abs(logits))))
     right = np.mean((logits > 0) == (flipped == 1))
     return pictures, made[0], made[1], (float(np.abs(pictures - made[0]).mean()), float(loss_att), float(right))

@@ -296,6 +296,7 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
     """LSGAN, the paper's order, mirrored and kept pictures; then another stage with frozen means and other weights."""
     arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--mode", "lsgan", "--flips"]
     arguments += ["--cache", "--norm-first", "--b-distribution", "uniform", "--epoch", "9"] + SMALL
+    arguments += ["--img-size", "16", "--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2"]
     train.main(arguments + ["--max-it", "15"])
     train.main(arguments + ["--max-it", "20", "--freeze-bn", "--weight-rec", "50", "--lr-base", "0.0005"])
     assert "weight_rec: 100.0 before, 50.0 from here on" in capsys.readouterr().out
@@ -303,7 +304,7 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
     assert [int(row["it"]) for row in rows] == [1, 10, 15, 16, 20]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
     assert float(rows[-1]["xa__loss_rec"]) < float(rows[0]["xa__loss_rec"])
-    assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5
+    assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
     with pytest.raises(UserError, match="holds a run with norm_first True, not False"):
         train.main([item for item in arguments if item != "--norm-first"])
     files.write_json(str(tmp_path / "seconds.json"), dict(seconds="nonsense"))
