@@ -147,6 +147,7 @@ def main(argv=None, norm=SwitchNormalization):
     global g, d, d_on_g, myperceptual_loss  # as in the print, where pre_train_epoch finds them
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
+    vgg_file = vgg16.find(opts.vgg_dir, sample=opts.preset == "tiny")
     path = os.path.join(gopro.image_folder(opts), "train")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
     # Erratum E54: paired by name, not by the place in a list
@@ -173,7 +174,6 @@ def main(argv=None, norm=SwitchNormalization):
         d._make_train_function()  # so that the optimizer's variables are there to be restored; d_on_g's below
         d.trainable = False
 
-        vgg_file = vgg16.find(opts.vgg_dir, sample=opts.preset == "tiny")
         myperceptual_loss = partial(perceptual_loss, image_shape=opts.reshape, weights=vgg_file)
         myperceptual_loss.__name__ = "myperceptual_loss"  # doubtful: perhaps a line that the scan lost
         loss = [myperceptual_loss, wasserstein_loss]
