@@ -52,9 +52,8 @@ def main(argv=None, window_input_fn=None):
     if opts.cycle_num_latent_values % 2 == 0:
         raise UserError("--cycle-num-latent-values %d: TFTS takes odd numbers" % opts.cycle_num_latent_values)
     run.start(opts.seed)
-    tf.logging.set_verbosity(
-        tf.logging.INFO
-    )  # section 9.7.6: too long a log? Comment this line out, or tf.logging.ERROR
+    # Section 9.7.6: is the log too long? Then comment this line out, or take tf.logging.ERROR.
+    tf.logging.set_verbosity(tf.logging.INFO)
 
     csv_file_name = births.locate(opts)  # Erratum E10: the record starts in 1977, not in 1979
     # Erratum E11: read_csv(…, skiprows=1, encoding="gbk") takes the footer for data, and only one encoding.
