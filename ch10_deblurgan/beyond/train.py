@@ -8,7 +8,7 @@ losses of listings 10-1 and 10-2; with ``--fast true --recompute true`` in less 
 Reads: pairs ``image/train/{A,B}``, ``image/val`` or else ``image/test`` for PSNR and SSIM after each epoch; VGG16's weights where
 ``--perceptual-weight`` is not 0. Writes into the run folder: ``weights/generator_last.h5``, ``generator_best.h5``,
 ``discriminator_last.h5``, ``log.txt``, ``history.json``, ``checkpoints/`` (the same command goes on from there), ``summaries/``
-for TensorBoard and a record. Time on two cores: tiny 20 s, cpu seventy minutes. Next: ``evaluate.py``, ``restore.py``.
+for TensorBoard and a record. Time on two cores: tiny 20 s, cpu an hour or more. Next: ``evaluate.py``, ``restore.py``.
 """
 
 import os

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ch10_deblurgan import code_10_01_models as models
 from ch10_deblurgan import code_10_02_train as train
+from ch10_deblurgan import code_10_03_deblur as deblur
 from common.errors import UserError
 from data import vgg16
 
@@ -119,6 +120,16 @@ def test_start_up_and_resume(tmp_path, vgg_folder, capsys):
     with h5py.File(vgg16.find(str(vgg_folder)), "r") as stream:
         expected = stream["block3_conv3/block3_conv3/kernel:0"][()]
     np.testing.assert_array_equal(session.run(kernel), expected)
+    first, second = (
+        tf.constant(np.random.RandomState(n).uniform(-1, 1, (1, 32, 48, 3)).astype(np.float32)) for n in (0, 1)
+    )
+    values = [
+        train.myperceptual_loss(first, second),
+        train.perceptual_loss(first, second, (32, 48), vgg16.find(str(vgg_folder))),
+    ]
+    assert train.myperceptual_loss.__name__ == "myperceptual_loss"
+    values = session.run(values)
+    assert values[0] == pytest.approx(values[1]) and values[0] > 0
     session.run(tf.global_variables_initializer())  # the printed way
     assert np.abs(session.run(kernel) - expected).max() > 0.01
 
@@ -131,6 +142,13 @@ def test_start_up_and_resume(tmp_path, vgg_folder, capsys):
         ["generator", "0"],
         ["generator", "1"],
     ]
+    capsys.readouterr()
+    deblur.main(
+        ["--preset", "tiny", "--threads", "1", "--output-dir", str(tmp_path / "run")]
+    )  # listing 10-3 takes it from here
+    assert capsys.readouterr().out.splitlines()[1:] == ["3", "results00.png", "results01.png", "results02.png"]
+    with Image.open(str(tmp_path / "run" / "results00.png")) as panel:
+        assert panel.size == (1920, 360)
     shutil.copytree(str(tmp_path / "run"), str(tmp_path / "again"))
     for path in (tmp_path / "again" / "checkpoints").glob("model-2.*"):
         path.unlink()
