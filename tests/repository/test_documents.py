@@ -19,7 +19,7 @@ def read(*parts):
 
 
 def test_no_large_file_is_tracked():
-    """3 MB hold all that belongs here but shipped weights, 20 MB together; a stray download is larger."""
+    """3 MB hold all that belongs here but shipped weights, 40 MB together; a stray download is larger."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if listed.returncode:
         pytest.skip("not a git checkout")
@@ -27,7 +27,7 @@ def test_no_large_file_is_tracked():
     sizes = {path: os.path.getsize(path) for path in paths if os.path.exists(path)}
     shipped = {path for path in sizes if os.path.basename(os.path.dirname(path)) == "weights" and path.endswith(".npz")}
     assert [path for path in sizes if sizes[path] > 3e6 and path not in shipped] == []
-    assert sum(sizes[path] for path in shipped) < 20e6
+    assert sum(sizes[path] for path in shipped) < 40e6
 
 
 def errata_rows():
