@@ -303,7 +303,7 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
     rows = read_log(str(tmp_path))
     assert [int(row["it"]) for row in rows] == [1, 10, 15, 16, 20]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
-    assert float(rows[-1]["xa__loss_rec"]) < float(rows[0]["xa__loss_rec"])
+    assert float(rows[2]["xa__loss_rec"]) < 0.95 * float(rows[0]["xa__loss_rec"])  # the first stage learns
     assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
     with pytest.raises(UserError, match="holds a run with norm_first True, not False"):
         train.main([item for item in arguments if item != "--norm-first"])
