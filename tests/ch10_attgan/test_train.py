@@ -75,6 +75,9 @@ def test_sample_labels_flip_one_attribute_and_clear_contradictions():
 
 
 def test_changed_attribute_gets_test_int():
+    labels = np.array([[0, 1, 1]])
+    assert listing.strengths(labels, 2, 0.5, 0.8).tolist() == [[-0.5, 0.8, 0.5]]  # 2: the second attribute is flipped
+    assert listing.strengths(labels, 0, 0.5, 0.8).tolist() == [[-0.5, 0.5, 0.5]]
     assert sheets.strengths(np.array([[0, 1, 1]]), 0.5, 1, 0.8).tolist() == [[-0.5, 0.800000011920929, 0.5]]
     assert sheets.strengths(np.array([[0, 1, 1]]), 0.5).tolist() == [[-0.5, 0.5, 0.5]]
 
@@ -190,7 +193,7 @@ def test_erratum_e90_scipy_writes_no_pictures_any_more(tmp_path):
         (["--enc-layers", "2"], "the decoder has 1 layers and the encoder 2"),
         (["--img-size", "2"], "pictures of 2 pixels do not fit 1 layers"),
         (["--att-default", "Glasses"], "unknown attribute Glasses"),
-        (["--batch-size", "54"], "54 training pictures are less than one iteration takes"),
+        (["--batch-size", "54"], "54 training pictures are less than batch_size"),
         (["--n-sample", "3"], "2 pictures for 'val', less than one batch of 3"),
     ],
 )
