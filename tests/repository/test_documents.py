@@ -99,6 +99,20 @@ def test_a_folders_readme_is_a_page(folder):
     assert len([word for word in text.split() if re.search(r"\w", word)]) <= 700
 
 
+def test_no_place_of_a_template_is_left_over():
+    for document in documents():
+        found = re.search(r"^@\w+$|\bTODO\b|\bFIXME\b|<!-- \w+:(begin|end) -->", read(document), re.MULTILINE)
+        assert not found, (document, found.group(0))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_weights_that_ship_say_their_terms(folder):
+    place = os.path.join(ROOT, folder, "weights")
+    if os.path.isdir(place):
+        names = sorted(name for name in os.listdir(place) if name.endswith(".npz"))
+        assert [name for name in names if name not in read(folder, "weights", "README.md")] == []
+
+
 def test_scripts_named_in_commands_exist_and_know_their_options():
     for folder in [""] + FOLDERS:
         for line in readme_commands.bash_lines(os.path.join(ROOT, folder, "README.md")):
