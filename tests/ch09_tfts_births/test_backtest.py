@@ -64,6 +64,12 @@ def test_cycles_follow_from_the_step():
     assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
 
 
+def test_the_verdict_says_who_wins():
+    assert forecast.verdict(3.0, 4.0, 7) == "TFTS wins: it errs 25 % less than the seasonal naive (season 7)"
+    assert forecast.verdict(5.0, 4.0, 1).startswith("repeating the last value wins: TFTS errs 25 % more")
+    assert forecast.verdict(5.0, 0.0, 7).endswith("wins: the series repeats itself exactly")
+
+
 def test_line_and_shape_are_taken_out_first():
     """An hourly series that is a line and a week's shape alone is known to the end from a part of it."""
     hours = np.arange(24 * 7 * 8)
