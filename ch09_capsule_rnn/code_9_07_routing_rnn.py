@@ -6,7 +6,7 @@ Each word of a newswire becomes one vector (embedding, three IndyLSTM layers); d
 Reads   reuters.npz (data set `reuters`)
 Writes  output/capsule_rnn/<preset>/: settings.json, checkpoints/, losses.json, record-code_9_07_routing_rnn.json
 Time    tiny under a minute, book some ten minutes on two cores
-Differs from the print: E01, E04, E09. Kept as printed, though marked: E02, E03, E05, E06, E07
+Differs from the print: E01, E04, E08, E09. Kept as printed, though marked: E02, E03, E05, E06, E07
 Beyond it: beyond/fast.py (the same training by compiled loops), beyond/evaluate.py, beyond/hybrid.py (a better model)
 Next: ext_9_6_7_documents.py, beyond/evaluate.py
 """
@@ -212,7 +212,7 @@ def main(argv=None, script=__file__, rnn=indy_lstm_rnn, route=masked_routing_ite
         if done:
             sess.run(initializer1, {shuffle_seed: done})
         losses = files.read_json(losses_file, list)[:done] if done else []
-        for ii in range(done, opts.epochs):
+        for ii in range(done, opts.epochs):  # Erratum E08: not twice, as the printed comment has it
             alloss = []
             bar = this.bar(total=len(x_train) // opts.batch_size, desc="epoch %d of %d" % (ii + 1, opts.epochs))
             while not this.stopping:
