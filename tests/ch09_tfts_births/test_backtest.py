@@ -8,7 +8,7 @@ import pytest
 
 from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
 from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
-from common import files
+from common import files, options
 from common.errors import UserError
 
 
@@ -54,6 +54,14 @@ def test_seasonal_naive_repeats_the_best_season():
     mean, deviation = fitting.seasonal_naive(values, np.array([180, 183]), 12, 180, 5)
     np.testing.assert_array_equal(mean[0], np.resize(values[175:180], 12))
     assert (np.diff(deviation[0]) >= 0).all() and deviation[0, 5] == deviation[0, 0] * np.sqrt(2)
+
+
+def test_the_printed_cycle_is_worse_than_last_week():
+    """Erratum E15, by the record of the backtest on the real series."""
+    record = files.read_json(os.path.join(options.REPOSITORY, "results", "tfts_births", "backtest.json"))
+    (scores,) = [entry["rows"] for entry in record["tables"] if entry["title"] == "Rolling-origin backtest"]
+    error = {row[0]: row[1] for row in scores}
+    assert error["TFTS book"] > error["seasonal naive (7)"] > error["TFTS week"] > error["TFTS week+year"]
 
 
 def test_cycles_follow_from_the_step():
