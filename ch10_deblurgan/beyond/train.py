@@ -279,7 +279,7 @@ def train_step(sess, net, opts, blurred, sharp, learning_rate):
 
 
 def train_epoch(sess, net, opts, reader, epoch, first, this):
-    """The batches of an epoch from ``first`` on: (mean losses by name, batches done in all)."""
+    """The batches of an epoch from ``first`` on: (mean losses by name, batches done in all, whether that is the whole epoch)."""
     sums, done = {}, first
     count = -(-len(reader.pairs) * opts.crops_per_pair // opts.batch_size)
     with this.bar(total=count, initial=first, desc="epoch %d" % epoch, unit="batch") as bar:
