@@ -11,12 +11,14 @@ Next: ``python ch10_attgan/code_10_04_dataset.py --preset tiny``.
 import contextlib
 import io
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.code_10_04_dataset import Celeba
+from ch10_attgan.code_10_06_train import att_default
 from common import datasets, images, options, records, run
 from common.errors import UserError
 from common.options import Value
@@ -41,48 +43,60 @@ VALUES = [
     Value("lr_base", lr_base, "learning rate", low=0),
     Value("shown", shown, "the attribute that is flipped on the sheet"),
 ]
+FACES_SHOWN = 8
 VARIANTS = [("all losses", None), ("no reconstruction", "rec"), ("no attributes", "att"), ("no adversary", "gan")]
 
 
-def train(opts, folder, left_out):
+def build(opts, folder, session):
+    """The graph of all four trainings: the weights of the losses are placeholders.
+
+    Returns:
+      (net, judged, weights, tr_data, te_data): listing 10-6's names; the critic's second head on ``net.xa_sample``.
+    """
+    values = {row.name: row.value for row in trainattgan.VALUES}
+    sizes = dict(
+        enc_layers=n_layers, dec_layers=n_layers, dis_layers=n_layers, dis_fc_dim=fc_dim, img_size=opts.img_size
+    )
+    settings = SimpleNamespace(**dict(values, enc_dim=opts.dim, dec_dim=opts.dim, dis_dim=opts.dim, **sizes))
+    weights = {name: tf.placeholder_with_default(value, []) for name, value in trainattgan.WEIGHTS.items()}
+    with contextlib.redirect_stdout(io.StringIO()):  # what the listings print
+        tr_data = Celeba(folder, att_default, opts.img_size, opts.batch_size, sess=session)
+        te_data = Celeba(folder, att_default, opts.img_size, FACES_SHOWN, mode="test", sess=session)
+        Genc, Gdec, D = trainattgan.networks(settings)
+        net = trainattgan.build(*tr_data.batch_op, Genc, Gdec, D, settings, weights)
+        judged = D(net.xa_sample)[1]
+    return net, judged, weights, tr_data, te_data
+
+
+def train(opts, graph, left_out):
     """One training; what its generator makes of the first test faces.
 
     Args:
       left_out: which of ``trainattgan.WEIGHTS`` is 0; None: none.
 
     Returns:
-      (faces, rebuilt, flipped, figures): float ``[n, S, S, 3]`` each, and the reconstruction's and the attributes' loss there.
+      (faces, rebuilt, flipped, figures): float ``[n, S, S, 3]`` each; the reconstruction's and the attributes' loss there, and
+      the share of attributes that are right.
     """
-    weights = dict(trainattgan.WEIGHTS)
+    net, judged, weights, tr_data, te_data = graph
+    feed = {net.lr: opts.lr_base}
     if left_out:
-        weights[left_out] = 0.0
-    values = {row.name: row.value for row in trainattgan.VALUES}
-    sizes = dict(
-        enc_layers=n_layers, dec_layers=n_layers, dis_layers=n_layers, dis_fc_dim=fc_dim, img_size=opts.img_size
-    )
-    settings = options.argparse.Namespace(**dict(values, enc_dim=opts.dim, dec_dim=opts.dim, dis_dim=opts.dim, **sizes))
-    run.start(opts.seed)  # each begins with the same weights
-    with tf.Session(config=run.session_config(opts.threads)) as sess, contextlib.redirect_stdout(io.StringIO()):
-        arguments = (folder, settings.att_default, opts.img_size)
-        tr_data = Celeba(*arguments, opts.batch_size, sess=sess)
-        te_data = Celeba(*arguments, 8, mode="test", sess=sess)
-        xa, a = tr_data.batch_op
-        net = trainattgan.build(xa, a, *trainattgan.networks(settings), settings, weights)
-        sess.run(tf.global_variables_initializer())
-        for _ in run.progress(range(opts.iterations), desc=left_out or "all", unit="it"):
-            sess.run(net.d_step, {net.lr: opts.lr_base})
-            g_loss, _ = sess.run([net.g_loss, net.g_step], {net.lr: opts.lr_base})
+        feed[weights[left_out]] = 0.0
+    with tf.Session(config=run.session_config(opts.threads)) as sess:  # a new one: the same random numbers each time
+        sess.run([tf.global_variables_initializer(), tr_data.iterator.initializer, te_data.iterator.initializer])
+        for _ in run.progress(range(opts.iterations), desc="no " + left_out if left_out else "all", unit="it"):
+            sess.run(net.d_step, feed)
+            g_loss, _ = sess.run([net.g_loss, net.g_step], feed)
             if not np.isfinite(g_loss):
                 raise UserError("the training without %s has run away: a smaller --lr-base" % (left_out or "nothing"))
-        pictures, labels = te_data.get_next()
-        b_list = trainattgan.flipped_labels(labels, settings.att_default)
-        flipped = b_list[1 + settings.att_default.index(opts.shown)]
+        pictures, labels = sess.run(te_data.batch_op)
+        flipped = trainattgan.flipped_labels(labels, att_default)[1 + att_default.index(opts.shown)]
         made = [
-            sess.run(net.x_sample, {net.xa_sample: pictures, net._b_sample: (b * 2 - 1) * settings.thres_int})
+            sess.run(net.x_sample, {net.xa_sample: pictures, net._b_sample: (b * 2 - 1) * trainattgan.thres_int})
             for b in (labels, flipped)
         ]
         # the critic's second head learns the attributes of real faces in all four trainings: it judges the edits
-        logits = sess.run(net.xa_logit_att, {xa: made[1], a: flipped})
+        logits = sess.run(judged, {net.xa_sample: made[1]})
     loss_att = np.mean(np.maximum(logits, 0) - logits * flipped + np.log1p(np.exp(-np.abs(logits))))
     right = np.mean((logits > 0) == (flipped == 1))
     return pictures, made[0], made[1], (float(np.abs(pictures - made[0]).mean()), float(loss_att), float(right))
@@ -90,15 +104,18 @@ def train(opts, folder, left_out):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv)
-    if opts.shown not in trainattgan.att_default:
-        raise UserError("--shown must be one of: %s" % " ".join(trainattgan.att_default))
+    if opts.shown not in att_default:
+        raise UserError("--shown must be one of: %s" % " ".join(att_default))
     if opts.data_dir:
         folder = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
     else:
         folder = datasets.sample("celeba", count=opts.faces)
+    run.start(opts.seed)
+    with tf.Session() as session:
+        graph = build(opts, folder, session)
     columns, titles, rows = [], ["original"], []
     for name, left_out in VARIANTS:
-        pictures, rebuilt, flipped, figures = train(opts, folder, left_out)
+        pictures, rebuilt, flipped, figures = train(opts, graph, left_out)
         columns = columns or [pictures]
         columns += [rebuilt, flipped]
         titles += [name, opts.shown]

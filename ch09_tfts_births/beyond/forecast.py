@@ -113,10 +113,9 @@ def verdict(own, naive, season):
     words = "the seasonal naive (season %d)" % season if season > 1 else "repeating the last value"
     if own < naive:
         return "TFTS wins: it errs %.0f %% less than %s" % (100 * (1 - own / naive), words)
-    return "%s wins: TFTS errs %.0f %% more; take its forecast with care" % (
-        words,
-        100 * (own / max(naive, 1e-300) - 1),
-    )
+    if naive == 0:
+        return "%s wins: the series repeats itself exactly" % words
+    return "%s wins: TFTS errs %.0f %% more; take its forecast with care" % (words, 100 * (own / naive - 1))
 
 
 def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
@@ -230,7 +229,8 @@ def main(argv=None):
     )
     print("figure: %s" % figure_path)
     for name in ("MAE", "RMSE", "MASE"):
-        record.metric(name, float("%.5g" % scores[name]))
+        if np.isfinite(scores[name]):
+            record.metric(name, float("%.5g" % scores[name]))
     record.metric("MAE of the seasonal naive", float("%.5g" % naive_mae), note=said)
     record.metric("within 95 % (TFTS's own band)", round(float(scores["within 95 %"]), 1), unit="%")
     record.metric("season of the seasonal naive", season)
