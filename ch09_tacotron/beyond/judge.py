@@ -38,7 +38,7 @@ VALUES = [
     options.Value("sentences", 0, "so many; 0: all", tiny=2, low=0),
     options.Value("waves", 6, "sentences that are kept as sound and picture", tiny=1, low=0),
     options.Value("griffin_lim_iters", sound.griffin_lim_iters, "rounds of Griffin-Lim", tiny=5, low=0),
-    options.Value("momentum", 0.0, "0.99: fast Griffin-Lim", low=0.0, high=1.0),
+    options.Value("momentum", 0.99, "fast Griffin-Lim; 0: as printed", low=0.0, high=1.0),
     options.Value("mel_bands", True, "sound gets the loudness of the mel bands", more=True),
     options.Value("trim_silence", True, "the corpus's sound is heard as prepare.py leaves it", more=True),
 ]

@@ -8,7 +8,8 @@ corpus out of text). Two lessons, one after the other:
 1. *Frames*: attention is given by the forced alignment, so that no step waits for the one before (``guided.py``); true frames
    are fed, each dropped with probability 0.5; the prenets' dropout is 0.2; statistics of batch norm leave the padding out.
    Attention and stop token learn beside it, from the same passage.
-2. *Own*: a second passage over each utterance reads the frames and the attention that the first one made, as synthesis does.
+2. *Own* (``--own-steps``): a second passage over each utterance reads the frames and the attention that the first one made, as
+   synthesis does.
 
 What turns mel into linear frames learns from the recordings alone (``train_post.py``, beside this in a second terminal).
 Checkpoints in ``model-cpk`` have the printed network's variables, so that ``voice.py`` and ``ext_9_8_14_speak.py`` take them; at
@@ -35,8 +36,10 @@ ATTENTION_WEIGHT, STOP_WEIGHT = 0.02, 0.05  # beside the mel loss, which is 0.1 
 STOP_FRAMES_COUNT = 3.0
 
 VALUES = [
-    options.Value("frame_steps", 2000, "steps of the first lesson", tiny=3, low=0, fixed=False),
-    options.Value("own_steps", 400, "steps of the second lesson", tiny=2, low=0, fixed=False),
+    options.Value("frame_steps", 3000, "steps of the first lesson", tiny=3, low=0, fixed=False),
+    options.Value(
+        "own_steps", 0, "steps of the second lesson, by which no more was understood", tiny=2, low=0, fixed=False
+    ),
     options.Value("batch_size", 16, "utterances of a batch; half of it in the second lesson", tiny=2, low=2),
     options.Value("rate", 0.002, "highest learning rate; it rises for 300 steps, then falls along a cosine", low=0.0),
     options.Value("own_rate", 0.0004, "highest learning rate of the second lesson", low=0.0),
