@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast lint format births capsule tacotron deblurgan attgan gallery results env-check clean
+.PHONY: help env demo test test-fast lint format births capsule tacotron deblurgan attgan gallery index results env-check clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,10 +20,10 @@ demo: env  ## run all five examples at preset tiny on generated samples, build t
 births capsule tacotron deblurgan attgan: env  ## one example at preset tiny
 	@$(PYTHON) tools/demo.py $@
 
-test: env lint  ## every test (both of two cores for about a quarter of an hour)
-	$(PYTHON) -m pytest -n $(WORKERS) tests
+test: env lint  ## every test
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup tests
 
-test-fast: env lint  ## pure functions and graphs only, about two minutes
+test-fast: env lint  ## pure functions and graphs only
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real" tests
 
 lint: env  ## check style and format
@@ -37,7 +37,10 @@ format: env  ## mend style and format
 gallery: env  ## one page of all runs below output/
 	@$(PYTHON) tools/gallery.py
 
-results: env  ## RESULTS.md anew from the records in results/
+index: env  ## INDEX.md anew: every printed name, file and line
+	@$(PYTHON) tools/index.py
+
+results: env  ## RESULTS.md and results/*.md anew from the records in results/
 	@$(PYTHON) tools/results.py
 
 env-check: env  ## OK or FAIL for each requirement, to paste when asking for help

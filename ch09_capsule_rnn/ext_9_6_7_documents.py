@@ -1,79 +1,50 @@
-"""Section 9.6.7, built out: the two-level model for long documents, trained and compared with the flat one.
+"""The exercise of section 9.6.7: a two-level model for long documents, trained and compared with the flat one.
 
-A document is sentences of words: 'RNN + routing' over the words of each sentence gives one vector a sentence, and 'RNN
-+ routing' over the sentences gives one vector a document. Keras's corpus has lost its full stops, so a 'sentence' here
-is a run of --sentence-words words. Both models see the same newswires (long ones only) with the same word vectors,
-layers and capsules, each with several seeds: a difference smaller than the spread says nothing.
+A document is sentences of words: 'RNN + routing' over the words of each sentence gives one vector a sentence, and 'RNN +
+routing' over the sentences gives one vector a document (figure 9-14). Keras's corpus has lost its full stops, so a 'sentence'
+here is a run of --sentence-words words. Both models see the same newswires (long ones only) with the same layers, each with
+several seeds: a difference smaller than the spread says nothing.
 
 Reads   reuters.npz (data set `reuters`)
-Writes  documents/flat-<seed>/ and documents/two_level-<seed>/ in the run's folder (checkpoints, history),
+Writes  output/capsule_rnn/<preset>/documents/: flat-<seed>/, two_level-<seed>/ (checkpoints, history.json),
         record-ext_9_6_7_documents.json
-Time    tiny under a minute, cpu about five minutes on a core that other work shares; resumes where it was stopped
+Time    tiny under a minute; book over an hour, as dynamic_rnn goes word by word (beyond/documents.py: minutes); goes on where
+        it was stopped
 """
 
 import argparse
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
 
 import numpy as np
 import tensorflow as tf
 
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
-from ch09_capsule_rnn import fast_rnn, reports, reuters
-from common import datasets, options, records, training
+from common import datasets, files, options, records, run
 from common.errors import UserError
+from data import reuters
 
-PRESETS = {
-    "book": dict(
-        num_words=20000,
-        maxlen=400,
-        truncating="post",
-        shortest=120,
-        sentence_words=20,
-        batch_size=50,
-        embedding_size=128,
-        rnn_units=[50, 30],
-        keep_prob=0.8,
-        out_caps_num=5,
-        iter_num=3,
-        learning_rate=0.002,
-        epochs=12,
-        sort_lengths=True,
-        averaging=0.0,
-        validation=0.1,
-        patience=0,
-        seeds=3,
-    ),
-    "cpu": dict(embedding_size=64, rnn_units=[32], epochs=8),
-    "tiny": dict(
-        num_words=1000,
-        maxlen=60,
-        shortest=20,
-        sentence_words=10,
-        batch_size=10,
-        embedding_size=24,
-        rnn_units=[16],
-        epochs=2,
-        seeds=2,
-    ),
-}
-HELP = dict(
-    shortest="newswires with fewer words are left out (they are one or two sentences)",
-    sentence_words="words of a 'sentence'",
-    seeds="how many seeds: --seed, --seed + 1, …",
-)
-MODELS = ("flat", "two_level")
+VALUES = [
+    options.Value("shortest", 120, "newswires with fewer words are left out: one or two sentences", low=1, tiny=20),
+    options.Value("maxlen", 400, "words kept of each newswire: its first ones", low=1, tiny=60),
+    options.Value("sentence_words", 20, "words of a 'sentence'", low=1, tiny=10),
+    options.Value("epochs", 12, "passes over the training part", low=1, fixed=False, tiny=2),
+    options.Value("seeds", 3, "runs of each model: --seed, --seed + 1, …", low=1, fixed=False, tiny=2),
+    options.Value("batch_size", 50, "newswires in a batch", low=1, tiny=10),
+    options.Value("nb_features", 64, "numbers in a word's vector", low=1, tiny=24),
+    options.Value("hidden", [32], "units of the IndyLSTM layers, on each level", low=1, tiny=[16]),
+    options.Value("out_caps_num", listing.out_caps_num, "capsules, on each level", low=1),
+    options.Value("learning_rate", 0.002, "of Adam", low=0.0),
+    options.Value("validation", 0.1, "share of the training part held out to choose the epoch", low=0.01, high=0.9),
+    options.Value("num_words", listing.num_words, "ids of this and above become 2, 'unknown word'", low=4, tiny=1000),
+]
+KINDS = ("flat", "two_level")
 
 
-def rnn_and_routing(vectors, positions, lengths, settings, keep_prob, scope):
-    """'RNN + routing' over one level: vectors ``[K, E]`` at positions ``[B, T]`` → ``[B, capsules · U]``."""
+def rnn_and_routing(vectors, lengths, opts, keep_prob, scope, rnn, route):
+    """'RNN + routing' over one level: vectors ``[B, T, E]``, lengths ``[B]`` → ``[B, capsules · units]``."""
     with tf.variable_scope(scope):
-        outputs = fast_rnn.fast_encoder(vectors, positions, lengths, settings.rnn_units, keep_prob)
-        return listing.routing_masked(
-            outputs, lengths, settings.rnn_units[-1], settings.out_caps_num, settings.iter_num, fast=True
-        )
+        outputs = rnn(vectors, lengths, opts.hidden, keep_prob)
+        return listing.routing_masked(outputs, lengths, opts.hidden[-1], opts.out_caps_num, iter_num=3, route=route)
 
 
 def into_sentences(x, x_len, width):
@@ -95,98 +66,133 @@ def into_sentences(x, x_len, width):
     return tf.reshape(x, [batch * sentences, width]), tf.reshape(lengths, [-1]), count
 
 
-def build(kind, settings):
-    """The flat or the two-level model in the default graph, as a ``Model`` of listing 9-7."""
-    x = tf.placeholder(tf.int32, [None, None], "x")
-    x_len = tf.placeholder(tf.int32, [None], "x_len")
-    y = tf.placeholder(tf.int32, [None], "y")
-    is_train = tf.placeholder_with_default(False, [], "is_train")
-    keep_prob = tf.where(is_train, settings.keep_prob, 1.0)
-    start = tf.random_uniform_initializer(-0.05, 0.05)
-    table = tf.get_variable("embedding", [settings.num_words, settings.embedding_size], initializer=start)
-    if kind == "flat":
-        words, lengths = x, x_len
-    else:
-        words, lengths, sentences = into_sentences(x, x_len, settings.sentence_words)
-    different, positions = tf.unique(tf.reshape(words, [-1]))
-    positions = tf.reshape(positions, tf.shape(words))
-    vectors = tf.nn.embedding_lookup(table, different)
-    gathered = rnn_and_routing(vectors, positions, lengths, settings, keep_prob, "words")
+def build(kind, opts, rnn=listing.indy_lstm_rnn, route=listing.masked_routing_iter):
+    """The flat or the two-level model in the default graph, as a ``Model`` of listing 9-7 (logits without ReLU: see E03)."""
+    x = tf.placeholder(tf.int32, [None, None])
+    x_len = tf.placeholder(tf.int32, [None])
+    y = tf.placeholder(tf.int32, [None])
+    is_train = tf.placeholder_with_default(False, [])
+    keep_prob = tf.where(is_train, 0.8, 1.0)
+    words, lengths = x, x_len
     if kind == "two_level":
-        # Every sentence has its own vector: row b·S + s of `gathered` stands at place s of document b.
-        rows = tf.reshape(tf.range(tf.shape(gathered)[0]), [tf.shape(x)[0], -1])
-        gathered = rnn_and_routing(gathered, rows, sentences, settings, keep_prob, "sentences")
-    logits = tf.layers.dense(gathered, listing.classes, name="topics")
-    loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
-    return listing.Model(x, x_len, y, is_train, logits, tf.nn.softmax(logits), loss)
+        words, lengths, sentences = into_sentences(x, x_len, opts.sentence_words)
+    embeddings = tf.keras.layers.Embedding(opts.num_words, opts.nb_features)(words)
+    outputs = rnn_and_routing(embeddings, lengths, opts, keep_prob, "words", rnn, route)
+    if kind == "two_level":
+        width = outputs.shape[1].value
+        outputs = tf.reshape(outputs, [tf.shape(x)[0], -1, width])  # a row a document, a vector a sentence
+        outputs = rnn_and_routing(outputs, sentences, opts, keep_prob, "sentences", rnn, route)
+    pred = tf.layers.dense(outputs, listing.n_classes)
+    cost = tf.losses.sparse_softmax_cross_entropy(logits=pred, labels=y)
+    optimizer = tf.train.AdamOptimizer(opts.learning_rate).minimize(cost)
+    return listing.Model(x, x_len, y, is_train, pred, cost, optimizer)
 
 
-def long_ones(part, shortest):
-    """The newswires of at least ``shortest`` words."""
-    rows = [row for row, text in enumerate(part.texts) if len(text) >= shortest]
-    return reuters.Newswires([part.texts[row] for row in rows], part.labels[rows])
+def scores(sess, model, part):
+    """Accuracy and macro-F1 (over the topics that occur) of ``(table, lengths, labels)``."""
+    table, lengths, labels = part
+    found = []
+    for start in range(0, len(labels), 100):
+        rows = slice(start, start + 100)
+        feed = {model.x: table[rows, : lengths[rows].max()], model.x_len: lengths[rows]}
+        found.append(sess.run(model.pred, feed).argmax(axis=1))
+    found = np.concatenate(found)
+    f1 = []
+    for topic in np.unique(labels):
+        hits = np.sum((found == topic) & (labels == topic))
+        f1.append(2.0 * hits / (np.sum(found == topic) + np.sum(labels == topic)))
+    return float(np.mean(found == labels)), float(np.mean(f1))
 
 
-def train_one(kind, seed, opts, parts):
-    """Trains (or resumes, or reads) one run.
-
-    Returns:
-      number of weights, validation accuracy of the best epoch, accuracy and macro-F1 on the test part, seconds an epoch.
-    """
-    train, valid, test = parts
+def train(kind, seed, opts, parts, rnn, route):
+    """Trains (or goes on with) one run; returns its history, a dictionary an epoch."""
     settings = argparse.Namespace(**dict(vars(opts), seed=seed))
-    run = os.path.join(opts.output_dir, "documents", "%s-%d" % (kind, seed))
-    print("-- %s, seed %d" % (kind, seed))
+    settings.output_dir = os.path.join(opts.output_dir, "%s-%d" % (kind, seed))
+    history_file = os.path.join(settings.output_dir, "history.json")
+    (x_train, leng, y_train), valid, test = parts
+    print("-- %s, seed %d" % (kind, seed), flush=True)
     with tf.Graph().as_default():
         tf.set_random_seed(seed)
-        model = build(kind, settings)
-        weights = int(sum(np.prod(variable.shape.as_list()) for variable in tf.trainable_variables()))
-        history = listing.Trainer(model, settings, run).fit(train, valid)
-        with tf.Session(config=training.session_config(opts.threads)) as session:
-            listing.restore_best(session, run)
-            predicted = listing.predict(session, model, *test[:2]).argmax(axis=1)
-    result = reports.scores(test[2], predicted, len(test[2]))
-    best = max(row["valid_accuracy"] for row in history)
-    seconds = sum(row["seconds"] for row in history) / len(history)
-    return weights, best, result["accuracy"], result["macro_f1"], seconds
+        shuffle_seed = tf.placeholder(tf.int64, [])
+        dataset = tf.data.Dataset.from_tensor_slices(((x_train, leng), y_train)).shuffle(10000, seed=shuffle_seed)
+        dataset = dataset.batch(opts.batch_size, drop_remainder=True)
+        iterator1 = tf.data.Iterator.from_structure(dataset.output_types, dataset.output_shapes)
+        one_element1, initializer1 = iterator1.get_next(), iterator1.make_initializer(dataset)
+        model = build(kind, opts, rnn, route)
+        saver = tf.train.Saver(max_to_keep=2)
+        with run.Run(settings) as this, tf.Session(config=run.session_config(opts.threads)) as sess:
+            sess.run(tf.global_variables_initializer())
+            done = this.restore(saver, sess)
+            history = files.read_json(history_file, list)[:done] if done else []
+            for ii in range(done, opts.epochs):
+                sess.run(initializer1, {shuffle_seed: ii})
+                alloss = []
+                for _ in this.bar(
+                    range(len(x_train) // opts.batch_size), desc="epoch %d of %d" % (ii + 1, opts.epochs)
+                ):
+                    if this.stopping:
+                        break
+                    inp, target = sess.run(one_element1)
+                    feed = {
+                        model.x: inp[0][:, : inp[1].max()],
+                        model.x_len: inp[1],
+                        model.y: target,
+                        model.is_train: True,
+                    }
+                    loss = sess.run([model.cost, model.optimizer], feed)[0]
+                    this.check(ii + 1, loss=loss)
+                    alloss.append(loss)
+                if this.stopping:  # an epoch cut short is not counted: it starts again
+                    break
+                accuracy, macro_f1 = scores(sess, model, test)
+                row = dict(loss=float(np.mean(alloss)), test_accuracy=accuracy, test_macro_f1=macro_f1)
+                row["valid_accuracy"] = scores(sess, model, valid)[0]
+                print("step %d : loss= %.5f  validation accuracy %.4f" % (ii + 1, row["loss"], row["valid_accuracy"]))
+                history.append(row)
+                files.write_json(history_file, history)
+                this.save(saver, sess, ii + 1)
+    return history
 
 
-def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, example="capsule_rnn", argv=argv, help_texts=HELP)
-    training.start(opts.seed)
-    if opts.sentence_words < 1:
-        raise UserError("--sentence-words is %d; a sentence has at least one word" % opts.sentence_words)
-    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
-    train, test = [long_ones(part, opts.shortest) for part in reuters.load_data(folder, opts.num_words)]
-    if not train.texts or not test.texts:
-        raise UserError("no newswires of %d words or more in %s (--shortest)" % (opts.shortest, folder))
+def read_parts(folder, opts):
+    """Training, validation and test part of the long newswires, as ``(table, lengths, labels)``."""
+    parts = []
+    for part in reuters.load_data(folder, opts.num_words):
+        rows = [row for row, text in enumerate(part.texts) if len(text) >= opts.shortest]
+        parts.append(reuters.Newswires([part.texts[row] for row in rows], part.labels[rows]))
+    train, test = parts
+    if len(train.texts) < 2 * opts.batch_size or not test.texts:
+        raise UserError("too few newswires of %d words or more in %s (--shortest)" % (opts.shortest, folder))
     train, valid = reuters.hold_out(train, opts.validation)
-    train, valid, test = [
-        reuters.pad(part.texts, opts.maxlen, opts.truncating) + (part.labels,) for part in (train, valid, test)
-    ]
-    print("%d long newswires to train on, %d to validate, %d to test" % (len(train[2]), len(valid[2]), len(test[2])))
-    record = records.Record(
-        opts, "ext_9_6_7_documents", "section 9.6.7", reports.describe_data(folder, train, valid, test)
-    )
+    return [reuters.pad(part.texts, opts.maxlen, "post") + (part.labels,) for part in (train, valid, test)]
+
+
+def main(argv=None, script=__file__, rnn=listing.indy_lstm_rnn, route=listing.masked_routing_iter):
+    opts = options.parse_values(script, __doc__, VALUES, argv=argv)
+    opts.output_dir = os.path.join(opts.output_dir, "documents")
+    run.start(opts.seed)
+    folder = datasets.locate("reuters", opts, required=[reuters.ARRAYS_FILE])
+    parts = read_parts(folder, opts)
+    sizes = "%d train, %d validation, %d test" % tuple(len(part[2]) for part in parts)
+    print("long newswires: " + sizes)
     rows = []
-    for kind in MODELS:
-        found = [train_one(kind, seed, opts, (train, valid, test)) for seed in range(opts.seed, opts.seed + opts.seeds)]
-        weights, best, accuracy, macro_f1, seconds = [float(value) for value in np.mean(found, axis=0)]
-        spread = float(np.std([run[2] for run in found], ddof=1)) if len(found) > 1 else None
-        rows.append([kind, int(weights), len(found), accuracy, spread, best, macro_f1, seconds])
+    for kind in KINDS:
+        best = []  # of each run, the epoch that is best on the validation part
+        for seed in range(opts.seed, opts.seed + opts.seeds):
+            best.append(max(train(kind, seed, opts, parts, rnn, route), key=lambda row: row["valid_accuracy"]))
+        accuracy, macro_f1, valid = [
+            float(np.mean([row[key] for row in best])) for key in ("test_accuracy", "test_macro_f1", "valid_accuracy")
+        ]
+        spread = float(np.std([row["test_accuracy"] for row in best], ddof=1)) if len(best) > 1 else None
+        rows.append([kind, len(best), accuracy, spread, macro_f1, valid])
         print("%s: test accuracy %.4f ± %.4f, macro-F1 %.4f" % (kind, accuracy, spread or 0, macro_f1))
-    columns = [
-        "model",
-        "weights",
-        "runs",
-        "test accuracy",
-        "standard deviation",
-        "validation accuracy",
-        "test macro-F1",
-        "seconds an epoch",
-    ]
+    kind = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    record = records.Record(
+        opts, opts.script, "section 9.6.7", "%s of %d words and more: %s" % (kind, opts.shortest, sizes)
+    )
+    columns = ["model", "runs", "test accuracy", "standard deviation", "test macro-F1", "validation accuracy"]
     note = "a tiny run on generated texts: shows the wiring, not the quality" if opts.preset == "tiny" else ""
-    record.table("Two levels against one, newswires of %d words and more" % opts.shortest, columns, rows, note)
+    record.table("Two levels against one", columns, rows, note)
     record.save()
 
 

@@ -1,63 +1,37 @@
 """Listing 9-10 (sections 9.8.4 and 9.8.5): highway layers and the CBHG module.
 
-CBHG: a bank of 1-D convolutions, highway layers, a bidirectional GRU. It reads the text (``encoder_cbhg``) and turns mel
-frames into linear spectrogram frames (``post_cbhg``). Imported by listing 9-16; run by itself, it prints the shapes of both
-(a few seconds on two cores). Next: ``code_9_17_train.py``, after ``code_9_09_preprocess.py``.
+CBHG: a bank of 1-D convolutions, highway layers, a bidirectional GRU (Tacotron, arXiv 1703.10135, section 3.1). It reads the
+text (``encoder_cbhg``) and turns mel frames into linear spectrogram frames (``post_cbhg``). Imported by listing 9-16.
+
+Differs from the print: E23. Parts: ``cell``, the GRU cell of each direction; its default is the printed one.
+See also: ``ext_9_8_4_cbhg.py`` shows what each stage does. Next: ``code_9_11_attention.py``.
 """
-
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
 
 import tensorflow as tf
 
-from common import options, training
-
-PRESETS = {"book": dict(), "cpu": dict(), "tiny": dict()}
-
-
-def batch_norm(inputs, is_training, scope):
-    """Batch normalisation over batch and time of ``[B, T, C]``.
-
-    Erratum E23: the print uses tf.keras.layers.BatchNormalization, whose updates TensorFlow 1.13 does not put into
-    tf.GraphKeys.UPDATE_OPS: the moving averages stay 0 and 1, and synthesis, which uses them, gives noise.
-    tf.layers puts its updates there, and listing 9-16 runs them with each step.
-    """
-    return tf.layers.batch_normalization(inputs, training=is_training, name=scope)
-
-
-def gru_cell(units):
-    """A GRU cell. Extra: the fused kernel; same mathematics and variables as tf.nn.rnn_cell.GRUCell, in less time."""
-    return tf.contrib.rnn.GRUBlockCellV2(units)
-
 
 def highwaynet(inputs, scope, depth):
-    """A highway layer: ``H·T + x·(1 - T)`` with ``H`` ReLU and gate ``T`` sigmoid, bias -1 (section 9.8.4).
-
-    Args:
-      inputs: float ``[B, T, depth]``.
-
-    Returns:
-      float ``[B, T, depth]``.
-    """
+    """A highway layer: ``H·T + x·(1 - T)``, ReLU and sigmoid with bias -1; float ``[B, T, depth]`` → the same."""
     with tf.variable_scope(scope):
-        H = tf.layers.dense(inputs, units=depth, activation=tf.nn.relu, name="H")
-        T = tf.layers.dense(
-            inputs, units=depth, activation=tf.nn.sigmoid, name="T", bias_initializer=tf.constant_initializer(-1.0)
-        )
+        H = tf.keras.layers.Dense(units=depth, activation=tf.nn.relu, name="H")(inputs)
+        T = tf.keras.layers.Dense(
+            units=depth, activation=tf.nn.sigmoid, name="T", bias_initializer=tf.constant_initializer(-1.0)
+        )(inputs)
         return H * T + inputs * (1.0 - T)
 
 
-def conv1d(inputs, kernel_size, channels, activation, is_training, scope):
-    """Convolution over time with 'same' padding, activation, then batch norm: ``[B, T, channels]``."""
-    with tf.variable_scope(scope):
-        output = tf.layers.conv1d(inputs, channels, kernel_size, activation=activation, padding="same", name="conv1d")
-        return batch_norm(output, is_training, "batch_normalization")
+def _batch_norm(inputs, is_training, name):
+    layer = tf.keras.layers.BatchNormalization(name=name)
+    outputs = layer(inputs, training=is_training)
+    # Erratum E23: TensorFlow 1.13 leaves a Keras layer's updates out of this collection, which listing 9-16 runs: in print
+    # the moving averages stay 0 and 1, and synthesis, which uses them, is noise
+    for update in layer.updates:
+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+    return outputs
 
 
-def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth):
-    """The CBHG module (section 9.8.5; Tacotron, arXiv 1703.10135, section 3.1).
+def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth, cell=tf.keras.layers.GRUCell):
+    """The CBHG module (section 9.8.5).
 
     Args:
       inputs: float ``[B, T, C]`` with known ``C``.
@@ -65,55 +39,53 @@ def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth):
       is_training: Python bool: batch norm by the batch (True) or by the moving averages (False).
       K: widths 1…K of the bank, 128 filters each.
       projections: channels of the two 3-wide convolutions behind it; the second equals ``C`` (it is added to ``inputs``).
-      depth: channels of the output; even, for each direction of the GRU has half of them.
+      depth: channels of the output, an even number; each direction of the GRU has half of them.
+      cell: makes a cell of so many units.
 
     Returns:
       float ``[B, T, depth]``.
     """
-    if depth % 2:
-        raise ValueError("depth must be even (each direction of the GRU has half of it), not %d" % depth)
-    half_depth = depth // 2
     with tf.variable_scope(scope):
         with tf.variable_scope("conv_bank"):
-            conv_outputs = tf.concat(
-                [conv1d(inputs, k, 128, tf.nn.relu, is_training, "conv1d_%d" % k) for k in range(1, K + 1)], axis=-1
-            )
-        maxpool_output = tf.layers.max_pooling1d(conv_outputs, pool_size=2, strides=1, padding="same")
-        proj1_output = conv1d(maxpool_output, 3, projections[0], tf.nn.relu, is_training, "proj_1")
-        proj2_output = conv1d(proj1_output, 3, projections[1], None, is_training, "proj_2")
-        highway_input = proj2_output + inputs
-        if highway_input.shape[2].value != half_depth:
-            highway_input = tf.layers.dense(highway_input, half_depth, name="match_width")
+            conv_bank = []
+            for k in range(1, K + 1):
+                conv1d_output = tf.keras.layers.Conv1D(
+                    128, k, activation=tf.nn.relu, padding="same", name="conv1d_%d" % k
+                )(inputs)
+                conv1d_output_bn = _batch_norm(conv1d_output, is_training, "conv1d_%d_bn" % k)
+                conv_bank.append(conv1d_output_bn)
+            conv_outputs = tf.concat(conv_bank, axis=-1)
+        maxpool_output = tf.keras.layers.MaxPool1D(pool_size=2, strides=1, padding="same")(conv_outputs)
+
+        proj1_output = tf.keras.layers.Conv1D(projections[0], 3, activation=tf.nn.relu, padding="same", name="proj_1")(
+            maxpool_output
+        )
+        proj1_output_bn = _batch_norm(proj1_output, is_training, "proj_1_bn")
+        proj2_output = tf.keras.layers.Conv1D(projections[1], 3, padding="same", name="proj_2")(proj1_output_bn)
+        proj2_output_bn = _batch_norm(proj2_output, is_training, "proj_2_bn")
+
+        highway_input = proj2_output_bn + inputs
+
+        half_depth = depth // 2
+        assert half_depth * 2 == depth, "depth must be even: each direction of the GRU has half of it"
+        if highway_input.shape[2] != half_depth:
+            highway_input = tf.keras.layers.Dense(half_depth)(highway_input)
+
         for i in range(4):
             highway_input = highwaynet(highway_input, "highway_%d" % (i + 1), half_depth)
-        outputs, _ = tf.nn.bidirectional_dynamic_rnn(
-            gru_cell(half_depth), gru_cell(half_depth), highway_input, sequence_length=input_lengths, dtype=tf.float32
+        rnn_input = highway_input
+        outputs, states = tf.nn.bidirectional_dynamic_rnn(
+            cell(half_depth), cell(half_depth), rnn_input, sequence_length=input_lengths, dtype=tf.float32
         )
         return tf.concat(outputs, axis=2)
 
 
-def encoder_cbhg(inputs, input_lengths, is_training, depth):
-    """The text encoder's CBHG: K = 16 (section 9.8.5). ``inputs`` [B, T, C] → [B, T, depth]."""
-    input_channels = inputs.shape[2].value
-    return cbhg(
-        inputs, input_lengths, is_training, "encoder_cbhg", K=16, projections=[128, input_channels], depth=depth
-    )
+def encoder_cbhg(inputs, input_lengths, is_training, depth, **parts):
+    """The text encoder's: ``inputs`` float [B, T, C] → [B, T, depth]; ``parts``: see ``cbhg``."""
+    projections = [128, inputs.shape.as_list()[2]]
+    return cbhg(inputs, input_lengths, is_training, "encoder_cbhg", K=16, projections=projections, depth=depth, **parts)
 
 
-def post_cbhg(inputs, input_dim, is_training, depth):
-    """The CBHG between mel and linear frames: K = 8 (section 9.8.5). ``inputs`` [B, T, input_dim] → [B, T, depth]."""
-    return cbhg(inputs, None, is_training, "post_cbhg", K=8, projections=[256, input_dim], depth=depth)
-
-
-def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, example="tacotron", argv=argv)
-    training.start(opts.seed)
-    encoded = encoder_cbhg(tf.zeros([2, 30, 128]), tf.constant([30, 20]), True, depth=256)
-    post = post_cbhg(tf.zeros([2, 100, 80]), 80, True, depth=256)
-    print("encoder_cbhg: [2, 30, 128] -> %s" % encoded.shape.as_list())
-    print("post_cbhg:    [2, 100, 80] -> %s" % post.shape.as_list())
-    print("batch norm updates that a training step runs: %d" % len(tf.get_collection(tf.GraphKeys.UPDATE_OPS)))
-
-
-if __name__ == "__main__":
-    options.run(main)
+def post_cbhg(inputs, input_dim, is_training, depth, **parts):
+    """The one between mel and linear frames: ``inputs`` float [B, T, input_dim] → [B, T, depth]."""
+    return cbhg(inputs, None, is_training, "post_cbhg", K=8, projections=[256, input_dim], depth=depth, **parts)

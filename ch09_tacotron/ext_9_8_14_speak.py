@@ -20,7 +20,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) 
 import numpy as np
 import tensorflow as tf
 
-from ch09_tacotron import audio, pinyin
+from ch09_tacotron import audio
+from ch09_tacotron.beyond import pinyin
 from ch09_tacotron.code_9_15_dataset import text_to_sequence
 from ch09_tacotron.code_9_17_train import free_running, plot_alignment, synthesis_model
 from ch09_tacotron.measures import alignment_measures

@@ -1,58 +1,34 @@
-"""Section 9.7.7, third extension: an LSTM of one's own as a TFTS model, judged in the same backtest.
+"""Section 9.7.7, third exercise: an RNN of one's own as a TFTS model, for a tighter fit than the structural model's.
 
-``LSTMModel`` fills in TFTS's ``SequentialTimeSeriesModel``: one LSTM step a day, a normal distribution as output. It knows the
-calendar (weekday, place in the year, holidays) as exogenous features and feeds its own mean back when it forecasts.
+``LSTMModel`` fills in TFTS's ``SequentialTimeSeriesModel``: one LSTM step a day, a normal distribution as output. It is told the
+calendar (weekday, place in the year) as exogenous features, and feeds its own mean back when it forecasts.
 
-Reads   the births, or any daily series: --csv FILE; preset tiny: a generated sample.
-Writes  output/tfts_births/<preset>/lstm.png, lstm.csv, a record, a model folder; takes up the backtest's structural model.
-Takes   about 2 minutes on two cores after the backtest, some minutes more without its model; half a minute for tiny.
+Reads   the births; preset tiny: a generated sample.
+Writes  output/tfts_births/<preset>/lstm.png, lstm.csv, a record, model folders.
+Time    some minutes (two fits), a minute for tiny; fits are taken up by later runs (the structural one is that of 9.7.7a).
+Beyond it: beyond/backtest.py (forecasts of 28 days; both models know the holidays).
 """
 
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tensorflow.contrib.timeseries.python.timeseries import estimators as tfts_estimators
 from tensorflow.contrib.timeseries.python.timeseries import model as tfts_model
-from tensorflow.contrib.timeseries.python.timeseries import state_management
 
-from ch09_tfts_births import calendar_days, fitting, rolling, series
-from common import options, plotting, records, training
+from ch09_tfts_births import ext_9_7_7_fit as fitting
+from ch09_tfts_births.ext_9_7_7a_anomalies import LATENT_VALUES, PERIODICITIES
+from common import options, plotting, records, run, text
 from common.errors import UserError
 from common.plotting import plt
+from data import births
 
-PRESETS = {
-    "book": dict(
-        setting="week+year+holidays",
-        num_units=32,
-        learning_rate=0.005,
-        lstm_steps=800,
-        batch_size=16,
-        window_size=64,
-        train_steps=400,
-        steps=28,
-        holdout_days=730,
-        every=7,
-    ),
-    "cpu": dict(),
-    "tiny": dict(num_units=4, lstm_steps=10, batch_size=4, window_size=16, train_steps=12, steps=7, holdout_days=60),
-}
-HELP = dict(
-    setting="the structural TFTS setting to compare with: " + ", ".join(rolling.STRUCTURAL),
-    num_units="units of the LSTM",
-    learning_rate="Adam's step size",
-    lstm_steps="training steps of the LSTM",
-    batch_size="windows a training step",
-    window_size="days a window",
-    train_steps="training steps of the structural model",
-    steps="horizon: days a forecast",
-    holdout_days="the last days, which no fit sees",
-    every="days from one origin to the next",
-)
+VALUES = fitting.VALUES + [
+    options.Value("num_units", 32, "units of the LSTM", tiny=4, low=1, high=1024),
+    options.Value("learning_rate", 0.005, "Adam's step size for the LSTM", low=1e-6, high=1.0),
+    options.Value("lstm_steps", 800, "training steps of the LSTM", tiny=10, low=1, high=1000000, fixed=False),
+    options.Value("shown_days", 60, "days on the figure", tiny=40, low=2, high=5000),
+]
 
 
 class LSTMModel(tfts_model.SequentialTimeSeriesModel):
@@ -130,80 +106,87 @@ class LSTMModel(tfts_model.SequentialTimeSeriesModel):
         return predictions
 
 
-def lstm_features(days):
-    """What the LSTM is told of each day: weekday, year, holidays: ``{"calendar": [days, 26]}``."""
-    tables = [calendar_days.weekdays(days), calendar_days.year_waves(days), calendar_days.holidays(days)]
-    return {"calendar": np.concatenate(tables, axis=1)}
+def weekdays(days):
+    """``[len(days), 7]`` float32: 1 in the column of the weekday, Monday first; ``days`` as ``datetime64[D]``."""
+    return np.eye(7, dtype=np.float32)[(days.astype(np.int64) + 3) % 7]  # 1970-01-01 was a Thursday
 
 
-def lstm_estimator(opts, width, model_dir, origins):
-    """The LSTM as an Estimator; the states of training windows are chained, as in the structural model."""
+def year_waves(days, harmonics=3):
+    """``[len(days), 2 * harmonics]`` float32: sines and cosines of the year of 365.25 days."""
+    phase = 2.0 * np.pi * days.astype(np.float64) / 365.25
+    waves = [wave(number * phase) for number in range(1, harmonics + 1) for wave in (np.sin, np.cos)]
+    return np.stack(waves, axis=1).astype(np.float32)
+
+
+def lstm_estimator(opts, width, model_dir, **keywords):
+    """The LSTM, told ``width`` features of each day as ``calendar``, as an Estimator."""
     columns = [tf.feature_column.numeric_column("calendar", shape=(width,))]
-    return tfts_estimators.TimeSeriesRegressor(
-        model=LSTMModel(opts.num_units, columns),
-        state_manager=state_management.ChainingStateManager(),
-        optimizer=tf.train.AdamOptimizer(opts.learning_rate),
-        model_dir=model_dir,
-        config=fitting.run_config(opts),
-        head_type=rolling.origins_head(origins),
-    )
+    optimizer = tf.train.AdamOptimizer(opts.learning_rate)
+    return fitting.estimator_of(LSTMModel(opts.num_units, columns), opts, model_dir, optimizer=optimizer, **keywords)
 
 
-def plot_forecasts(days, values, forecasts, path):
-    """The last forecast of each model beside the observed days."""
+def plot_predictions(days, values, predictions, path):
+    """The one-step predictions of each model, name → (mean, deviation), beside the observed days."""
     pd.plotting.register_matplotlib_converters()
     figure, axes = plt.subplots(figsize=(11, 4.5))
     axes.plot(days, values, "k", marker=".", linewidth=0.8, label="observed")
-    for colour, (name, (mean, deviation)) in zip(("C0", "C3"), forecasts.items()):
-        ahead = days[-len(mean) :]
-        axes.plot(ahead, mean, colour, label=name)
-        axes.fill_between(ahead, mean - deviation, mean + deviation, color=colour, alpha=0.15)
-    axes.axvline(days[-len(mean) - 1], color="k", linestyle="--")
-    axes.set(title="Forecasts with bands of one standard deviation", xlabel="day", ylabel="value a day")
+    for colour, (name, (mean, deviation)) in zip(("C0", "C3"), predictions.items()):
+        axes.plot(days, mean, colour, label=name)
+        axes.fill_between(days, mean - deviation, mean + deviation, color=colour, alpha=0.15)
+    axes.set(title="One-step predictions, bands of one standard deviation", xlabel="day", ylabel="births a day")
     axes.legend(loc="best", fontsize="small")
     figure.autofmt_xdate()
     return plotting.save_figure(figure, path)
 
 
 def main(argv=None):
-    """Fits the LSTM, takes up the structural model, backtests both."""
-    opts = options.parse(__doc__, PRESETS, "tfts_births", argv=argv, add=series.add_arguments, help_texts=HELP)
-    counts = ("num_units", "lstm_steps", "batch_size", "window_size", "train_steps", "steps", "holdout_days", "every")
-    fitting.check_positive(opts, *counts)
-    if opts.setting not in rolling.STRUCTURAL:
-        raise UserError("--setting %s: choose among %s" % (opts.setting, ", ".join(rolling.STRUCTURAL)))
-    training.start(opts.seed)
-    df, description = series.load(opts, at_least=2 * opts.window_size + 2)
-    days = fitting.days_from(df.A.iloc[0], len(df))
-    backtest = rolling.Backtest(opts, df.B.values)
-    record = records.Record(opts, "ext_9_7_7c_lstm", "section 9.7.7 (3)", description)
+    """Fits the LSTM and the structural model, compares their predictions of the hold-out."""
+    opts = options.parse_values(__file__, __doc__, VALUES, argv)
+    run.start(opts.seed)
+    csv_file_name = births.locate(opts)
+    md1 = pd.DataFrame(births.read(csv_file_name), columns=list("AB"))
+    last = len(md1) - opts.holdout_days
+    if last < 2 * opts.window_size + 2:
+        raise UserError("%d days are too few for --holdout-days %d" % (len(md1), opts.holdout_days))
+    record = records.Record(opts, opts.script, "section 9.7.7 (3)", births.describe(csv_file_name, md1))
+    values, days = md1.B.values, md1.A.values.astype("datetime64[D]")
 
-    features = lstm_features(days)
-    settings = rolling.model_settings(opts, df, "lstm", backtest.last)
-    settings.update(num_units=opts.num_units, learning_rate=opts.learning_rate)
-    lstm, seconds = rolling.fit(
-        lambda model_dir: lstm_estimator(opts, features["calendar"].shape[1], model_dir, backtest.every_origin),
-        "lstm",
-        opts,
-        df.B.values,
-        features,
-        settings,
-        backtest.last,
-        opts.lstm_steps,
-    )
-    if seconds:
-        record.metric("training time of the LSTM", round(seconds, 1), unit="s")
-    newest = {"LSTM": backtest.add_model("LSTM", lstm, features)}
-    structural, _, features = rolling.fit_structural(opts.setting, opts, df, backtest.last, backtest.every_origin)
-    newest["structural, %s" % opts.setting] = backtest.add_model(opts.setting, structural, features)
-    backtest.finish(record, opts.output_dir, "lstm", days, opts.preset == "tiny")
-
-    end = backtest.origins[-1] + opts.steps
-    shown = slice(max(0, end - 3 * opts.steps), end)
-    plot_path = plot_forecasts(days[shown], df.B.values[shown], newest, os.path.join(opts.output_dir, "lstm.png"))
-    print("plot: %s" % plot_path)
+    calendar = np.concatenate([weekdays(days), year_waves(days)], axis=1)
+    fits = {
+        "LSTM": (
+            lambda folder: lstm_estimator(opts, calendar.shape[1], folder),
+            {"calendar": calendar},
+            opts.lstm_steps,
+        ),
+        "week+year": (
+            lambda folder: fitting.estimator_of(fitting.structural_model(PERIODICITIES, LATENT_VALUES), opts, folder),
+            {},
+            opts.train_steps,
+        ),
+    }
+    columns, rows, predictions = ["model", "MAE", "RMSE", "within 1 sigma (%)", "within 95 % (%)"], [], {}
+    shown = slice(len(values) - min(opts.shown_days, opts.holdout_days), len(values))
+    for name, (make_estimator, features, steps) in fits.items():
+        settings = dict(num_units=opts.num_units, learning_rate=opts.learning_rate) if name == "LSTM" else {}
+        estimator, _ = fitting.fit(
+            opts, name.lower(), make_estimator, values[:last], features, steps, model=name, **settings
+        )
+        evaluation = fitting.evaluate(estimator, values, features)
+        scores = fitting.one_step_scores(values, evaluation, last)
+        rows.append([name] + [round(float(value), 3) for value in scores.values()])
+        deviation = np.sqrt(evaluation["covariance"][0, :, 0, 0])
+        predictions[name] = evaluation["mean"][0, shown, 0], deviation[shown]
+    print(pd.DataFrame(rows, columns=columns).to_string(index=False))
+    table_path = text.write_csv(os.path.join(opts.output_dir, "lstm.csv"), [columns] + rows)
+    path = plot_predictions(days[shown], values[shown], predictions, os.path.join(opts.output_dir, "lstm.png"))
+    print("figure: %s" % path)
+    note = "One-step predictions on the last %d days, which no fit saw." % opts.holdout_days
+    if opts.preset == "tiny":
+        note += " Tiny run on a generated sample: shows that it runs, not how well."
+    record.table("LSTM and structural model", columns, rows, note=note)
+    record.file(table_path, "table", "LSTM and structural model: errors", "LSTM 与结构模型的误差")
     record.file(
-        plot_path, "picture", "The LSTM's and the structural model's last forecast", "LSTM 与结构模型的最后一次预测"
+        path, "picture", "One-step predictions of the LSTM and the structural model", "LSTM 与结构模型的单步预测"
     )
     record.save()
 

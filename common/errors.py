@@ -7,3 +7,11 @@ class UserError(Exception):
 
 class TrainingStopped(UserError):
     """Training cannot go on (the loss is not a number, or exploded); the last good checkpoint is untouched."""
+
+
+class Stopped(Exception):
+    """A training was asked to stop (Ctrl-C, SIGTERM) and has saved its work; the script ends with status 128 + ``signal``."""
+
+    def __init__(self, signal: int):
+        super().__init__("stopped by signal %d" % signal)
+        self.signal = int(signal)

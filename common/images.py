@@ -1,57 +1,142 @@
 """Reading, writing, laying out and comparing pictures (examples 54 and 55)."""
 
+import io
 import os
 import struct
-from typing import Sequence
+import warnings
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageCms, ImageDraw, ImageOps
 
+from common import files
 from common.errors import UserError
 
 # What Pillow raises at damaged files of the several formats.
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+    ZeroDivisionError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+LARGEST_FILE = 256 << 20  # bytes
+LARGEST_PICTURE = 100 * 10**6  # pixels: a 100-megapixel photo takes 300 MB as uint8, and a bomb of 20 kB can claim more
+
+
+class Photo(NamedTuple):
+    """A picture as the networks take it, with what its file said besides.
+
+    Attributes:
+      pixels: uint8 RGB ``[height, width, 3]``, upright, in sRGB.
+      exif: EXIF bytes with the orientation set to upright; None where the file has none.
+      pages: number of pages or frames in the file; the first one is ``pixels``.
+      note: what was converted on the way, in words for the user; empty where nothing was.
+    """
+
+    pixels: np.ndarray
+    exif: Optional[bytes]
+    pages: int
+    note: str
+
+
+def _to_srgb(picture: Image.Image):
+    """``picture`` (RGB, grey or CMYK with a colour profile) in sRGB, and the profile's name where it changed anything."""
+    profile = picture.info.get("icc_profile")
+    if not profile or picture.mode not in ("RGB", "L", "CMYK"):
+        return picture, ""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(source).strip()
+        if name.lower().startswith("srgb"):
+            return picture, ""
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture, "its colour profile is damaged and was left out"
+    return converted, "colours converted from %s to sRGB" % (name or "its profile")
+
+
+def _to_8_bit(picture: Image.Image) -> Image.Image:
+    """16-bit and floating-point grey as 8 bit: by the format's range, not by what happens to be in the picture."""
+    values = np.asarray(picture, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are not finite")
+    if picture.mode == "F":
+        scale = (
+            255.0 if values.max(initial=0.0) <= 1.0 else 1.0 if values.max(initial=0.0) <= 255.0 else 255.0 / 65535.0
+        )
+    else:
+        scale = 255.0 / 65535.0
+    return Image.fromarray(np.uint8(np.clip(values * scale + 0.5, 0, 255)))
+
+
+def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
+    """A picture file, upright, in sRGB, 8 bit, without alpha (laid over white); of several pages the first.
+
+    Args:
+      largest: most pixels that are decoded.
+
+    Raises:
+      UserError: no such file, not a picture, a truncated or too large one.
+    """
+    files.regular_file(path, "picture", LARGEST_FILE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow's own, lower pixel limit, and of odd EXIF entries
+            with Image.open(path) as picture:
+                width, height = picture.size
+                if width * height > largest:
+                    raise UserError(
+                        "picture %s has %d×%d pixels; at most %d megapixels are read"
+                        % (path, width, height, largest // 10**6)
+                    )
+                if width < 1 or height < 1:
+                    raise ValueError("it has no pixels")
+                pages = getattr(picture, "n_frames", 1)
+                exif = picture.getexif()  # before the pixels are loaded: Pillow then closes a TIFF of several pages
+                picture.load()
+                picture = ImageOps.exif_transpose(picture)
+                exif.pop(0x0112, None)  # the orientation: the pixels are upright from here on
+                exif_bytes = exif.tobytes() if len(exif) else None
+                if picture.mode.startswith("I") or picture.mode == "F":
+                    picture = _to_8_bit(picture)
+                picture, note = _to_srgb(picture)
+                if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+                    profile = picture.info.get("icc_profile")
+                    picture = picture.convert("RGBA")
+                    white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+                    picture = Image.alpha_composite(white, picture).convert("RGB")
+                    if profile:
+                        picture.info["icc_profile"] = profile
+                        picture, note = _to_srgb(picture)
+                pixels = np.array(picture.convert("RGB"))
+    except UserError:
+        raise
+    except UNREADABLE as error:
+        raise UserError("%s is not a readable picture (%s)" % (path, str(error)[:160] or type(error).__name__))
+    if pages > 1:
+        note = "; ".join(filter(None, ["the first of its %d pages" % pages, note]))
+    return Photo(pixels, exif_bytes, pages, note)
 
 
 def read_rgb(path: str) -> np.ndarray:
-    """A picture file as uint8 RGB ``[height, width, 3]``.
-
-    Alpha is laid over white, CMYK, palette and grey pictures are converted, 16-bit grey is scaled to 8 bit, and the EXIF
-    orientation of phone photos is applied.
-
-    Raises:
-      UserError: no such file, not a picture, or a truncated one.
-    """
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            picture = ImageOps.exif_transpose(picture)
-            if picture.mode.startswith("I"):
-                values = np.asarray(picture, dtype=np.float64)
-                picture = Image.fromarray(np.uint8(np.clip(values / 257.0 + 0.5, 0, 255)))
-            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-                picture = picture.convert("RGBA")
-                white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-                picture = Image.alpha_composite(white, picture)
-            return np.array(picture.convert("RGB"))
-    except FileNotFoundError:
-        raise UserError("%s: no such picture" % path)
-    except _UNREADABLE as error:
-        raise UserError("%s is not a readable picture (%s)" % (path, error))
+    """``read_photo``'s pixels alone: uint8 RGB ``[height, width, 3]``."""
+    return read_photo(path).pixels
 
 
 def write_png(path: str, pixels: np.ndarray) -> str:
     """Writes uint8 ``[H, W, 3]`` (or ``[H, W]``) as PNG, whole or not at all; returns the path."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    temporary = path + ".part"
-    try:
-        Image.fromarray(pixels).save(temporary, format="PNG")
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    with files.atomic(path) as stream:
+        Image.fromarray(pixels).save(stream, format="PNG")
     return path
 
 

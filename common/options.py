@@ -20,17 +20,28 @@ Every key of the preset ``book`` becomes an option (``--batch-size``) whose defa
 
 import argparse
 import errno
-import json
+import math
 import os
+import re
 import sys
-import tempfile
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Optional, Sequence
 
-from common.errors import UserError
+from common.errors import Stopped, UserError
+from common.files import read_json, write_json
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETTINGS_FILE = "settings.json"
-_USERS_TO_MEND = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+_USERS_TO_MEND = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -45,6 +56,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *arguments, **keywords):
         keywords.setdefault("allow_abbrev", False)
+        keywords.setdefault("usage", "%(prog)s [option …]")  # a list of all options there would fill the first screen
         super().__init__(*arguments, **keywords)
 
     def error(self, message):
@@ -136,38 +148,233 @@ def parse(
     return opts
 
 
-def _number(value):
-    """NumPy scalars for JSON."""
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError("%r cannot be written as JSON" % (value,))
+class Value:
+    """One row of a script's values.
+
+    Args:
+      name: of the value and, with dashes, of its option.
+      value: the printed value (in `beyond`: the base preset's); its type is the option's.
+      help: what it is, with its unit.
+      low, high, choices: what is allowed (each item of a list).
+      count: how many items a list must have.
+      kind: the type, where ``value`` is None ('no limit') or an empty list.
+      more: shown in the second part of ``--help``.
+      fixed: a resumed run must have the same; False for lengths and intervals, which may change.
+      presets: ``tiny=…`` and the like: what other presets make of it.
+    """
+
+    def __init__(
+        self,
+        name,
+        value,
+        help,
+        low=None,
+        high=None,
+        choices=None,
+        count=None,
+        kind=None,
+        more=False,
+        fixed=True,
+        **presets,
+    ):
+        self.name, self.value, self.help = name, value, help
+        self.low, self.high, self.choices, self.count, self.kind = low, high, choices, count, kind
+        self.more, self.fixed, self.presets = more, fixed, presets
+        for other in [value] + list(presets.values()):
+            self.check(other)  # a table that breaks its own rules is found when the script is read
+
+    @property
+    def type(self) -> type:
+        """Type of the value, or of its items."""
+        sample = self.value
+        if isinstance(sample, (list, tuple)):
+            sample = sample[0] if sample else None
+        return self.kind or (str if sample is None else type(sample))
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.value, (list, tuple))
+
+    def check(self, value):
+        """``value`` in the row's own type; ValueError with the reason when it is not allowed."""
+        if value is None:
+            if self.value is None or None in self.presets.values():
+                return None
+            raise ValueError("there is no value")
+        if self.is_list:
+            if not isinstance(value, (list, tuple)):
+                raise ValueError("%r is no list" % (value,))
+            if self.count is not None and len(value) != self.count:
+                raise ValueError("%d values, not %d" % (len(value), self.count))
+            return [self._check_one(item) for item in value]
+        return self._check_one(value)
+
+    def _check_one(self, value):
+        wanted = self.type
+        if wanted is bool:
+            if not isinstance(value, bool):
+                raise ValueError("%r is neither true nor false" % (value,))
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float) if wanted is float else wanted):
+            raise ValueError("%s is no %s" % (repr(value)[:60], _WORDS.get(wanted, wanted.__name__)))
+        if wanted in (int, float):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError("%s is no finite number" % value)
+            if self.low is not None and value < self.low or self.high is not None and value > self.high:
+                raise ValueError("%s is not %s" % (value, self.allowed()))
+            if wanted is int and abs(value) > 2**62:
+                raise ValueError("%s is too large" % value)
+        if self.choices is not None and value not in self.choices:
+            raise ValueError("%r is not %s" % (value, self.allowed()))
+        return wanted(value)
+
+    def allowed(self) -> str:
+        """What is allowed, in words; empty where everything of the type is."""
+        if self.choices is not None:
+            return "one of " + ", ".join(str(choice) for choice in self.choices)
+        if self.low is not None and self.high is not None:
+            return "%g to %g" % (self.low, self.high)
+        if self.low is not None:
+            return "at least %g" % self.low
+        return "at most %g" % self.high if self.high is not None else ""
 
 
-def write_json(path: str, value) -> None:
-    """Writes ``value`` as JSON (UTF-8, sorted keys), whole or not at all."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(value, stream, ensure_ascii=False, indent=2, sort_keys=True, default=_number)
-            stream.write("\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+_WORDS = {int: "whole number", float: "number", str: "text"}
 
 
-def read_json(path: str):
-    """Reads a JSON file; UserError when it is missing or damaged."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return json.load(stream)
-    except FileNotFoundError:
-        raise UserError("%s does not exist" % path)
-    except (ValueError, OSError) as error:
-        raise UserError("%s cannot be read: %s" % (path, error))
+def _argument_type(row: Value) -> Callable:
+    def read(text: str):
+        if row.type is bool:
+            return _boolean(text)
+        try:
+            return row._check_one(row.type(text) if row.type is not str else text)
+        except ValueError as error:
+            reason = str(error) if "convert" not in str(error) and "literal" not in str(error) else None
+            raise argparse.ArgumentTypeError(
+                reason or "%r is no %s" % (text[:60], _WORDS.get(row.type, row.type.__name__))
+            )
+
+    return read
+
+
+def _shown(value) -> str:
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(item) for item in value) or "none"
+    return (
+        {True: "true", False: "false", None: "none"}[value] if value is None or isinstance(value, bool) else str(value)
+    )
+
+
+def _add_values(parser: argparse.ArgumentParser, rows: Sequence[Value], base: str):
+    main = parser.add_argument_group("values")
+    more = parser.add_argument_group("more values") if any(row.more for row in rows) else None
+    for row in rows:
+        defaults = [_shown(row.value)]
+        if any(shown != row.value for shown in row.presets.values()):
+            defaults = ["%s %s" % (base, defaults[0])]
+            defaults += ["%s %s" % (name, _shown(row.presets[name])) for name in row.presets]
+        allowed = row.allowed() if row.choices is None else ""
+        text = "%s%s [%s]" % (row.help, " (%s)" % allowed if allowed else "", ", ".join(defaults))
+        keywords = dict(dest=row.name, default=None, help=text.replace("%", "%%"), type=_argument_type(row))
+        flag = "--" + row.name.replace("_", "-")
+        group = more if row.more else main
+        metavar = (
+            "{%s}" % ",".join(map(str, row.choices)) if row.choices else {int: "N", float: "X"}.get(row.type, "TEXT")
+        )
+        if row.is_list:
+            group.add_argument(flag, nargs=row.count or "*", metavar=metavar, **keywords)
+        elif row.type is bool:
+            group.add_argument(flag, nargs="?", const=True, metavar="true|false", **keywords)
+        else:
+            group.add_argument(flag, metavar=metavar, **keywords)
+
+
+def parse_values(
+    script: str,
+    description: str,
+    rows: Sequence[Value],
+    argv=None,
+    add: Optional[Callable[[argparse.ArgumentParser], None]] = None,
+    base: str = "book",
+    folder: Optional[str] = None,
+) -> argparse.Namespace:
+    """Reads the command line of one script.
+
+    Args:
+      script: the script's ``__file__``; example, file name and output folder follow from it.
+      description: its docstring, shown by ``--help``.
+      rows: its values.
+      argv: the arguments, None for the process's own.
+      add: called with the parser to add options that are no values (files to read, say).
+      base: name of the preset that ``Value.value`` is; the default.
+      folder: name of the run's folder below ``output/<example>``; by default the preset's, and ``beyond-tiny`` for the tiny runs
+        of `beyond`, whose settings are others than the listing's.
+
+    Returns:
+      A namespace with each value by name, ``preset``, ``seed``, ``threads``, ``data_dir`` (or None), ``output_dir`` (absolute, by
+      default ``output/<example>/<preset>``), ``example``, ``script`` (file name without ending), ``explicit`` (names the user
+      gave) and ``rows``.
+    """
+    parts = os.path.relpath(os.path.abspath(script), REPOSITORY).split(os.sep)
+    example = re.sub(r"^ch\d+_", "", parts[0])
+    presets = [base] + sorted({name for row in rows for name in row.presets} | {"tiny"} - {base})
+    parser = Parser(description=description, formatter_class=Formatter)
+    if len(presets) > 1:
+        parser.add_argument("--preset", choices=presets, default=base, help="set of values [%s]" % base)
+    parser.add_argument("--seed", type=_argument_type(_SEED), default=0, help="seed of every random generator [0]")
+    threads = "processor threads; 0: all [0]"
+    parser.add_argument("--threads", type=_argument_type(_THREADS), default=0, help=threads)
+    parser.add_argument("--data-dir", help="folder of the data set [$BOOK_DATA_DIR/<name>, then data/<name>]")
+    parser.add_argument("--output-dir", help="folder of this run [output/%s/<preset>]" % example)
+    _add_values(parser, rows, base)
+    if add is not None:
+        add(parser)
+    opts = parser.parse_args(argv)
+    opts.preset = getattr(opts, "preset", base)
+    opts.example = example
+    opts.script = os.path.splitext(os.path.basename(script))[0]
+    opts.rows = tuple(rows)
+    opts.explicit = {row.name for row in rows if getattr(opts, row.name) is not None}
+    for row in rows:
+        if getattr(opts, row.name) is None:
+            setattr(opts, row.name, row.check(row.presets.get(opts.preset, row.value)))
+    for name in ("output_dir", "data_dir"):
+        if "\0" in (getattr(opts, name) or ""):
+            parser.error("--%s holds a NUL character" % name.replace("_", "-"))
+    default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else opts.preset)
+    default = os.path.join(REPOSITORY, "output", example, default)
+    opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default))
+    if opts.data_dir is not None:
+        opts.data_dir = os.path.abspath(os.path.expanduser(opts.data_dir))
+    return opts
+
+
+_SEED = Value("seed", 0, "", low=0, high=2**31 - 1)
+_THREADS = Value("threads", 0, "", low=0, high=1024)
+
+
+def run_settings(opts: argparse.Namespace) -> dict:
+    """What is saved beside a run's checkpoints: preset, seed and every value."""
+    return dict({row.name: getattr(opts, row.name) for row in opts.rows}, preset=opts.preset, seed=opts.seed)
+
+
+def load_values(folder: str, rows: Sequence[Value], made_by: str) -> argparse.Namespace:
+    """The settings of the run in ``folder``, each checked against its row; ``preset`` and ``seed`` besides.
+
+    Raises:
+      UserError: no run there (``made_by`` names the script that makes one), or settings that are damaged or another script's.
+    """
+    path = os.path.join(folder, SETTINGS_FILE)
+    saved = load_settings(folder, made_by)
+    settings = argparse.Namespace(preset=str(saved.get("preset")), seed=saved.get("seed"))
+    for row in rows:
+        if row.name not in saved:
+            raise UserError("%s has no value '%s': it is not of a run of %s" % (path, row.name, made_by))
+        try:
+            setattr(settings, row.name, row.check(saved[row.name]))
+        except ValueError as error:
+            raise UserError("%s: %s: %s" % (path, row.name, error))
+    return settings
 
 
 def save_settings(output_dir: str, settings: dict) -> None:
@@ -187,10 +394,14 @@ def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
     try:
         status = main()
-        sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
+        if sys.stdout is not None:  # closed by whoever called
+            sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
     except UserError as error:
         print("error: %s" % error, file=sys.stderr)
         status = 2
+    except Stopped as stop:
+        print("stopped: the same command goes on from here", file=sys.stderr)
+        status = 128 + stop.signal
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130

@@ -5,6 +5,7 @@ The gallery page and RESULTS.md are built from these files and from nothing else
 
 import os
 import platform
+import shlex
 import sys
 import time
 from typing import Dict, Optional, Sequence
@@ -26,12 +27,12 @@ def machine() -> str:
     return "%s, %d cores%s" % (name, os.cpu_count() or 1, memory)
 
 
-_FOLDERS = ("output_dir", "data_dir")  # where a run's files lay says nothing about its result
+_NO_SETTINGS = ("output_dir", "data_dir", "rows")  # where a run's files lay says nothing about its result
 
 
 def _command(argv: Sequence[str]) -> str:
     """What was typed, with the script relative to the repository and without the run's own folder."""
-    words = ["python", os.path.relpath(argv[0], options.REPOSITORY)]
+    words = ["python", os.path.relpath(os.path.abspath(argv[0]), options.REPOSITORY)]
     arguments = iter(argv[1:])
     for argument in arguments:
         option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
@@ -40,7 +41,7 @@ def _command(argv: Sequence[str]) -> str:
                 next(arguments, None)
         else:
             words.append(option + equals + (os.path.basename(value.rstrip("/")) if os.path.isabs(value) else value))
-    return " ".join(words)
+    return " ".join(shlex.quote(word) for word in words)  # pasted again, it means the same
 
 
 class Record:
@@ -71,7 +72,9 @@ class Record:
             python=platform.python_version(),
             machine=machine(),
             date=time.strftime("%Y-%m-%d", time.gmtime()),
-            settings={key: value for key, value in sorted(vars(opts).items()) if _plain(value) and key not in _FOLDERS},
+            settings={
+                key: value for key, value in sorted(vars(opts).items()) if _plain(value) and key not in _NO_SETTINGS
+            },
             metrics={},
             tables=[],
             files=[],

@@ -45,7 +45,7 @@ def blurred_picture(random, sharp, length):
     return np.uint8(np.rint(total / len(steps)))
 
 
-def generate(folder, seed=0, height=32, width=48, train=6, test=3):
+def generate(folder, seed=0, height=32, width=48, train=21, test=3):
     """Writes the sample below ``folder``: ``train`` and ``test`` pairs of ``height``×``width`` pixels."""
     random = np.random.RandomState(seed)
     for split, clip, count in (("train", "GOPR0001_11_00", train), ("test", "GOPR0002_11_00", test)):

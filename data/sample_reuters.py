@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 
-from ch09_capsule_rnn.reuters import ARRAYS_FILE, TOPICS, TOPICS_FILE, WORD_INDEX_FILE
+from data.reuters import ARRAYS_FILE, TOPICS, TOPICS_FILE, WORD_INDEX_FILE
 
 _SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeio"]
 

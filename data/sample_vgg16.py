@@ -9,16 +9,9 @@ import os
 import h5py
 import numpy as np
 
+from data.vgg16 import LAYERS
+
 FILENAME = "vgg16_random_notop.h5"
-LAYERS = (  # name, input channels, output channels; all 3×3
-    ("block1_conv1", 3, 64),
-    ("block1_conv2", 64, 64),
-    ("block2_conv1", 64, 128),
-    ("block2_conv2", 128, 128),
-    ("block3_conv1", 128, 256),
-    ("block3_conv2", 256, 256),
-    ("block3_conv3", 256, 256),
-)
 
 
 def generate(folder, seed=0):

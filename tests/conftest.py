@@ -1,8 +1,12 @@
 """Fixtures: a fresh graph for each test, and the real data where BOOK_DATA_DIR has it."""
 
+import fcntl
+import json
 import os
 
 import pytest
+
+from tests import helpers
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -10,9 +14,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 @pytest.fixture(autouse=True)
 def fresh_graph():
     """Each test starts with an empty default graph and a fixed seed."""
-    from common import training
+    from common import run
 
-    training.start(seed=0)
+    run.start(seed=0)
     yield
 
 
@@ -28,3 +32,27 @@ def real_data():
         return folder
 
     return folder_of
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory):
+    """A function: folder of an example → the repository's copy in which its README's tiny commands ran, once in a test run.
+
+    The copy is shared by all workers of pytest-xdist; what the commands printed is in ``helpers.printed(copy, word)``. Tests
+    only look: one that changes something there works on a copy of its own.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def walked(folder):
+        copy = os.path.join(str(shared), "walk-" + folder)
+        with open(copy + ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+            log = os.path.join(copy, helpers.WALK_LOG)
+            if not os.path.exists(log):
+                commands = helpers.walk_readme(folder, copy)
+                with open(log, "w", encoding="utf-8") as stream:
+                    json.dump(commands, stream)
+        return copy
+
+    return walked

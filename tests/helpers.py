@@ -1,10 +1,13 @@
 """What the tests of several examples share: running a script as a user does."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 
 from common import training
+from tools import readme_commands
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -47,3 +50,56 @@ def assert_user_error(result, *fragments):
     assert len(lines) == 1, result.stderr
     for fragment in fragments:
         assert fragment in lines[0], (fragment, lines[0])
+
+
+WALK_LOG = "walk.json"
+
+
+def copy_repository(target):
+    """The files that a clone would have (tracked, or new and not ignored), below ``target``."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    for name in done.stdout.splitlines():
+        source = os.path.join(REPOSITORY, name)
+        if os.path.isfile(source):
+            os.makedirs(os.path.dirname(os.path.join(target, name)), exist_ok=True)
+            shutil.copy(source, os.path.join(target, name))
+
+
+def in_copy(copy, words, timeout=300):
+    """Runs ``words`` (a README's command, python first) in a copy of the repository; the CompletedProcess, with its outputs."""
+    dropped = ("BOOK_DATA_DIR", "PYTHONPATH")
+    environment = {key: value for key, value in os.environ.items() if key not in dropped}
+    return subprocess.run(
+        [sys.executable] + list(words[1:]),
+        cwd=copy,
+        env=dict(
+            environment, PYTHONIOENCODING="utf-8", PYTHONPATH=copy
+        ),  # the environment's link leads to the original
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=timeout,
+    )
+
+
+def walk_readme(folder, copy):
+    """Runs the tiny commands of a folder's README in order, as a new reader does; a list of (words, standard output, errors)."""
+    copy_repository(copy)
+    commands = readme_commands.tiny_commands(folder)
+    assert commands, "the README of %s shows no tiny command" % folder
+    ran = []
+    for words in commands:
+        done = in_copy(copy, words)
+        assert done.returncode == 0, "%s\n%s\n%s" % (" ".join(words), done.stdout[-2000:], done.stderr[-3000:])
+        ran.append((words, done.stdout, done.stderr))
+    return ran
+
+
+def printed(copy, word):
+    """What the first command of the walk whose words hold ``word`` printed: (standard output, error stream)."""
+    with open(os.path.join(copy, WALK_LOG), encoding="utf-8") as stream:
+        for words, output, errors in json.load(stream):
+            if any(word in item for item in words):
+                return output, errors
+    raise AssertionError("no command of the README has %r" % word)

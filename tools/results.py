@@ -1,34 +1,38 @@
-"""Writes RESULTS.md anew from the records of measured runs in ``results/`` (and from nothing else).
+"""Writes RESULTS.md and results/<example>.md anew from the records of measured runs in results/ (and from nothing else).
 
 Each script leaves ``record-<script>.json`` in its run folder. To publish a run, copy its record to
-``results/<example>/<name>.json`` and run this command; a test holds the page and the records equal.
+``results/<example>/<name>.json``, add a row to ``results/rows_<example>.json`` where it is a main result, and run this command;
+tests hold the pages and the records equal.
 
-  python tools/results.py             rewrite RESULTS.md
-  python tools/results.py --check     exit status 1 when RESULTS.md is not what the records say
+  python tools/results.py             rewrite the pages
+  python tools/results.py --check     exit status 1 when a page is not what the records say
 """
 
 import argparse
 import os
+import re
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from common import files, options
+from common.errors import UserError
 
-from common import options
-
+FOLDER = os.path.join(options.REPOSITORY, "results")
 TITLES = [
-    ("capsule_rnn", "Example 51: news classifier (section 9.6)"),
-    ("tfts_births", "Example 52: daily births (section 9.7)"),
-    ("tacotron", "Example 53: Mandarin speech (section 9.8)"),
-    ("deblurgan", "Example 54: deblurring (section 10.2)"),
-    ("attgan", "Example 55: face attributes (section 10.3)"),
+    ("capsule_rnn", "51", "Example 51: news classifier (section 9.6)"),
+    ("tfts_births", "52", "Example 52: daily births (section 9.7)"),
+    ("tacotron", "53", "Example 53: Mandarin speech (section 9.8)"),
+    ("deblurgan", "54", "Example 54: deblurring (sections 10.1, 10.2)"),
+    ("attgan", "55", "Example 55: face attributes (section 10.3)"),
 ]
+LONGEST_TABLE = 40  # rows; an epoch-by-epoch log is a run's own, in its folder
 HEAD = """# Results
 
-Every figure on this page was written by a script of this repository into a record (`results/`), and
-`make results` writes the page from those records. Under each heading: the command, what data it ran on, the machine,
-the time it took (of a training that was stopped and resumed: of its last call) and the seed. 'Printed' is the figure
-in the book or in a paper. Runs at preset `tiny` are not shown here: they prove that the code runs, not that the model
-is good.
+One row a result. Each figure was written by a script of this repository into a record (`results/<example>/`), and `make results`
+writes this page from the records; the command is the one that made the record. *Printed* is the book's or a paper's figure. Runs
+at preset `tiny` are not here: they prove that the code runs, not that a model is good. All tables, machines and times: %s.
+
+| No. | example | what | figure | printed | command |
+|---|---|---|---|---|---|
 """
 
 
@@ -57,9 +61,13 @@ def duration(seconds: float) -> str:
     return "%.0f min" % (seconds / 60) if seconds < 7200 else "%.1f h" % (seconds / 3600)
 
 
+def _heading(name: str) -> str:
+    return re.sub(r"[-_]+", " ", name)
+
+
 def section(name: str, record: dict) -> str:
     """One record as Markdown."""
-    parts = ["### %s: %s\n" % (record["listing"], name.replace("_", " "))]
+    parts = ["## %s (%s)\n" % (_heading(name), record["listing"])]
     parts.append("```\n%s\n```\n" % record["command"])
     facts = [
         "data: %s" % record["data"],
@@ -67,60 +75,116 @@ def section(name: str, record: dict) -> str:
         "seed %s" % record["seed"],
         "TensorFlow %s" % record["tensorflow"],
         record["machine"],
-        "%s" % duration(record["seconds"]),
+        duration(record["seconds"]),
         record["date"],
     ]
     parts.append(" · ".join(facts) + "\n")
-    metrics = record["metrics"]
-    if metrics:
-        rows = [
-            [
-                key,
-                number(entry["value"]) + (" " + entry["unit"] if entry["unit"] else ""),
-                entry["printed"],
-                entry["note"],
-            ]
-            for key, entry in metrics.items()
-        ]
+    if record["metrics"]:
+        rows = []
+        for key, entry in record["metrics"].items():
+            value = number(entry["value"]) + (" " + entry["unit"] if entry["unit"] else "")
+            rows.append([key, value, entry["printed"], entry["note"]])
         parts.append(markdown_table(["figure", "value", "printed", "note"], rows))
     for table in record["tables"]:
         parts.append("**%s**\n" % table["title"])
-        parts.append(markdown_table(table["columns"], table["rows"]))
+        shown = table["rows"]
+        if len(shown) > LONGEST_TABLE:
+            shown = shown[:3] + shown[-3:]
+        parts.append(markdown_table(table["columns"], shown))
+        if len(shown) < len(table["rows"]):
+            parts.append("The first and the last three of %d rows.\n" % len(table["rows"]))
         if table["note"]:
             parts.append(table["note"] + "\n")
     return "\n".join(parts)
 
 
+def example_page(example: str, title: str) -> str:
+    """The whole of results/<example>.md."""
+    folder = os.path.join(FOLDER, example)
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".json")) if os.path.isdir(folder) else []
+    head = "# %s: all records\n\nWritten by `make results` from `results/%s/`; the main figures: [RESULTS.md](../RESULTS.md).\n"
+    parts = [head % (title, example)]
+    parts += [section(name[: -len(".json")], options.read_json(os.path.join(folder, name))) for name in names]
+    return "\n".join(parts)
+
+
+def main_rows() -> list:
+    """The rows of the main results, in the book's order."""
+    rows = []
+    for example, _, _ in TITLES:
+        path = os.path.join(FOLDER, "rows_%s.json" % example)
+        if os.path.exists(path):
+            rows += [dict(row, record=example + "/" + row["record"]) for row in files.read_json(path, list)]
+    return rows
+
+
+def value_of(record: dict, where) -> object:
+    """A record's figure: a metric's name, or ``[table's title, value of a row's first cell, column]``.
+
+    Raises:
+      KeyError: the record has no such figure.
+    """
+    if isinstance(where, str):
+        entry = record["metrics"][where]
+        return number(entry["value"]) + (" " + entry["unit"] if entry["unit"] else "")
+    title, first, column = where
+    for table in record["tables"]:
+        if table["title"] == title:
+            for row in table["rows"]:
+                if str(row[0]) == str(first):
+                    return number(row[table["columns"].index(column)])
+    raise KeyError(title)
+
+
+def figure(row: dict) -> str:
+    """The row's figure from its record, by its pattern: ``{}`` takes one value after the other."""
+    record = options.read_json(os.path.join(FOLDER, row["record"] + ".json"))
+    try:
+        values = [value_of(record, where) for where in row["values"]]
+    except (KeyError, ValueError) as error:
+        raise UserError("results/rows_….json: %s has no figure %s" % (row["record"], error))
+    return row.get("pattern", " / ".join(["{}"] * len(values))).format(*values)
+
+
 def page() -> str:
     """The whole of RESULTS.md."""
-    parts = [HEAD]
-    for example, title in TITLES:
-        folder = os.path.join(options.REPOSITORY, "results", example)
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".json")) if os.path.isdir(folder) else []
-        parts.append("## %s\n" % title)
-        if not names:
-            parts.append("No measured run yet.\n")
-        for name in names:
-            parts.append(section(name[: -len(".json")], options.read_json(os.path.join(folder, name))))
-    return "\n".join(parts)
+    links = ", ".join("[%s](results/%s.md)" % (number_, example) for example, number_, _ in TITLES)
+    parts, readings = [HEAD % links], []
+    numbers = {example: number_ for example, number_, _ in TITLES}
+    for count, row in enumerate(main_rows(), 1):
+        record = options.read_json(os.path.join(FOLDER, row["record"] + ".json"))
+        example = numbers[row["record"].split("/")[0]]
+        cells = [str(count), example, row["what"], figure(row), row.get("printed", "–"), "`%s`" % record["command"]]
+        parts[0] += "| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |\n"
+        readings.append("%d. %s" % (count, row["reading"]))
+    return parts[0] + "\n## How to read them\n\n" + "\n".join(readings) + "\n"
+
+
+def pages() -> dict:
+    """Path below the repository → text, of every page that is written from the records."""
+    written = {"RESULTS.md": page()}
+    for example, _, title in TITLES:
+        written["results/%s.md" % example] = example_page(example, title)
+    return written
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; say whether the page is up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing; say whether the pages are up to date")
     check = parser.parse_args(argv).check
-    path = os.path.join(options.REPOSITORY, "RESULTS.md")
-    text = page()
-    if check:
-        with open(path, encoding="utf-8") as stream:
-            same = stream.read() == text
-        print("RESULTS.md %s what the records say" % ("is" if same else "is not"))
-        return 0 if same else 1
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    print("wrote RESULTS.md")
-    return 0
+    status = 0
+    for path, text in pages().items():
+        full = os.path.join(options.REPOSITORY, path)
+        if check:
+            same = os.path.exists(full) and files.read_bytes(full).decode("utf-8") == text
+            print("%s %s what the records say" % (path, "is" if same else "is not"))
+            status |= not same
+        else:
+            with files.atomic(full, "w") as stream:
+                stream.write(text)
+            print("wrote " + path)
+    return int(status)
 
 
 if __name__ == "__main__":
-    options.run(main)
+    sys.exit(options.run(main))

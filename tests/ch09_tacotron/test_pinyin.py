@@ -5,7 +5,7 @@ import os
 import pytest
 from pypinyin import Style, lazy_pinyin
 
-from ch09_tacotron import pinyin
+from ch09_tacotron.beyond import pinyin
 from common.errors import UserError
 
 

@@ -1,10 +1,11 @@
 """common/images.py: every kind of photo a reader may have, and the measures against an independent computation."""
 
 import os
+import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from scipy import ndimage
 
 from common import images
@@ -91,8 +92,8 @@ def test_what_is_no_picture_is_a_line(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     for path, said in (
         (tmp_path / "text.jpg", "not a readable"),
-        (tmp_path, "not a readable"),
-        (tmp_path / "no", "no such"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "no", "does not exist"),
     ):
         with pytest.raises(UserError, match=said):
             images.read_rgb(str(path))
@@ -183,3 +184,102 @@ def test_label_row_writes_one_caption_a_cell():
     assert strip.shape == (18, 160, 3) and strip.dtype == np.uint8
     assert strip[:, :80].min() == 0 and strip[:, 80:].min() == 0
     assert images.label_row(["", "x"], 40)[:, :40].min() == 255
+
+
+# ---------------------------------------------------------------------------------------------------- read_photo (F19, F21)
+def profile_of(primaries, gamma):
+    """A minimal ICC profile (version 2): XYZ of the three primaries relative to D50, one pure power for all channels."""
+
+    def fixed(value):
+        return struct.pack(">i", int(round(value * 65536)))
+
+    tags = {b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"wide\0" + bytes(79)}
+    tags[b"wtpt"] = b"XYZ " + bytes(4) + b"".join(map(fixed, (0.9642, 1.0, 0.8249)))
+    for channel, column in zip(b"rgb", primaries.T):
+        name = bytes([channel])
+        tags[name + b"XYZ"] = b"XYZ " + bytes(4) + b"".join(map(fixed, column))
+        tags[name + b"TRC"] = b"curv" + bytes(4) + struct.pack(">IHH", 1, int(gamma * 256), 0)
+    place, table, content = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, data in sorted(tags.items()):
+        table += name + struct.pack(">II", place + len(content), len(data))
+        content += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4sI4s4s4s", place + len(content), bytes(4), 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + b"".join(map(fixed, (0.9642, 1.0, 0.8249)))
+    return head + bytes(128 - len(head)) + table + content
+
+
+WIDE = np.array([[0.515, 0.292, 0.157], [0.241, 0.692, 0.067], [-0.001, 0.042, 0.784]])  # Display P3, adapted to D50
+SRGB = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]])  # IEC 61966-2-1, D50
+
+
+def test_a_wide_gamut_photo_comes_out_in_srgb(tmp_path):
+    soft = np.uint8(80 + RGB // 3)  # colours that sRGB has too: nothing is clipped
+    path = saved(tmp_path, Image.fromarray(soft), icc_profile=profile_of(WIDE, 2.2))
+    linear = np.clip((soft / 255.0) ** 2.2 @ (np.linalg.inv(SRGB) @ WIDE).T, 0, 1)
+    expected = 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    photo = images.read_photo(path)
+    assert np.abs(expected - soft).max() > 5  # left as they were, the colours would be off by this
+    assert np.abs(photo.pixels - expected).max() < 2.5
+    assert photo.note == "colours converted from wide to sRGB"
+
+
+def test_profiles_that_change_nothing_or_are_damaged(tmp_path):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    photo = images.read_photo(saved(tmp_path, Image.fromarray(RGB), icc_profile=srgb))
+    assert photo.note == "" and np.array_equal(photo.pixels, RGB)
+    photo = images.read_photo(saved(tmp_path, Image.fromarray(RGB), icc_profile=b"no profile"))
+    assert "profile is damaged" in photo.note and np.array_equal(photo.pixels, RGB)
+
+
+def test_of_several_pages_the_first_is_read(tmp_path):
+    path = str(tmp_path / "x.tif")
+    Image.fromarray(RGB).save(path, save_all=True, append_images=[Image.fromarray(255 - RGB)])
+    photo = images.read_photo(path)
+    assert photo.pages == 2 and photo.note == "the first of its 2 pages"
+    np.testing.assert_array_equal(photo.pixels, RGB)
+
+
+def test_the_date_of_a_photo_is_kept_and_its_orientation_not(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0132] = 6, "2026:01:02 03:04:05"
+    path = str(tmp_path / "x.jpg")
+    Image.fromarray(RGB).save(path, exif=exif, quality=100)
+    kept = Image.Exif()
+    kept.load(images.read_photo(path).exif)
+    assert kept.get(0x0132) == "2026:01:02 03:04:05" and kept.get(0x0112) is None
+
+
+@pytest.mark.parametrize("largest,scale", [(1.0, 255.0), (255.0, 1.0), (65535.0, 255.0 / 65535.0)])
+def test_floating_point_pictures_are_scaled_by_their_range(tmp_path, largest, scale):
+    values = np.linspace(0, largest, 30, dtype=np.float32).reshape(5, 6)
+    Image.fromarray(values, mode="F").save(str(tmp_path / "x.tif"))
+    read = images.read_rgb(str(tmp_path / "x.tif"))
+    assert np.abs(read[..., 0] - values * scale).max() <= 0.51
+
+
+def test_pictures_that_are_too_large_or_hold_no_number(tmp_path):
+    Image.new("1", (3000, 3000)).save(str(tmp_path / "bomb.png"))
+    with pytest.raises(UserError, match="3000×3000 pixels; at most 1 megapixels"):
+        images.read_photo(str(tmp_path / "bomb.png"), largest=10**6)
+    Image.fromarray(np.full((4, 4), np.nan, np.float32), mode="F").save(str(tmp_path / "nan.tif"))
+    with pytest.raises(UserError, match="not finite"):
+        images.read_photo(str(tmp_path / "nan.tif"))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "tif", "bmp", "webp"])
+def test_flipped_and_cut_pictures_are_a_line_or_a_picture(tmp_path, ending):
+    path = str(tmp_path / ("x." + ending))
+    Image.fromarray(RGB).save(path)
+    with open(path, "rb") as stream:
+        whole = stream.read()
+    random = np.random.RandomState(0)
+    for _ in range(40):
+        content = bytearray(whole)
+        for place in random.randint(0, len(content), 3):
+            content[place] ^= 1 << random.randint(8)
+        with open(path, "wb") as stream:
+            stream.write(content if random.rand() < 0.5 else content[: random.randint(len(content))])
+        try:
+            assert images.read_photo(path).pixels.dtype == np.uint8
+        except UserError as error:
+            assert "\n" not in str(error)

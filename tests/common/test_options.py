@@ -11,33 +11,52 @@ import numpy as np
 import pytest
 
 from common import options
-from common.errors import TrainingStopped, UserError
+from common.errors import Stopped, TrainingStopped, UserError
+from common.options import Value
 from tests.helpers import REPOSITORY, assert_user_error
 
-PRESETS = {
-    "book": dict(batch_size=100, rate=0.1, masked=False, widths=(64, 128), cap=None, words=["a"], title="x"),
-    "cpu": dict(batch_size=64, cap=7),
-    "tiny": dict(batch_size=8, masked=True, widths=(2,)),
-}
+ROWS = [
+    Value("batch_size", 100, "how many; 100 % of them", low=1, cpu=64, tiny=8),
+    Value("rate", 0.1, "learning rate", low=0),
+    Value("masked", False, "leave padding out", tiny=True),
+    Value("widths", [64, 128], "units of each layer", low=1, tiny=[2]),
+    Value("size", [360, 640], "height and width", low=4, count=2),
+    Value("cap", None, "no more than this", kind=int, low=1, cpu=7, more=True),
+    Value("words", ["a"], "words"),
+    Value("mode", "wgan", "loss", choices=("wgan", "lsgan")),
+]
+SCRIPT = os.path.join(REPOSITORY, "ch09_demo", "code_9_99_demo.py")
 
 
 def parse(*argv, **keywords):
-    return options.parse("What it does.", PRESETS, example="demo", argv=list(argv), **keywords)
+    return options.parse_values(keywords.pop("script", SCRIPT), "What it does.", ROWS, argv=list(argv), **keywords)
 
 
 def test_the_printed_values_are_the_defaults():
     opts = parse()
-    assert (opts.preset, opts.seed, opts.threads, opts.data_dir, opts.example) == ("book", 0, 0, None, "demo")
-    assert {key: getattr(opts, key) for key in PRESETS["book"]} == PRESETS["book"]
+    assert (opts.preset, opts.seed, opts.threads, opts.data_dir) == ("book", 0, 0, None)
+    assert (opts.example, opts.script) == ("demo", "code_9_99_demo")
+    assert {row.name: getattr(opts, row.name) for row in ROWS} == {row.name: row.value for row in ROWS}
     assert opts.explicit == set()
     assert opts.output_dir == os.path.join(REPOSITORY, "output", "demo", "book")
 
 
 def test_a_preset_changes_what_it_names_and_keeps_the_rest():
     opts = parse("--preset", "tiny")
-    assert (opts.batch_size, opts.masked, opts.widths) == (8, True, (2,))
-    assert (opts.rate, opts.cap, opts.title) == (0.1, None, "x")
+    assert (opts.batch_size, opts.masked, opts.widths) == (8, True, [2])
+    assert (opts.rate, opts.cap, opts.mode) == (0.1, None, "wgan")
     assert opts.output_dir.endswith(os.path.join("demo", "tiny"))
+
+
+def test_tiny_runs_of_beyond_have_a_folder_of_their_own():
+    script = os.path.join(REPOSITORY, "ch09_demo", "beyond", "train.py")
+    assert parse("--preset", "tiny", script=script).output_dir.endswith(os.path.join("demo", "beyond-tiny"))
+    assert parse("--preset", "cpu", script=script).output_dir.endswith(os.path.join("demo", "cpu"))
+    assert parse("--preset", "tiny", script=script, folder="tiny").output_dir.endswith(os.path.join("demo", "tiny"))
+
+
+def test_a_base_preset_of_another_name():
+    assert parse(base="voice").preset == "voice" and parse("--preset", "cpu", base="voice").batch_size == 64
 
 
 def test_a_given_value_wins_over_the_preset_wherever_it_stands():
@@ -71,11 +90,7 @@ def test_lists_take_the_type_of_their_first_item():
     assert parse("--widths", "1", "2", "3").widths == [1, 2, 3]
     assert parse("--widths").widths == []
     assert parse("--words", "b", "c").words == ["b", "c"]
-
-
-def test_a_value_without_a_default_takes_its_type_from_another_preset():
-    assert parse("--cap", "9").cap == 9
-    assert parse("--preset", "cpu").cap == 7
+    assert parse("--size", "8", "12").size == [8, 12]
 
 
 def test_folders_become_absolute(monkeypatch, tmp_path):
@@ -90,12 +105,22 @@ def test_folders_become_absolute(monkeypatch, tmp_path):
     "argv,fragment",
     [
         (["--preset", "huge"], "invalid choice: 'huge'"),
-        (["--batch-size", "many"], "invalid int value: 'many'"),
-        (["--rate", "fast"], "invalid float value: 'fast'"),
+        (["--batch-size", "many"], "'many' is no whole number"),
+        (["--batch-size", "2.5"], "'2.5' is no whole number"),
+        (["--batch-size", "0"], "0 is not at least 1"),
+        (["--batch-size", "9" * 30], "is too large"),
+        (["--rate", "fast"], "'fast' is no number"),
+        (["--rate", "nan"], "nan is no finite number"),
+        (["--rate", "-0.5"], "-0.5 is not at least 0"),
         (["--masked", "perhaps"], "'perhaps' is neither true nor false"),
-        (["--widths", "1", "x"], "invalid int value: 'x'"),
+        (["--widths", "1", "x"], "'x' is no whole number"),
+        (["--widths", "1", "-2"], "-2 is not at least 1"),
+        (["--size", "8"], "expected 2 arguments"),
+        (["--mode", "dragan"], "'dragan' is not one of wgan, lsgan"),
+        (["--seed", "-1"], "-1 is not 0 to"),
         (["--batch", "5"], "unrecognized arguments: --batch"),
         (["--output-dir"], "expected one argument"),
+        (["--output-dir", "a\0b"], "holds a NUL character"),
         (["stray"], "unrecognized arguments: stray"),
     ],
 )
@@ -107,13 +132,16 @@ def test_a_wrong_argument_is_one_line_and_status_2(argv, fragment, capsys):
     assert err.startswith("error: ") and err.count("\n") == 1 and fragment in err
 
 
-def test_help_shows_every_value_of_every_preset_and_percent_signs(capsys):
+def test_help_shows_every_value_and_what_is_allowed(capsys):
     with pytest.raises(SystemExit) as raised:
-        parse("--help", help_texts={"batch_size": "how many; 100 % of them"})
-    out = capsys.readouterr().out
+        parse("--help")
+    out = " ".join(capsys.readouterr().out.split())
     assert raised.value.code == 0
-    assert "What it does." in out and "how many; 100 % of them [book 100, cpu 64, tiny 8]" in " ".join(out.split())
-    assert "[book None, cpu 7, tiny None]" in " ".join(out.split())
+    assert "What it does." in out
+    assert "how many; 100 % of them (at least 1) [book 100, cpu 64, tiny 8]" in out
+    assert "--mode {wgan,lsgan}" in out and "learning rate (at least 0) [0.1]" in out
+    assert out.index("more values:") < out.index("--cap") and out.index("--mode") < out.index("more values:")
+    assert "[book none, cpu 7]" in out
 
 
 def test_a_script_adds_options_of_its_own():
@@ -121,9 +149,50 @@ def test_a_script_adds_options_of_its_own():
     assert opts.text == "hello" and "text" not in opts.explicit
 
 
-def test_a_preset_value_that_book_lacks_is_a_mistake_of_the_script():
-    with pytest.raises(ValueError, match="preset tiny has values that preset book lacks: b"):
-        options.parse("", {"book": dict(a=1), "tiny": dict(b=2)}, example="demo", argv=[])
+@pytest.mark.parametrize(
+    "keywords", [dict(low=2), dict(high=0), dict(choices=(2, 3)), dict(tiny="x"), dict(tiny=1.5), dict(tiny=[1])]
+)
+def test_a_row_that_breaks_its_own_rules_is_a_mistake_of_the_script(keywords):
+    with pytest.raises(ValueError):
+        Value("a", 1, "", **keywords)
+
+
+def test_settings_of_a_run_come_back_checked(tmp_path):
+    opts = parse("--preset", "tiny", "--rate", "1", "--output-dir", str(tmp_path))
+    options.save_settings(opts.output_dir, options.run_settings(opts))
+    loaded = options.load_values(str(tmp_path), ROWS, made_by="code_x.py")
+    assert (loaded.preset, loaded.seed, loaded.rate, loaded.widths, loaded.cap) == ("tiny", 0, 1.0, [2], None)
+
+
+@pytest.mark.parametrize(
+    "change,fragment",
+    [
+        (dict(batch_size="8"), "batch_size: '8' is no whole number"),
+        (dict(batch_size=True), "batch_size: True is no whole number"),
+        (dict(batch_size=0), "batch_size: 0 is not at least 1"),
+        (dict(batch_size=None), "batch_size: there is no value"),
+        (dict(rate=float("inf")), "rate: inf is no finite number"),
+        (dict(widths=3), "widths: 3 is no list"),
+        (dict(widths=[1, [2]]), "widths: [2] is no whole number"),
+        (dict(size=[4]), "size: 1 values, not 2"),
+        (dict(masked="yes"), "masked: 'yes' is neither true nor false"),
+        (dict(mode="x"), "mode: 'x' is not one of wgan, lsgan"),
+        ("words", "has no value 'words': it is not of a run of code_x.py"),
+        ([1], "settings.json holds a list where a dict belongs"),
+    ],
+)
+def test_foreign_settings_are_a_line(tmp_path, change, fragment):
+    settings = options.run_settings(parse("--preset", "tiny"))
+    if isinstance(change, str):
+        del settings[change]
+    elif isinstance(change, dict):
+        settings.update(change)
+    else:
+        settings = change
+    options.save_settings(str(tmp_path), settings)
+    with pytest.raises(UserError) as raised:
+        options.load_values(str(tmp_path), ROWS, made_by="code_x.py")
+    assert fragment in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_settings_round_trip_with_numpy_values_and_chinese(tmp_path):
@@ -141,10 +210,10 @@ def test_no_settings_names_the_script_that_makes_them(tmp_path):
 
 def test_damaged_settings(tmp_path):
     (tmp_path / options.SETTINGS_FILE).write_bytes(b'{"batch_size": ')
-    with pytest.raises(UserError, match="settings.json cannot be read"):
+    with pytest.raises(UserError, match="settings.json is damaged"):
         options.load_settings(str(tmp_path), made_by="code_x.py")
     (tmp_path / options.SETTINGS_FILE).write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="settings.json cannot be read"):
+    with pytest.raises(UserError, match="settings.json is damaged"):
         options.load_settings(str(tmp_path), made_by="code_x.py")
 
 
@@ -167,6 +236,8 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
         (UserError("the file is missing"), 2, "error: the file is missing\n"),
         (TrainingStopped("loss is nan"), 2, "error: loss is nan\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (Stopped(2), 130, "stopped: the same command goes on from here\n"),
+        (Stopped(15), 143, "stopped: the same command goes on from here\n"),
         (OSError(errno.ENOSPC, "No space left", "out.png"), 2, "error: [Errno 28] No space left: 'out.png'\n"),
         (PermissionError(errno.EACCES, "Permission denied", "o"), 2, "error: [Errno 13] Permission denied: 'o'\n"),
     ],

@@ -90,5 +90,5 @@ def test_read_all_is_sorted_and_takes_records_only(tmp_path):
 
 def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / "record-x.json").write_text("{")
-    with pytest.raises(UserError, match="record-x.json cannot be read"):
+    with pytest.raises(UserError, match="record-x.json is damaged"):
         records.read_all(str(tmp_path))

@@ -1,34 +1,30 @@
-"""Extra to section 9.6.6: what simple methods reach on the same split, so that listing 9-7's figure can be judged.
+"""What simple methods reach on the same split, so that the figures of listing 9-7 and of the hybrid can be judged.
 
-A linear support vector machine on log-tf-idf of the words (scikit-learn), once on the last 80 words and once on
-whole texts, and the
-dense network on a bag of 10,000 words of Chollet's 'Deep Learning with Python' (section 3.5). Neither knows the
-order of the words.
+A linear support vector machine on log-tf-idf of the words (scikit-learn), on the last 80 words, the first 80, and whole texts;
+and the dense network on a bag of 10,000 words of Chollet's 'Deep Learning with Python' (section 3.5). Neither knows the order of
+the words.
 
 Reads   reuters.npz and reuters_word_index.json (data set `reuters`)
-Writes  record-ext_9_6_6_yardsticks.json in the run's folder
+Writes  output/capsule_rnn/<preset>/record-yardsticks.json
 Time    about a minute
-Next    ext_9_6_6_compare.py
 """
-
-import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
 
 import numpy as np
 import tensorflow as tf
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from ch09_capsule_rnn import reports, reuters
-from common import datasets, options, records, training
+from ch09_capsule_rnn.beyond import reports
+from common import datasets, options, records, run
+from data import reuters
 
-PRESETS = {
-    "book": dict(num_words=20000, bag_words=10000, penalty=0.5, epochs=9, batch_size=512),
-    "cpu": dict(),
-    "tiny": dict(epochs=4, batch_size=50),
-}
+VALUES = [
+    options.Value("num_words", 20000, "ids of this and above become 2, 'unknown word'", low=4),
+    options.Value("penalty", 0.5, "C of the support vector machine", low=1e-6),
+    options.Value("bag_words", 10000, "words of the bag", low=4),
+    options.Value("epochs", 9, "of the dense network", low=1, tiny=4),
+    options.Value("batch_size", 512, "of the dense network", low=1, tiny=50),
+]
 KEPT = (("last 80", slice(-80, None)), ("first 80", slice(80)), ("all", slice(None)))  # words of a text
 
 
@@ -56,7 +52,7 @@ def bag_of_words(texts, words):
 def dense_network(train, test, opts):
     """Predicted labels of the test part by two layers of 64 ReLU units on a bag of words (RMSprop, learning rate 0.001)."""
     tf.set_random_seed(opts.seed)
-    tf.keras.backend.set_session(tf.Session(config=training.session_config(opts.threads)))
+    tf.keras.backend.set_session(tf.Session(config=run.session_config(opts.threads)))
     layers = [tf.keras.layers.Dense(64, activation="relu") for _ in range(2)]
     layers.append(tf.keras.layers.Dense(len(reuters.TOPICS), activation="softmax"))
     network = tf.keras.Sequential(layers)
@@ -75,16 +71,16 @@ def dense_network(train, test, opts):
 
 
 def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, example="capsule_rnn", argv=argv)
-    training.start(opts.seed)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, base="compare")
+    run.start(opts.seed)
     folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
     train, test = reuters.load_data(folder, opts.num_words)
     data = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
-    record = records.Record(opts, "ext_9_6_6_yardsticks", "section 9.6.6", data)
+    record = records.Record(opts, opts.script, "section 9.6.6", data)
     rows = []
 
     def add(name, words, predicted):
-        result = reports.scores(test.labels, predicted, len(test.labels))
+        result = reports.scores(test.labels, predicted)
         rows.append([name, words, result["accuracy"], result["macro_f1"]])
         print("%-34s %-10s accuracy %.4f  macro-F1 %.4f" % tuple(rows[-1]), flush=True)
 

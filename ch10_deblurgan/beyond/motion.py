@@ -1,4 +1,4 @@
-"""Motion blur made from sharp pictures (extra; DeblurGAN's paper, section 4.2, after Boracchi and Foi 2012).
+"""Motion blur made from sharp pictures (DeblurGAN's paper, section 4.2, after Boracchi and Foi 2012).
 
 A reader without GOPRO can so train on any photos. Kernels are float32 ``[size, size]``, sum 1, with the middle of the
 exposure at their centre: the sharp picture is where the camera was then, as in GOPRO and REDS.

@@ -1,4 +1,4 @@
-"""Extra (section 9.8.14): Chinese text as the pinyin that the corpus writes.
+"""Beyond the print (section 9.8.14): Chinese text as the pinyin that the corpus writes.
 
 The corpus (THCHS-30, BZNSYP) writes syllables with a tone digit, ü as v, the neutral tone as 5, and no punctuation.
 """

@@ -6,27 +6,24 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
-from common import datasets
+from common import datasets, files, records
 from common.plotting import plt, save_figure
 
-
-def plain_settings(opts, preset):
-    """The values that describe a model: the preset's keys, and where it came from."""
-    return dict({key: getattr(opts, key) for key in preset}, preset=opts.preset, seed=opts.seed)
+TINY_NOTE = "a tiny run on generated texts: shows the wiring, not the quality"
 
 
-def describe_data(folder, train, valid, test):
-    """One line for the record."""
+def record(opts, listing, folder, train, valid, test):
+    """A record whose line on the data tells the sizes of the parts, ``(table, lengths, labels)`` each."""
     name = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
-    parts = "%d train, %d validation, %d test" % (len(train[2]), len(valid[2]) if valid else 0, len(test[2]))
-    return "%s: %s" % (name, parts)
+    sizes = [(len(part[2]), word) for part, word in ((train, "train"), (valid, "validation"), (test, "test")) if part]
+    parts = ", ".join("%d %s" % size for size in sizes)
+    return records.Record(opts, opts.script, listing, "%s: %s" % (name, parts))
 
 
-def scores(labels, predicted, count):
+def scores(labels, predicted):
     """Accuracy and macro-F1 over the topics that occur among the labels."""
-    present = np.unique(labels)
-    macro = metrics.f1_score(labels, predicted, labels=present, average="macro")
-    return dict(accuracy=float(np.mean(labels == predicted)), macro_f1=float(macro), count=count)
+    macro = metrics.f1_score(labels, predicted, labels=np.unique(labels), average="macro")
+    return dict(accuracy=float(np.mean(labels == predicted)), macro_f1=float(macro))
 
 
 def draw_confusion(path, labels, predicted, topics):
@@ -68,40 +65,62 @@ def draw_curve(path, history, printed=None):
     return save_figure(figure, path)
 
 
-def evaluate(record, opts, topics, history, probabilities, labels):
-    """Writes report.txt, confusion.png and curve.png, fills the record; returns accuracy and macro-F1."""
+def evaluate(record, opts, topics, history, probabilities, labels, seen, printed=None):
+    """Writes report.txt, confusion.png and curve.png, fills the record, prints the figures.
+
+    Args:
+      history: a dictionary an epoch, with ``epoch``, ``loss`` and what else was measured.
+      probabilities: ``[N, 46]`` of the test part; labels: ``[N]``.
+      seen: accuracy on the training part; printed: epoch → the book's loss.
+    """
     predicted = probabilities.argmax(axis=1)
-    results = scores(labels, predicted, len(labels))
+    results = scores(labels, predicted)
     present = np.unique(np.concatenate([labels, predicted]))
     report = metrics.classification_report(
         labels, predicted, labels=present, target_names=[topics[k] for k in present], digits=3, zero_division=0
     )
     report_file = os.path.join(opts.output_dir, "report.txt")
-    with open(report_file, "w", encoding="utf-8") as stream:
+    with files.atomic(report_file, "w") as stream:
         stream.write(report)
     print(report)
-    tiny = opts.preset == "tiny"
-    printed = None if tiny else {1: 3.434, 2: 2.349, 19: 0.699, 20: 0.6526}
-    note = "a tiny run on generated texts: shows the wiring, not the quality" if tiny else ""
-    record.metric("test_accuracy", results["accuracy"], printed=None, note=note)
+    note = TINY_NOTE if opts.preset == "tiny" else ""
+    record.metric("test_accuracy", results["accuracy"], note=note)
     record.metric("test_macro_f1", results["macro_f1"], note="over the topics in the test part")
+    record.metric("train_accuracy", seen, note="of the weights that are evaluated")
     record.metric("epochs", len(history))
-    record.metric("first_loss", history[0]["loss"], printed=None if tiny else "3.434")
-    record.metric("last_loss", history[-1]["loss"], printed=None if tiny else "0.6526")
-    record.metric("seconds_of_training", sum(row["seconds"] for row in history), "s")
+    record.metric("first_loss", history[0]["loss"], printed=printed and str(printed[1]))
+    record.metric("last_loss", history[-1]["loss"], printed=printed and str(printed[max(printed)]))
     if "valid_accuracy" in history[0]:
         best = int(np.argmax([row["valid_accuracy"] for row in history]))
         record.metric("best_epoch", history[best]["epoch"])
         record.metric("valid_accuracy", history[best]["valid_accuracy"])
-    columns = ["epoch", "loss", "validation accuracy", "seconds"]
-    rows = [[row["epoch"], row["loss"], row.get("valid_accuracy"), round(row["seconds"], 1)] for row in history]
-    record.table("Training", columns, rows, note)
     confusion = draw_confusion(os.path.join(opts.output_dir, "confusion.png"), labels, predicted, topics)
-    curve = draw_curve(os.path.join(opts.output_dir, "curve.png"), history, printed if opts.preset == "book" else None)
+    curve = draw_curve(os.path.join(opts.output_dir, "curve.png"), history, printed)
     record.file(confusion, "picture", "Confusion matrix on the test part", "测试集上的混淆矩阵")
     record.file(curve, "picture", "Training loss by epoch", "每个迭代的训练损失")
     record.file(report_file, "text", "Precision, recall and F1 by topic", "各主题的精确率、召回率与 F1")
-    return results
+    print(
+        "test accuracy %.4f, macro-F1 %.4f; on the training part %.4f"
+        % (results["accuracy"], results["macro_f1"], seen)
+    )
+
+
+def add_spread(record, rows, note=""):
+    """A table of runs of several seeds to the record, with mean and standard deviation; also printed.
+
+    Args:
+      rows: name, test accuracy, test macro-F1, accuracy on the training part and last loss of each run.
+    """
+    if not rows:
+        return
+    runs = [row[1:] for row in rows if None not in row]
+    if len(runs) > 1:
+        rows = rows + [["mean"] + [float(value) for value in np.mean(runs, axis=0)]]
+        rows.append(["standard deviation"] + [float(value) for value in np.std(runs, axis=0, ddof=1)])
+    for row in rows:
+        print("%-22s test accuracy %.4f, macro-F1 %.4f" % tuple(row[:3]))
+    columns = ["run", "test accuracy", "test macro-F1", "accuracy on the training part", "last loss"]
+    record.table("The same setting with %d seeds" % len(runs), columns, rows, note)
 
 
 def draw_couplings(path, words, couplings, strengths, title, words_a_row=20):

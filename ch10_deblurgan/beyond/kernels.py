@@ -1,4 +1,4 @@
-"""Extra (``--fast``): the transforms of Winograd's method, compiled by numba.
+"""The transforms of Winograd's method, compiled by numba.
 
 F(4×4, 3×3) of Lavin and Gray, arXiv 1509.09308: a tile of 4×4 outputs of a convolution is
 ``outputs(points(inputs) · kernel_points(kernel))``, where the product is one of matrices ``[tiles, C]·[C, K]`` at each of 36

@@ -1,4 +1,4 @@
-"""Classical sharpening and deconvolution to compare with (extra), from scikit-image.
+"""Classical sharpening and deconvolution to compare with, from scikit-image.
 
 None of them knows the motion, so each has a grid of settings. It is scored as generously as can be: one setting for all
 pictures, the one that is best on these very pictures.
@@ -8,7 +8,7 @@ import numpy as np
 from skimage.filters import unsharp_mask
 from skimage.restoration import richardson_lucy, wiener
 
-from ch10_deblurgan import motion
+from ch10_deblurgan.beyond import motion
 
 
 def gaussian(sigma):

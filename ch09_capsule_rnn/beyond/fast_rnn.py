@@ -1,4 +1,4 @@
-"""Extra: the IndyLSTM layers of listing 9-7 (9.6.5), the same numbers in less time.
+"""The IndyLSTM layers of listing 9-7 (9.6.5), the same numbers in less time.
 
 An IndyLSTM's unit sees only its own past: ``gates = W·x + u∘h + b`` (Li et al. 2018, arXiv 1803.04831). Hence
 
@@ -13,7 +13,7 @@ gives them, so a checkpoint of one way can be read by the other.
 import numpy as np
 import tensorflow as tf
 
-from ch09_capsule_rnn import kernels
+from ch09_capsule_rnn.beyond import kernels
 
 GATES = "ijfo"  # the order of IndyLSTMCell's kernels: input gate, new input, forget gate, output gate
 FORGET_BIAS = 1.0  # IndyLSTMCell's default
@@ -81,8 +81,8 @@ def indy_lstm_layer(inputs, units, scopes, rows, lengths, keep_prob):
     return outputs[0] if len(outputs) == 1 else tf.concat(outputs, 1)
 
 
-def fast_encoder(vectors, positions, x_len, rnn_units, keep_prob, bidirectional=False):
-    """The stacked IndyLSTM layers of section 9.6.5, as ``printed_encoder`` computes them.
+def encoder(vectors, positions, x_len, rnn_units, keep_prob, bidirectional=False):
+    """The stacked IndyLSTM layers of section 9.6.5 over words that occur more than once.
 
     Args:
       vectors: float32 ``[K, E]``, the vectors of the batch's different words.
@@ -108,3 +108,19 @@ def fast_encoder(vectors, positions, x_len, rnn_units, keep_prob, bidirectional=
     outputs = tf.scatter_nd(places, inputs, shape)
     outputs.set_shape([None, None, inputs.shape[1].value])
     return outputs
+
+
+def indy_lstm_rnn(embeddings, x_len, hidden, keep_prob):
+    """``indy_lstm_rnn`` of the listing, to be handed in as ``rnn``.
+
+    Args:
+      embeddings: float32 ``[B, T, E]`` with a known E; x_len: int ``[B]``.
+      hidden: units of the layers; keep_prob: what is kept of each layer's output.
+
+    Returns:
+      float32 ``[B, T, hidden[-1]]``. Behind a text's end there are zeros, where the listing has what the RNN makes of padding.
+    """
+    shape = tf.shape(embeddings)
+    positions = tf.reshape(tf.range(shape[0] * shape[1]), shape[:2])
+    vectors = tf.reshape(embeddings, [-1, embeddings.shape[2].value])
+    return encoder(vectors, positions, tf.cast(x_len, tf.int32), hidden, keep_prob)

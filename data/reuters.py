@@ -1,4 +1,4 @@
-"""The Reuters newswires of Keras, loaded safely (section 9.6.1), and texts as word ids.
+"""The Reuters newswires of Keras, loaded safely (listing 9-7, section 9.6.1), and texts as word ids.
 
 ``tf.keras.datasets.reuters`` of TF 1.13 cannot read its own file on NumPy 1.16.3 and later, because ``x`` is an array of Python
 lists and therefore pickled. Turning ``allow_pickle`` on would let a file run any code; here the pickle is read with
@@ -14,8 +14,9 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from common import options
+from common import files
 from common.errors import UserError
+from common.text import read_lines
 
 ARRAYS_FILE = "reuters.npz"
 WORD_INDEX_FILE = "reuters_word_index.json"
@@ -113,6 +114,7 @@ def read_array(path: str, name: str):
     Raises:
       UserError: no such file or array, damaged, or a pickle with anything in it but lists of integers.
     """
+    files.regular_file(path, "archive", _LARGEST_ARRAY)
     try:
         with zipfile.ZipFile(path) as archive:
             member = name + ".npy"
@@ -129,8 +131,6 @@ def read_array(path: str, name: str):
             return _read_object_array(stream, path, name)
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError("%s does not exist" % path)
     except (zipfile.BadZipFile, zipfile.zlib.error, OSError, ValueError, EOFError) as error:
         raise UserError("%s cannot be read: %s" % (path, str(error) or type(error).__name__))
 
@@ -218,8 +218,8 @@ def pad(texts: Sequence[Sequence[int]], maxlen: int, truncating: str = "pre") ->
 def read_word_index(folder: str) -> Dict[str, int]:
     """Word → rank; UserError when the file is no such dictionary."""
     path = os.path.join(folder, WORD_INDEX_FILE)
-    index = options.read_json(path)
-    if not isinstance(index, dict) or not all(isinstance(rank, int) and rank > 0 for rank in index.values()):
+    index = files.read_json(path)
+    if not all(isinstance(rank, int) and rank > 0 for rank in index.values()):
         raise UserError("%s is not a dictionary of words and ranks" % path)
     return index
 
@@ -229,8 +229,7 @@ def read_topics(folder: str) -> List[str]:
     path = os.path.join(folder, TOPICS_FILE)
     if not os.path.exists(path):
         return list(TOPICS)
-    with open(path, encoding="utf-8") as stream:
-        names = [line.strip() for line in stream if line.strip()]
+    names = [line.strip() for line in read_lines(path, "list of topics") if line.strip()]
     if len(names) != len(TOPICS):
         raise UserError("%s names %d topics; there are %d" % (path, len(names), len(TOPICS)))
     return names
@@ -239,9 +238,9 @@ def read_topics(folder: str) -> List[str]:
 _SEPARATORS = re.compile(r"[^\w']+|_+", re.UNICODE)
 
 
-def split_words(text: str) -> List[str]:
+def split_words(line: str) -> List[str]:
     """Lower-case words the way the corpus was cut: everything but letters, digits and apostrophes separates."""
-    words = (word.strip("'") for word in _SEPARATORS.split(text.lower().replace("\u2019", "'")))
+    words = (word.strip("'") for word in _SEPARATORS.split(line.lower().replace("\u2019", "'")))
     return [word for word in words if word]
 
 

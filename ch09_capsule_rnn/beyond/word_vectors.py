@@ -1,7 +1,7 @@
-"""Extra to section 9.6.6: word vectors that know the training texts before the network is trained.
+"""Word vectors that know the training texts before the network is trained.
 
 8,982 newswires are few for an embedding of 2.5 million weights that starts from noise: the printed model learns them by
-heart. With ``--start linear`` the word vectors are fixed instead, and every word brings two things along:
+heart. In the hybrid (hybrid.py) the word vectors are fixed instead, and every word brings two things along:
 
 * its place in a latent semantic analysis (truncated singular value decomposition) of log-tf-idf: what the RNN reads;
 * its weight for each topic in a linear support vector machine on log-tf-idf: the sum over a text's words is added to the
@@ -20,6 +20,8 @@ import tensorflow as tf
 from scipy import sparse
 from sklearn.svm import LinearSVC
 from sklearn.utils.extmath import randomized_svd
+
+from common import weights
 
 VECTORS_FILE = "word_vectors.npz"
 
@@ -53,11 +55,11 @@ def inverse_document_frequency(texts, num_words):
     return (np.log((1.0 + len(texts)) / (1.0 + present)) + 1.0).astype(np.float32)
 
 
-def log_tfidf(texts, weights):
+def log_tfidf(texts, idf):
     """Sparse ``[N, num_words]`` of ``(1 + ln tf) · idf``, each row of length 1."""
-    table = count_table(texts, len(weights))
+    table = count_table(texts, len(idf))
     table.data = 1.0 + np.log(table.data)
-    table = table.multiply(weights[np.newaxis]).tocsr()
+    table = table.multiply(idf[np.newaxis]).tocsr()
     lengths = np.sqrt(np.asarray(table.multiply(table).sum(axis=1)).ravel())
     return sparse.diags(1.0 / np.maximum(lengths, 1e-9)).dot(table).tocsr().astype(np.float32)
 
@@ -95,19 +97,19 @@ def linear_machine(table, labels, count_ratio, seed=0):
     if not count_ratio:
         machine = LinearSVC(C=0.5, random_state=seed).fit(table, labels)
         return machine.classes_, machine.coef_.T, machine.intercept_
-    topics, weights, biases = np.unique(labels), [], []
+    topics, columns, biases = np.unique(labels), [], []
     present = (table > 0).astype(np.float32)
     for topic in topics:
         ratios = count_ratios(present, labels == topic)
         machine = LinearSVC(C=0.15, random_state=seed, tol=1e-3)
         machine.fit(table.dot(sparse.diags(ratios)), labels == topic)
-        weights.append(machine.coef_[0] * ratios)
+        columns.append(machine.coef_[0] * ratios)
         biases.append(machine.intercept_[0])
-    return topics, np.stack(weights, axis=1), np.array(biases)
+    return topics, np.stack(columns, axis=1), np.array(biases)
 
 
 def fit(texts, labels, fold_of_text, settings, classes, seed=0):
-    """What ``--start linear`` needs, from the training texts.
+    """What the hybrid starts from, out of the training texts.
 
     Args:
       texts: lists of word ids; labels: int ``[N]``; fold_of_text: int ``[N]``, 1 … K.
@@ -124,8 +126,8 @@ def fit(texts, labels, fold_of_text, settings, classes, seed=0):
     bias = np.full([folds + 1, classes], -1.0, np.float32)  # for topics without a training text
     for fold in range(folds + 1):
         rows = np.flatnonzero(fold_of_text != fold)
-        topics, weights, biases = linear_machine(table[rows], labels[rows], settings.count_ratio, seed)
-        linear[fold][:, topics] = weights
+        topics, columns, biases = linear_machine(table[rows], labels[rows], settings.count_ratio, seed)
+        linear[fold][:, topics] = columns
         bias[fold, topics] = biases
     latent = min(settings.embedding_size, min(table.shape) - 1)
     right = randomized_svd(table, latent, n_iter=4, random_state=seed)[2].T
@@ -146,14 +148,12 @@ def fit_or_read(folder, texts, labels, fold_of_text, settings, classes):
     path = os.path.join(folder, VECTORS_FILE)
     fingerprint = _fingerprint(texts, labels, fold_of_text, settings)
     if os.path.exists(path):
-        with np.load(path, allow_pickle=False) as held:
-            if "fingerprint" in held.files and int(held["fingerprint"]) == fingerprint:
-                return {name: held[name] for name in held.files if name != "fingerprint"}
+        held, made_from = weights.load(path, "word vectors")
+        if made_from == dict(fingerprint=fingerprint):
+            return held
     print("fitting the word vectors to %d texts and windows ..." % len(texts), flush=True)
     values = fit(texts, labels, fold_of_text, settings, classes)
-    os.makedirs(folder, exist_ok=True)
-    np.savez(path + ".part.npz", fingerprint=fingerprint, **values)
-    os.replace(path + ".part.npz", path)
+    weights.save(path, values, dict(fingerprint=fingerprint), half=False)
     return values
 
 
@@ -170,7 +170,7 @@ def tfidf_sum(values, x, x_len, idf):
     mask = tf.sequence_mask(tf.maximum(x_len, 1), tf.shape(x)[1], dtype=tf.float32)
     same = tf.cast(tf.equal(x[:, :, tf.newaxis], x[:, tf.newaxis, :]), tf.float32) * mask[:, tf.newaxis]
     frequency = tf.maximum(tf.reduce_sum(same, 2), 1.0)  # how often each position's word occurs in the text
-    weights = mask * tf.gather(idf, x) * (1.0 + tf.log(frequency)) / frequency
-    length = tf.sqrt(tf.reduce_sum(tf.square(weights) * frequency, 1, keepdims=True) + 1e-9)
-    weights = (weights / length)[:, tf.newaxis]
-    return [tf.squeeze(tf.matmul(weights, value), [1]) for value in values]
+    shares = mask * tf.gather(idf, x) * (1.0 + tf.log(frequency)) / frequency
+    length = tf.sqrt(tf.reduce_sum(tf.square(shares) * frequency, 1, keepdims=True) + 1e-9)
+    shares = (shares / length)[:, tf.newaxis]
+    return [tf.squeeze(tf.matmul(shares, value), [1]) for value in values]

@@ -1,4 +1,4 @@
-"""Extra: the loops of the IndyLSTM (9.6.5) and of routing (9.6.3), compiled by numba.
+"""The loops of the IndyLSTM (9.6.5) and of routing (9.6.4), compiled by numba.
 
 TensorFlow 1 does a loop over words with some fifteen small operations a word. Here a whole layer is one call. The first call
 compiles for some seconds; the machine code is kept in ``__pycache__``. How it is written matters for the speed:
@@ -314,7 +314,7 @@ def indy_lstm_backward(d_outputs, kept, different, rows, lengths, kernel_u, back
 
 
 def routing_forward(uhat, lengths, rounds):
-    """Dynamic routing over the words of each text (9.6.3).
+    """Dynamic routing over the words of each text (9.6.4).
 
     Args:
       uhat: float32 ``[B, T, N, D]``; lengths: int32 ``[B]``, 1 … T; rounds: at least 1.

@@ -1,69 +1,10 @@
-"""Pairs of blurred and sharp pictures (10.2.1): finding, checking, reading, cropping."""
-
-import glob
-import os
+"""Training crops (and made blur) of pairs of blurred and sharp pictures."""
 
 import numpy as np
-from PIL import Image
 
-from ch10_deblurgan import motion
-from common import datasets, images
+from ch10_deblurgan.beyond import motion
+from common import images
 from common.errors import UserError
-
-
-def image_folder(opts):
-    """The folder that holds ``train/{A,B}``, ``test/{A,B}``, …: the data folder's ``image``, or ``--data-dir`` itself."""
-    if opts.data_dir and any(has_split(opts.data_dir, split) for split in ("train", "val", "test")):
-        print("data: %s" % opts.data_dir)
-        return opts.data_dir
-    folder = datasets.locate("gopro", opts, required=["image/train/A/*", "image/train/B/*"])
-    return os.path.join(folder, "image")
-
-
-def find_pairs(folder):
-    """The pairs of ``folder/A`` (blurred) and ``folder/B`` (sharp).
-
-    Returns:
-      A sorted list of (blurred path, sharp path).
-
-    Raises:
-      UserError: no pictures, or names without a partner (all of them named), or two of a pair differ in size.
-    """
-    # Erratum E54: two unsorted globs pair pictures in whatever order the file system has; here the names must agree.
-    blurred, sharp = (
-        {os.path.splitext(os.path.basename(path))[0]: path for path in images.list_pictures(os.path.join(folder, part))}
-        for part in ("A", "B")
-    )
-    alone = ["A/%s" % name for name in sorted(set(blurred) - set(sharp))]
-    alone += ["B/%s" % name for name in sorted(set(sharp) - set(blurred))]
-    if alone:
-        shown = ", ".join(alone[:10]) + (" and %d more" % (len(alone) - 10) if len(alone) > 10 else "")
-        raise UserError("%s: pictures without a partner of the same name: %s; add or remove them" % (folder, shown))
-    pairs = [(blurred[name], sharp[name]) for name in sorted(blurred)]
-    for pair in pairs:
-        check_pair(*pair)
-    return pairs
-
-
-def check_pair(blurred, sharp):
-    """UserError when one of the two is damaged or their sizes differ; headers and checksums only, no pixels."""
-    sizes = []
-    for path in (blurred, sharp):
-        try:
-            with Image.open(path) as picture:
-                sizes.append(picture.size)
-                picture.verify()
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise UserError("%s is not a readable picture (%s)" % (path, error))
-    if sizes[0] != sizes[1]:
-        raise UserError(
-            "%s is %d×%d but %s is %d×%d: both of a pair must have one size" % (blurred, *sizes[0], sharp, *sizes[1])
-        )
-
-
-def has_split(folder, split):
-    """Whether ``folder/split/A`` holds files."""
-    return bool(glob.glob(os.path.join(glob.escape(folder), split, "A", "*")))
 
 
 class PairReader:

@@ -1,0 +1,84 @@
+"""Pairs from sharp photos of one's own: blur is made (random motion paths as in DeblurGAN's paper, and straight ones).
+
+Reads: a folder of sharp photos. Writes: ``--target`` (default ``data/gopro/image``), laid out as ``{train,val,test}/{A,B}``.
+Every tenth photo is held out as 'test', or those named by ``--test`` and ``--val`` (without ``.jpg``). Next: ``beyond/train.py``.
+"""
+
+import os
+
+import numpy as np
+
+from ch10_deblurgan.beyond import motion
+from common import images, options, run
+from common.errors import UserError
+from common.options import Value
+from common.records import Record
+from data import gopro
+
+VALUES = [
+    Value("long_side", 0, "photos are shrunk to this longer side; 0: as they are", low=0),
+    Value("max_blur", 24.0, "longest blur in pixels", tiny=6.0, low=1.0, high=200.0),
+]
+
+
+def make_blur(pixels, random, max_blur):
+    """A sharp uint8 picture under a random blur of 1 to ``max_blur`` pixels; every fourth along a straight line."""
+    length = random.uniform(1.0, max_blur)
+    straight = random.randint(4) == 0
+    angle = random.uniform(0, np.pi)
+    path = motion.linear_trajectory(length, angle) if straight else motion.random_trajectory(random, length)
+    return motion.blur(pixels, motion.kernel_of(path))
+
+
+def shrunk(pixels, long_side):
+    """``pixels`` with at most this longer side (0: as they are)."""
+    scale = long_side / float(max(pixels.shape[:2])) if long_side else 1.0
+    if scale >= 1.0:
+        return pixels
+    return images.resize(pixels, *(max(1, int(round(side * scale))) for side in pixels.shape[:2]))
+
+
+def splits(names, test, val):
+    """{name: 'test' or 'val'} of the photos to hold out; UserError for names that are not there."""
+    unknown = sorted((set(test) | set(val)) - set(names))
+    if unknown:
+        raise UserError("no photo is called %s; there are: %s" % (", ".join(unknown), ", ".join(names)))
+    held_out = dict([(name, "test") for name in test] + [(name, "val") for name in val])
+    if not held_out and len(names) < 2:
+        raise UserError("two photos at least are needed, one to train on and one to test with")
+    return held_out or {name: "test" for name in names[1::10]}
+
+
+def add_options(parser):
+    parser.add_argument("source", help="folder of sharp photos")
+    parser.add_argument("--target", help="where train, val and test go (default: data/gopro/image)")
+    parser.add_argument("--test", nargs="*", default=[], metavar="PHOTO", help="held out for the final scores")
+    parser.add_argument("--val", nargs="*", default=[], metavar="PHOTO", help="held out to watch training with")
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="cpu")
+    paths = images.list_pictures(opts.source)
+    names = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    held_out = splits(names, opts.test, opts.val)
+    opts.target = os.path.abspath(opts.target or os.path.join(options.REPOSITORY, "data", "gopro", "image"))
+    if os.path.isdir(opts.target) and os.listdir(opts.target):
+        raise UserError("%s is not empty: remove it, or choose another --target" % opts.target)
+    random = np.random.RandomState(opts.seed)
+    for name, path in zip(names, run.progress(paths, desc="blurring", unit="photo")):
+        sharp = shrunk(images.read_rgb(path), opts.long_side)
+        folder = os.path.join(opts.target, held_out.get(name, "train"))
+        images.write_png(os.path.join(folder, "A", name + ".png"), make_blur(sharp, random, opts.max_blur))
+        images.write_png(os.path.join(folder, "B", name + ".png"), sharp)
+    record = Record(opts, opts.script, "section 10.2.1", "sharp photos, made blur")
+    for split in sorted(os.listdir(opts.target)):
+        count = len(gopro.find_pairs(os.path.join(opts.target, split)))
+        record.metric("pairs: " + split, count)
+        print("%s: %d pairs in %s" % (split, count, os.path.join(opts.target, split)))
+    for place in ("source", "target"):  # where files lay says nothing about the result
+        record.content["settings"].pop(place, None)
+    record.save()
+
+
+if __name__ == "__main__":
+    options.run(main)

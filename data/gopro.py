@@ -1,0 +1,74 @@
+"""Pairs of blurred (A) and sharp (B) pictures in the layout of example 54, ``image/{train,val,test}/{A,B}`` (10.2.1)."""
+
+import glob
+import os
+from typing import List, Sequence, Tuple
+
+from PIL import Image
+
+from common import datasets, files, images
+from common.errors import UserError
+
+
+def image_folder(opts) -> str:
+    """The folder that holds ``train/{A,B}``, ``test/{A,B}``, …: the data folder's ``image``, or ``--data-dir`` itself."""
+    if opts.data_dir and any(has_split(opts.data_dir, split) for split in ("train", "val", "test")):
+        print("data: %s" % opts.data_dir)
+        return opts.data_dir
+    folder = datasets.locate("gopro", opts, required=["image/train/A/*", "image/train/B/*"])
+    return os.path.join(folder, "image")
+
+
+def has_split(folder: str, split: str) -> bool:
+    """Whether ``folder/split/A`` holds files."""
+    return bool(glob.glob(os.path.join(glob.escape(folder), split, "A", "*")))
+
+
+def _by_name(paths: Sequence[str]) -> dict:
+    return {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
+
+
+def paired(blurred: Sequence[str], sharp: Sequence[str]) -> List[Tuple[str, str]]:
+    """(blurred path, sharp path) of equal names, sorted; the ending does not count.
+
+    Raises:
+      UserError: none at all; names without a partner (ten of them named); a picture that is damaged; a pair of two sizes.
+    """
+    # Erratum E54: two unsorted globs pair pictures in whatever order the file system has; here the names must agree
+    if not blurred and not sharp:
+        raise UserError("no pairs of pictures in the folders A and B: lay them out with ext_10_2_1_layout.py")
+    blurred, sharp = _by_name(blurred), _by_name(sharp)
+    alone = ["A/%s" % name for name in sorted(set(blurred) - set(sharp))]
+    alone += ["B/%s" % name for name in sorted(set(sharp) - set(blurred))]
+    if alone:
+        shown = ", ".join(alone[:10]) + (" and %d more" % (len(alone) - 10) if len(alone) > 10 else "")
+        folder = os.path.dirname(os.path.dirname((list(blurred.values()) + list(sharp.values()))[0]))
+        raise UserError("%s: pictures without a partner of the same name: %s; add or remove them" % (folder, shown))
+    pairs = [(blurred[name], sharp[name]) for name in sorted(blurred)]
+    for pair in pairs:
+        check_pair(*pair)
+    return pairs
+
+
+def check_pair(blurred: str, sharp: str) -> None:
+    """UserError when one of the two is damaged or too large, or their sizes differ; headers and checksums only, no pixels."""
+    sizes = []
+    for path in (blurred, sharp):
+        files.regular_file(path, "picture", images.LARGEST_FILE)
+        try:
+            with Image.open(path) as picture:
+                sizes.append(picture.size)
+                picture.verify()
+        except images.UNREADABLE as error:
+            raise UserError("%s is not a readable picture (%s)" % (path, str(error)[:160] or type(error).__name__))
+        if sizes[-1][0] * sizes[-1][1] > images.LARGEST_PICTURE:
+            raise UserError("picture %s has %d×%d pixels, too many" % (path, *sizes[-1]))
+    if sizes[0] != sizes[1]:
+        raise UserError(
+            "%s is %d×%d but %s is %d×%d: both of a pair must have one size" % (blurred, *sizes[0], sharp, *sizes[1])
+        )
+
+
+def find_pairs(folder: str) -> List[Tuple[str, str]]:
+    """``paired`` of the pictures, of any format, in ``folder/A`` and ``folder/B``."""
+    return paired(*(images.list_pictures(os.path.join(folder, part)) for part in ("A", "B")))
