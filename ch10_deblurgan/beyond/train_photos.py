@@ -12,6 +12,7 @@ goes on, as long as the fall has not begun. Time: some 80 ms of one processor co
 """
 
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,37 +20,37 @@ import numpy as np
 import tensorflow as tf
 from scipy.signal import fftconvolve
 
-from ch10_deblurgan import kernels, pairs
-from ch10_deblurgan.beyond import photo_crops, wide_view
+from ch10_deblurgan.beyond import kernels, photo_crops, wide_view
 from ch10_deblurgan.ext_10_2_1_layout import find_clips
-from common import images, options, training
+from common import images, options, run
 from common.errors import UserError
-from common.records import Record
+from common.options import Value
+from data import gopro
 
-PRESETS = {
-    "book": dict(
-        steps=12000,
-        fall_from=5000,
-        batch_size=4,
-        crop=128,
-        learning_rate=1e-3,
-        average=0.999,
-        real_share=1 / 3.0,
-        validate_every=400,
-        save_every=200,
+VALUES = [
+    Value("steps", 8000, "batches in all", tiny=4, low=1, fixed=False),
+    Value(
+        "fall_from",
+        4000,
+        "step from which the learning rate falls, to nothing at the last step",
+        tiny=2,
+        low=0,
+        fixed=False,
     ),
-    "tiny": dict(steps=4, fall_from=2, batch_size=2, crop=32, validate_every=4, save_every=4),
-}
-HELP = dict(
-    steps="batches in all",
-    fall_from="step from which the learning rate falls linearly, to nothing at the last step",
-    crop="side of the square crops, a multiple of 16",
-    average="decay of the moving average of the weights, which is what is scored and kept",
-    real_share="share of crops that come from pairs",
-    validate_every="steps between two scorings of the validation pictures",
-    save_every="steps between two checkpoints",
-)
-LATER = ("steps", "fall_from", "validate_every", "save_every")  # may be others when a run goes on
+    Value("batch_size", 2, "crops in a batch", low=1),
+    Value("crop", 128, "side of the square crops, a multiple of 16", tiny=32, low=16),
+    Value("learning_rate", 1e-3, "Adam's, before it falls", low=0.0),
+    Value(
+        "average",
+        0.999,
+        "decay of the moving average of the weights, which is what is scored and kept",
+        low=0.0,
+        high=1.0,
+    ),
+    Value("real_share", 0.33, "share of crops that come from pairs", low=0.0, high=1.0),
+    Value("validate_every", 500, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
+    Value("save_every", 250, "steps between two checkpoints", tiny=4, low=1, fixed=False),
+]
 
 
 # ------------------------------------------------------------------------------------------- data
@@ -73,7 +74,7 @@ def split_clips(folder, val, test):
         sharp = images.list_pictures(os.path.join(place, "sharp"))
         for path in sharp:
             blurred = os.path.join(place, "blur", os.path.basename(path))
-            pairs.check_pair(blurred, path)
+            gopro.check_pair(blurred, path)
             name = "%s/%s" % (clip, os.path.splitext(os.path.basename(path))[0])
             known |= {clip, name}
             split = "test" if {clip, name} & set(test) else "val" if {clip, name} & set(val) else "train"
@@ -164,115 +165,97 @@ def learning_rate(opts, step):
     return rate
 
 
-def validate(sess, net, kinds, settings):
+def validate(session, net, kinds, settings):
     """Mean PSNR gained for each kind of validation picture; for untouched ones the PSNR from the picture itself."""
-    own = sess.run(net["weights"])
-    feed_back = dict(zip(net["weights"], own))
-    for weight, value in zip(net["weights"], sess.run(net["averages"])):
-        weight.load(value, sess)
+    own = session.run(net["weights"])
+    for weight, value in zip(net["weights"], session.run(net["averages"])):
+        weight.load(value, session)
     row = {}
     for kind, pictures in kinds.items():
         gains = []
         for blurred, sharp in pictures:
-            restored = wide_view.restore(sess, net["photo"], net["restored"], blurred, settings)
+            restored = wide_view.restore(session, net["photo"], net["restored"], blurred, settings)
             before = images.psnr(sharp, blurred)
-            gains.append(images.psnr(sharp, restored) - (before if np.isfinite(before) else 0.0))
-        row[kind] = round(float(np.mean(np.minimum(gains, 99.0))), 3)
-    for weight, value in feed_back.items():
-        weight.load(value, sess)
+            gains.append(min(images.psnr(sharp, restored), 99.0) - (before if np.isfinite(before) else 0.0))
+        row[kind] = round(float(np.mean(gains)), 3)
+    for weight, value in zip(net["weights"], own):
+        weight.load(value, session)
     return row
-
-
-def same_settings(opts, found):
-    """UserError where a run that goes on was begun with other values, but for those of ``LATER``."""
-    for key in sorted(set(PRESETS["book"]) - set(LATER)):
-        if found[key] != getattr(opts, key):
-            raise UserError(
-                "%s was begun with --%s %s, not %s: choose another --output-dir"
-                % (opts.output_dir, key.replace("_", "-"), found[key], getattr(opts, key))
-            )
 
 
 def add_options(parser):
     parser.add_argument("--photos", help="folder of sharp photos", required=True)
     parser.add_argument("--clips", help="folder of clips that hold blur and sharp; none: made blur alone")
-    parser.add_argument("--val-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs to watch training with")
-    parser.add_argument("--test-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs held out for the scores")
+    parser.add_argument(
+        "--val-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs to watch training with"
+    )
+    parser.add_argument(
+        "--test-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs held out for the scores"
+    )
 
 
 def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, example="deblurgan", argv=argv, add=add_options, help_texts=HELP)
-    training.start(opts.seed)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
     settings = wide_view.SETTINGS
     if opts.crop % wide_view.multiple(settings):
         raise UserError("--crop %d: a multiple of %d" % (opts.crop, wide_view.multiple(settings)))
+    run.start(opts.seed)
     photos = split_photos(opts.photos)
     clips = split_clips(opts.clips, opts.val_clips, opts.test_clips) if opts.clips else dict(train=[], val=[], test=[])
     train_pairs = balanced(clips["train"])
     sharp = [images.read_rgb(path) for path in photos["train"]]
-    sharp += [pictures[1] for pictures in train_pairs[::4]]  # frames of clips, sharp, are photos too
+    sharp += [pictures[1] for pictures in train_pairs[::4]]  # sharp frames are photos too
     maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop, opts.real_share)
     kinds = validation_pictures(photos["val"], clips["val"])
-    print(
-        "%d photos and %d pairs to train on; validation: %s"
-        % (len(photos["train"]), len(clips["train"]), ", ".join("%d %s" % (len(kinds[kind]), kind) for kind in kinds))
-    )
-    checkpoints = os.path.join(opts.output_dir, "checkpoints")
-    os.makedirs(checkpoints, exist_ok=True)
+    data = "%d photos, %d pairs" % (len(photos["train"]), len(clips["train"]))
+    print("%s; validation: %s" % (data, ", ".join("%d %s" % (len(kinds[kind]), kind) for kind in kinds)))
     kernels.use_threads(opts.threads)
     history_file = os.path.join(opts.output_dir, "history.json")
-    net = build(opts, settings)
-    saver = tf.train.Saver(max_to_keep=3)
-    record = Record(opts, "train_photos", "beyond 10.2.12", "%d photos, %d pairs" % (len(photos["train"]), len(clips["train"])))
-    for place in ("photos", "clips"):  # where files lay says nothing about the result
-        record.content["settings"].pop(place, None)
-    with tf.Session(config=training.session_config(opts.threads)) as sess, training.StopSignals() as stop:
-        training.initialize_uninitialized(sess)
-        found = training.restore_newest(saver, sess, checkpoints)
-        history = []
-        if found:
-            same_settings(opts, options.load_settings(opts.output_dir, "this script"))
-            history = [row for row in options.read_json(history_file) if row["step"] <= sess.run(net["step"])]
-        options.save_settings(opts.output_dir, {key: getattr(opts, key) for key in PRESETS["book"]})
-        first = step = int(sess.run(net["step"]))
-        seconds, losses = [], []
-        bar = training.progress(total=opts.steps, initial=step, unit="batch")
+    weights_file = os.path.join(opts.output_dir, "weights", "wide_view.npz")
+    with run.Run(opts) as this, tf.Session(config=run.session_config(opts.threads)) as session:
+        net = build(opts, settings)
+        saver = tf.train.Saver(max_to_keep=3)
+        record = this.record("beyond 10.2.12", data)
+        for place in ("photos", "clips"):  # where files lay says nothing about the result
+            record.content["settings"].pop(place, None)
+        session.run(tf.global_variables_initializer())
+        done = this.restore(saver, session)
+        history = [row for row in options.read_json(history_file)["rows"] if row["step"] <= done] if done else []
+        losses, began, processor = [], time.time(), time.process_time()
         ahead = ThreadPoolExecutor(1)
         # the seed of a batch is its step: a run that was stopped goes on with the batches it would have had
-        batch = ahead.submit(maker.batch, opts.batch_size, [opts.seed, step])
-        began = time.time()
-        while step < opts.steps and not stop.requested:
+        batch = ahead.submit(maker.batch, opts.batch_size, [opts.seed, done])
+        for step in this.steps(done, opts.steps, unit="batch"):
             blurred, truth = batch.result()
             batch = ahead.submit(maker.batch, opts.batch_size, [opts.seed, step + 1])
             feed = {net["blurred"]: blurred, net["sharp"]: truth, net["learning_rate"]: learning_rate(opts, step)}
-            loss, _ = sess.run([net["loss"], net["train"]], feed)
-            training.check_loss(loss, step)
-            step += 1
+            loss, _ = session.run([net["loss"], net["train"]], feed)
+            this.check(step, loss=loss)
             losses.append(float(loss))
-            bar.update()
-            if step % opts.validate_every == 0 or step == opts.steps:
-                row = dict(step=step, loss=round(float(np.mean(losses)), 5), minutes=round((time.time() - began) / 60, 2))
-                row["processor_minutes"] = round(time.process_time() / 60 - sum(seconds), 2)
-                seconds.append(row["processor_minutes"])
-                row.update(validate(sess, net, kinds, settings))
+            last = step + 1 == opts.steps or this.stopping
+            if (step + 1) % opts.validate_every == 0 or last:
+                row = dict(
+                    step=step + 1,
+                    loss=round(float(np.mean(losses)), 5),
+                    minutes=round((time.time() - began) / 60, 2),
+                    processor_minutes=round((time.process_time() - processor) / 60, 2),
+                )
+                losses, began, processor = [], time.time(), time.process_time()
+                row.update(validate(session, net, kinds, settings))
                 history.append(row)
-                options.write_json(history_file, history)
-                training.tqdm.write("  ".join("%s %s" % item for item in row.items()))
-                wide_view.save(os.path.join(opts.output_dir, "weights", "wide_view.npz"), sess.run(net["averages"]), settings)
-                losses, began = [], time.time()
-            if step % opts.save_every == 0 or step == opts.steps:
-                saver.save(sess, os.path.join(checkpoints, "model"), global_step=net["step"])
-        bar.close()
-        if stop.requested and step > first:
-            saver.save(sess, os.path.join(checkpoints, "model"), global_step=net["step"])
-        stop.leave()
-    if history:
-        columns = [key for key in history[-1]]
-        record.table("Validation: dB gained (untouched: dB from the picture itself)", columns, [[row[key] for key in columns] for row in history])
-        record.metric("training time", round(sum(row["minutes"] for row in history), 1), "minutes", note="by the clock")
-        record.metric("processor time", round(sum(row["processor_minutes"] for row in history), 1), "minutes")
-        print("record: %s" % record.save())
-    return 0
+                options.write_json(history_file, dict(rows=history))
+                run.tqdm.write("  ".join("%s %s" % item for item in row.items()), file=sys.stdout)
+                sys.stdout.flush()
+                wide_view.save(weights_file, session.run(net["averages"]), settings)
+            if (step + 1) % opts.save_every == 0 or last:
+                this.save(saver, session, step + 1)
+        ahead.shutdown()
+    columns = list(history[-1])
+    title = "Validation: dB gained (untouched: dB from the picture itself)"
+    record.table(title, columns, [[row[key] for key in columns] for row in history])
+    for name, key in (("training time", "minutes"), ("processor time", "processor_minutes")):
+        record.metric(name, round(sum(row[key] for row in history), 1), "minutes", note="all calls, without scoring")
+    print("record: %s" % record.save())
 
 
 if __name__ == "__main__":

@@ -6,17 +6,14 @@ with skips between equal sizes (U-Net), and the paper's head adds the result to 
 channels are done by Winograd's method on a processor (``fast.py``).
 """
 
-import json
-import os
-
 import numpy as np
 import tensorflow as tf
 
-from ch10_deblurgan.fast import winograd
-from common import images
+from ch10_deblurgan.beyond.fast import winograd
+from common import images, weights
 from common.errors import UserError
 
-SETTINGS = dict(unshuffle=4, channels=(80, 128, 160), encoder=(1, 2, 5), decoder=(2, 2))
+SETTINGS = dict(unshuffle=4, channels=(96, 128, 128), encoder=(1, 2, 4), decoder=(2, 2))
 
 
 def multiple(settings):
@@ -34,7 +31,7 @@ def _convolution(x, filters, size, name, gain=1.0, stride=1, fast=True):
     channels = x.shape[3].value
     kernel = _variable(name + "/kernel", [size, size, channels, filters], gain)
     bias = tf.get_variable(name + "/bias", [filters], initializer=tf.zeros_initializer())
-    if fast and size == 3 and stride == 1 and min(channels, filters) >= 80:
+    if fast and size == 3 and stride == 1 and min(channels, filters) >= 96:
         y = winograd(x, tf.convert_to_tensor(kernel))
         y.set_shape(x.shape[:3].concatenate(filters))
     else:
@@ -57,7 +54,7 @@ def wide_view(pictures, settings=None, fast=True):
       pictures: float32 ``[N, H, W, 3]``, −1…1, H and W multiples of ``multiple(settings)``.
       settings: as ``SETTINGS``: the side of the blocks that become one place; channels at each size; residual blocks on the
         way down (and at the bottom) and on the way up.
-      fast: 3×3 convolutions of 80 channels and more by Winograd's method; the same results within rounding.
+      fast: 3×3 convolutions of 96 channels and more by Winograd's method; the same results within rounding.
 
     Returns:
       float32 ``[N, H, W, 3]``, not clipped. Variables are made in the scope ``wide_view``, or used again.
@@ -75,7 +72,7 @@ def wide_view(pictures, settings=None, fast=True):
         for level in reversed(range(len(channels) - 1)):
             x = tf.depth_to_space(_convolution(x, 4 * channels[level], 1, "up%d" % level, fast=fast), 2)
             x = _blocks(x + skips[level], settings["decoder"][level], "decoder%d" % level, fast)
-        change = _convolution(x, 3 * side * side, 3, "end", gain=0.1, fast=fast)
+        change = _convolution(x, 3 * side * side, 3, "end", gain=0.0, fast=fast)
         return pictures + tf.depth_to_space(change, side)
 
 
@@ -98,20 +95,23 @@ def restore(sess, photo, restored, pixels, settings):
 
 # ------------------------------------------------------------------------------------------- weights
 def save(path, values, settings):
-    """Writes the values of ``variables()`` as npz: kernels as float16, biases as float32, the settings as JSON."""
-    arrays = {"w%03d" % i: np.asarray(v, np.float16 if np.ndim(v) > 1 else np.float32) for i, v in enumerate(values)}
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path + ".part", "wb") as stream:
-        np.savez_compressed(stream, settings=np.array(json.dumps(settings, sort_keys=True)), **arrays)
-    os.replace(path + ".part", path)
+    """Writes the values of ``variables()`` and the settings as one npz: kernels as float16, biases as float32."""
+    names = [variable.op.name for variable in variables()]
+    return weights.save(path, dict(zip(names, values)), settings)
 
 
 def load(path):
-    """(values, settings) of a file of ``save``; UserError when it is none."""
-    try:
-        with np.load(path, allow_pickle=False) as stream:
-            settings = json.loads(str(stream["settings"]))
-            names = sorted(name for name in stream.files if name.startswith("w"))
-            return [np.float32(stream[name]) for name in names], settings
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError("%s is not a weights file of this project (%s)" % (path, error))
+    """(values by name, settings) of a file of ``save``; UserError when it is none."""
+    values, settings = weights.load(path)
+    if sorted(settings) != sorted(SETTINGS):
+        raise UserError("weights %s are not of a wide-view network" % path)
+    return values, settings
+
+
+def load_into(session, values):
+    """Gives the network's variables, which must have been made, the ``values`` of ``load``; UserError where they do not fit."""
+    for variable in variables():
+        value = values.get(variable.op.name)
+        if value is None or value.shape != tuple(variable.shape.as_list()):
+            raise UserError("the weights do not fit the network: %s" % variable.op.name)
+        variable.load(value, session)
