@@ -28,7 +28,7 @@ from common.options import Value
 from data import gopro
 
 VALUES = [
-    Value("steps", 8000, "batches in all", tiny=4, low=1, fixed=False),
+    Value("steps", 24000, "batches in all", tiny=4, low=1, fixed=False),
     Value(
         "fall_from",
         4000,
@@ -48,8 +48,8 @@ VALUES = [
         high=1.0,
     ),
     Value("real_share", 0.33, "share of crops that come from pairs", low=0.0, high=1.0),
-    Value("validate_every", 500, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
-    Value("save_every", 250, "steps between two checkpoints", tiny=4, low=1, fixed=False),
+    Value("validate_every", 1000, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
+    Value("save_every", 500, "steps between two checkpoints", tiny=4, low=1, fixed=False),
 ]
 
 

@@ -13,7 +13,7 @@ from ch10_deblurgan.beyond.fast import winograd
 from common import images, weights
 from common.errors import UserError
 
-SETTINGS = dict(unshuffle=4, channels=(96, 128, 128), encoder=(1, 2, 4), decoder=(2, 2))
+SETTINGS = dict(unshuffle=4, channels=(96, 128, 160), encoder=(1, 2, 5), decoder=(3, 2))
 
 
 def multiple(settings):
