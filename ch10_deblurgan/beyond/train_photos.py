@@ -1,11 +1,11 @@
 """Trains the wide-view generator (``wide_view.py``) on photos of all kinds and on pairs of blurred and sharp frames.
 
-Reads: ``--photos``, a folder of sharp photos whose blur is made anew for each crop (``photo_crops.py``), and ``--clips``, folders
-that hold ``blur`` and ``sharp`` at any depth (GOPRO, REDS). Of the photos, sorted by name, each sixth is held out: the first, sixth,
-… of these for validation, the others for the final scores (``evaluate_photos.py``); clips named by ``--val-clips`` and ``--test-clips`` are held out,
-and so are single pairs, as in ``gopro_sample/000003``.
+Reads: ``--photos``, a folder of sharp photos whose blur is made anew for each crop (``photo_crops.py``), and ``--clips``, a
+folder with folders ``blur`` and ``sharp`` at any depth (GOPRO, REDS). Of the photos, sorted by name, each sixth is held out:
+the first, sixth, … of these for validation, the others for the final scores (``evaluate_photos.py``); clips named by
+``--val-clips`` and ``--test-clips`` are held out, and so are single pairs, as in ``gopro_sample/000003``.
 Writes into the run folder: ``checkpoints/`` (the next call goes on from there), ``history.json``, ``weights/wide_view.npz`` (the
-moving average, float16), ``settings.json`` and a record. The scores after ``--validate-every`` steps are of the moving average.
+moving average, float16), ``settings.json`` and a record. The scores are of the moving average.
 
 The learning rate is constant up to step ``--fall-from`` and then falls to nothing at ``--steps``; both may be changed when a run
 goes on, as long as the fall has not begun. Time: some 80 ms of one processor core a crop of 128×128.
@@ -117,7 +117,7 @@ def validation_pictures(photos, clips):
     kinds = {
         "shake": [(shaken(picture, random, 4, 14, 1.0), picture) for picture in sharp],
         "mild": [(shaken(picture, random, 1, 4, 0.5), picture) for picture in sharp[::2]],
-        "untouched": [(picture, picture) for picture in sharp[1::2]],
+        "untouched": [(picture, picture) for picture in sharp[1::2] or sharp],
     }
     for pair in clips:
         pictures = read_pair(pair)

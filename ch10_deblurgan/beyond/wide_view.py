@@ -1,8 +1,8 @@
 """The wide-view generator: sees far around each pixel at little cost, and changes nothing until it has learned to.
 
 DeblurGAN's generator works at the picture's own size and sees a few dozen pixels around each. Here every 4×4 block of pixels
-becomes one place with 48 channels at the start (pixel unshuffle), residual blocks work at a quarter, an eighth and a sixteenth of the size
-with skips between equal sizes (U-Net), and the paper's head adds the result to the input. 3×3 convolutions of many
+becomes one place with 48 channels at the start (pixel unshuffle); residual blocks work at a quarter, an eighth and a sixteenth
+of the size with skips between equal sizes (U-Net); the paper's head adds the result to the input. 3×3 convolutions of many
 channels are done by Winograd's method on a processor (``fast.py``).
 """
 
