@@ -6,7 +6,10 @@ PYTHON := $(VENV)/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast lint format births capsule tacotron deblurgan attgan gallery index results env-check clean
+.PHONY: help env demo try test test-fast hard lint format try: env  ## a local page: your own text, series, sentence, photo, face
+	@$(PYTHON) -W ignore -m tools.try_page.server
+
+births capsule tacotron deblurgan attgan gallery index results env-check clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,10 +24,13 @@ births capsule tacotron deblurgan attgan: env  ## one example at preset tiny
 	@$(PYTHON) tools/demo.py $@
 
 test: env lint  ## every test
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup tests
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m "not hard" tests
 
 test-fast: env lint  ## pure functions and graphs only
-	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real" tests
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real and not hard" tests
+
+hard: env  ## kill, fill, break and feed nonsense to every example (hours)
+	$(PYTHON) -m pytest -n $(WORKERS) -m hard tests
 
 lint: env  ## check style and format
 	@$(PYTHON) -m ruff check .

@@ -1,4 +1,4 @@
-"""Listing 10-1, sections 10.2.3 to 10.2.5: generator, critic, and the two joined.
+"""Listing 10-1 (sections 10.2.3 to 10.2.5): generator, critic, and the two joined.
 
 The generator takes blurred pictures ``[N, H, W, 3]`` and gives restored ones, the critic tells sharp pictures from restored
 ones; pictures are −1…1. ``image_shape`` is a pair, height first, as printed: ``(360, 640)``.
@@ -24,12 +24,14 @@ input_nc = 3
 output_nc = 3
 n_blocks_gen = 9  # Erratum E51: the text of 10.2.3 says 5; listing and paper have 9
 
+RESHAPE = (360, 640)  # the pictures' size in listings 10-2 and 10-3
+
 GENERATOR_VALUES = [
     Value("ngf", ngf, "filters of the generator's first layer", tiny=8, low=1, high=1024),
     Value("n_blocks_gen", n_blocks_gen, "residual blocks", tiny=1, low=0, high=100),
 ]
 NETWORK_VALUES = GENERATOR_VALUES + [Value("ndf", ndf, "filters of the critic's first layer", tiny=8, low=1, high=1024)]
-VALUES = [Value("reshape", [360, 640], "height and width of the pictures", tiny=[32, 48], count=2, low=4, high=4096)]
+VALUES = [Value("reshape", list(RESHAPE), "height and width of the pictures", tiny=[32, 48], count=2, low=4, high=4096)]
 VALUES += NETWORK_VALUES
 
 

@@ -1,4 +1,4 @@
-"""Listing 10-2, sections 10.2.6 to 10.2.9: trains the DeblurGAN.
+"""Listing 10-2 (sections 10.2.6 to 10.2.9): trains the DeblurGAN.
 
 Reads: pairs ``image/train/{A,B}/*.png`` (A blurred, B sharp, equal names; ``ext_10_2_1_layout.py`` lays them out); VGG16's
 weights (``python -m data fetch vgg16``). Writes into the run folder: ``weights/<month>_<day>/generator_<epoch>_<loss>.h5`` and
@@ -24,7 +24,7 @@ from tensorflow.keras.applications.vgg16 import VGG16
 from tensorflow.keras.optimizers import Adam
 
 from ch10_deblurgan import code_10_01_models as deblurmodel
-from common import options, run
+from common import keras_weights, options, run
 from common.normalization import SwitchNormalization
 from common.options import Value
 from data import gopro, vgg16
@@ -44,6 +44,13 @@ VALUES = [
     Value("epoch_num", epoch_num, "passes over the pairs", tiny=2, low=1, fixed=False),
     Value("batch_size", batch_size, "pairs in a batch", tiny=2, low=1, high=1024),
     Value("critic_updates", critic_updates, "steps of the critic to one of the generator", tiny=2, low=1, high=1000),
+    Value(
+        "vgg_dir",
+        None,
+        "folder of VGG16's weights; none: $BOOK_DATA_DIR/vgg16, then data/vgg16",
+        fixed=False,
+        more=True,
+    ),
 ] + deblurmodel.NETWORK_VALUES
 
 
@@ -54,12 +61,9 @@ def save_all_weights(d, g, epoch_number, current_loss, folder=""):
     """
     now = datetime.datetime.now()
     save_dir = os.path.join(folder, BASE_DIR, "{}_{}".format(now.month, now.day))
-    os.makedirs(save_dir, exist_ok=True)
     generator_name = "generator_{}_{}.h5".format(epoch_number, current_loss)
-    for model, name in ((g, generator_name), (d, "discriminator_{}.h5".format(epoch_number))):
-        path = os.path.join(save_dir, name)
-        model.save_weights(path + ".part", save_format="h5")  # whole or nothing
-        os.replace(path + ".part", path)
+    keras_weights.save(g, os.path.join(save_dir, generator_name))
+    keras_weights.save(d, os.path.join(save_dir, "discriminator_{}.h5".format(epoch_number)))
 
 
 def _processimg(imgname, image_shape=RESHAPE):
@@ -140,14 +144,10 @@ def pre_train_epoch(sess, iterator, datatensor, critic_updates=critic_updates, t
     return np.mean(d_losses), np.mean(d_on_g_losses)
 
 
-def add_options(parser):
-    parser.add_argument("--vgg-dir", help="folder of VGG16's weights [$BOOK_DATA_DIR/vgg16, then data/vgg16]")
-
-
-def main(argv=None, script=__file__, norm=SwitchNormalization):
-    """``norm`` is the part that exercise 10.2.11 exchanges, ``script`` the one that does so."""
+def main(argv=None, norm=SwitchNormalization):
+    """``norm`` is the part that exercise 10.2.11 exchanges."""
     global g, d, d_on_g, myperceptual_loss  # as in the print, where pre_train_epoch finds them
-    opts = options.parse_values(script, __doc__, VALUES, argv, add_options)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
     path = os.path.join(gopro.image_folder(opts), "train")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))

@@ -1,4 +1,4 @@
-"""Listing 10-3, section 10.2.10: restores the test pictures with the generator of listing 10-2.
+"""Listing 10-3 (section 10.2.10): restores the test pictures with the generator of listing 10-2.
 
 Reads: pairs ``image/test/{A,B}/*.png``; the newest ``generator_….h5`` of the run folder (in the book the reader copies it beside
 the script), or ``--weights``. Writes into the run folder: ``results<batch><index>.png``, 1920×360, sharp | blurred | restored
@@ -21,9 +21,8 @@ from PIL import Image
 from tensorflow.keras import backend as K
 
 from ch10_deblurgan import code_10_01_models as deblurmodel
-from common import files, images, options, run
+from common import images, keras_weights, options, run
 from common.errors import UserError
-from common.normalization import SwitchNormalization
 from common.options import Value
 from common.records import Record
 from data import gopro
@@ -43,6 +42,7 @@ RESHAPE = (360, 640)  # line 14, which 10.2.12 means
 VALUES = [
     Value("reshape", list(RESHAPE), "height and width of the pictures", tiny=[32, 48], count=2, low=4, high=4096),
     Value("batch_size", batch_size, "pictures in a batch", low=1, high=1024),
+    Value("weights", None, "file of a generator's weights; none: the newest of the run folder"),
 ] + deblurmodel.GENERATOR_VALUES
 
 
@@ -63,19 +63,6 @@ def _parseone(A_fname, B_fname, image_shape=RESHAPE):
     return image_A, image_B
 
 
-def load_weights(model, path):
-    """``model.load_weights(path)``, and one line of error for a file that is damaged or of another model."""
-    files.regular_file(path, "weights", 1 << 30)
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
-        raise UserError(
-            "weights %s do not fit this generator (%s)" % (path, str(error)[:160].split("\n")[0] or "damaged")
-        )
-    if not all(np.isfinite(value).all() for value in model.get_weights()):
-        raise UserError("weights %s hold values that are not finite" % path)
-
-
 def newest_weights(folder):
     """The generator of the last epoch that 10-2 wrote below ``folder`` (in print the reader copies it)."""
     found = glob(os.path.join(escape(folder), "weights", "*", "generator_*.h5"))
@@ -84,13 +71,8 @@ def newest_weights(folder):
     return max(found, key=lambda path: [int(number) for number in re.findall(r"\d+", os.path.basename(path))])
 
 
-def add_options(parser):
-    parser.add_argument("--weights", metavar="FILE", help="weights of a generator [the newest of the run folder]")
-
-
-def main(argv=None, script=__file__, norm=SwitchNormalization):
-    """``norm`` is the part that exercise 10.2.11 exchanges, ``script`` the one that does so."""
-    opts = options.parse_values(script, __doc__, VALUES, argv, add_options)
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
     weights = opts.weights or newest_weights(opts.output_dir)
     if not opts.weights:
@@ -110,8 +92,8 @@ def main(argv=None, script=__file__, norm=SwitchNormalization):
     datatensor = iterator.get_next()
 
     K.set_session(tf.Session(config=run.session_config(opts.threads)))
-    g = generator_model(opts.reshape, False, norm=norm, ngf=opts.ngf, n_blocks_gen=opts.n_blocks_gen)
-    load_weights(g, weights)
+    g = generator_model(opts.reshape, False, ngf=opts.ngf, n_blocks_gen=opts.n_blocks_gen)
+    keras_weights.load(g, weights)
 
     config = tf.ConfigProto()
     config.gpu_options.allow_growth = True

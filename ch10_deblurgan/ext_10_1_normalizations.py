@@ -9,27 +9,24 @@ Next: ``code_10_01_models.py``, where Switchable norm is used.
 """
 
 import os
-import sys
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # common/ is found from any folder
-
 import textwrap
 
 import numpy as np
 import tensorflow as tf
 
-from common import options, training
+from common import options, run
 from common.errors import UserError
 from common.normalization import SwitchNormalization
+from common.options import Value
 from common.plotting import plt, save_figure
 from common.records import Record
 
-PRESETS = {
-    "book": dict(samples=4, channels=6, side=16, groups=2),
-    "cpu": dict(),
-    "tiny": dict(side=8),
-}
-HELP = dict(samples="N", channels="C", side="H and W", groups="groups of Group norm")
+VALUES = [
+    Value("samples", 4, "N", low=1, high=100),
+    Value("channels", 6, "C", low=1, high=100),
+    Value("side", 16, "H and W", tiny=8, low=2, high=1000),
+    Value("groups", 2, "groups of Group norm", low=1, high=100),
+]
 
 # which of (sample, channel) share their statistics with sample n, channel c; H and W always do
 FAMILY = {
@@ -94,7 +91,7 @@ def normalize(x, groups):
         "Switchable": SwitchNormalization(name="switchable")(place, training=True),
     }
     updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    with tf.Session(config=training.session_config(1)) as session:
+    with tf.Session(config=run.session_config(1)) as session:
         session.run(tf.global_variables_initializer())
         for _ in range(3):
             session.run([outputs, updates], {place: x + 1.0})
@@ -140,14 +137,14 @@ def draw_effect(path, x, results):
 
 
 def main(argv=None):
-    opts = options.parse(__doc__, PRESETS, example="deblurgan", argv=argv, help_texts=HELP)
-    training.start(opts.seed)
-    if opts.groups < 1 or opts.channels % opts.groups:
+    opts = options.parse_values(__file__, __doc__, VALUES, argv)
+    run.start(opts.seed)
+    if opts.channels % opts.groups:
         raise UserError("--groups %d does not divide --channels %d" % (opts.groups, opts.channels))
     os.makedirs(opts.output_dir, exist_ok=True)
     x = feature_map(opts.samples, opts.side, opts.channels, opts.seed)
     results = normalize(x, opts.groups)
-    record = Record(opts, "ext_10_1_normalizations", "section 10.1.6", "a made feature map")
+    record = Record(opts, opts.script, "section 10.1.6", "a made feature map")
     rows = []
     for name, values in [("Input", x)] + list(results.items()):
         means = np.mean(values, axis=(1, 2))
@@ -170,7 +167,6 @@ def main(argv=None):
     record.file(axes, "picture", "Which values share a mean in each norm", "各种归一化分别在哪些维度上求均值")
     record.file(effect, "picture", "One feature map before and after each norm", "同一特征图经各种归一化前后")
     record.save()
-    return 0
 
 
 if __name__ == "__main__":

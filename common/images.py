@@ -133,10 +133,14 @@ def read_rgb(path: str) -> np.ndarray:
     return read_photo(path).pixels
 
 
-def write_png(path: str, pixels: np.ndarray) -> str:
-    """Writes uint8 ``[H, W, 3]`` (or ``[H, W]``) as PNG, whole or not at all; returns the path."""
+def write_png(path: str, pixels: np.ndarray, exif: Optional[bytes] = None) -> str:
+    """Writes uint8 ``[H, W, 3]`` (or ``[H, W]``) as PNG, whole or not at all; returns the path.
+
+    Args:
+      exif: what ``Photo.exif`` kept of the file that the pixels come from (its date, for one).
+    """
     with files.atomic(path) as stream:
-        Image.fromarray(pixels).save(stream, format="PNG")
+        Image.fromarray(pixels).save(stream, format="PNG", **({"exif": exif} if exif else {}))
     return path
 
 

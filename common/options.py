@@ -307,8 +307,8 @@ def parse_values(
       argv: the arguments, None for the process's own.
       add: called with the parser to add options that are no values (files to read, say).
       base: name of the preset that ``Value.value`` is; the default.
-      folder: name of the run's folder below ``output/<example>``; by default the preset's, and ``beyond-tiny`` for the tiny runs
-        of `beyond`, whose settings are others than the listing's.
+      folder: name of the run's folder below ``output/<example>``; by default the preset's (``{preset}``), and ``beyond-tiny`` for
+        the tiny runs of `beyond`, whose settings are others than the listing's.
 
     Returns:
       A namespace with each value by name, ``preset``, ``seed``, ``threads``, ``data_dir`` (or None), ``output_dir`` (absolute, by
@@ -341,7 +341,8 @@ def parse_values(
     for name in ("output_dir", "data_dir"):
         if "\0" in (getattr(opts, name) or ""):
             parser.error("--%s holds a NUL character" % name.replace("_", "-"))
-    default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else opts.preset)
+    default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else "{preset}")
+    default = default.format(preset=opts.preset)
     default = os.path.join(REPOSITORY, "output", example, default)
     opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default))
     if opts.data_dir is not None:

@@ -61,9 +61,14 @@ def read(path: str, at_least: int = 2) -> List[Tuple[datetime.date, float]]:
     return found
 
 
+def is_sample(path: str) -> bool:
+    """Whether the file is of a generated sample."""
+    return datasets.is_sample(os.path.dirname(path))
+
+
 def describe(path: str, md1: pd.DataFrame) -> str:
     """One line for a record: file, whether it is real, days; ``md1`` is the print's frame of the rows."""
-    kind = "generated sample" if datasets.is_sample(os.path.dirname(path)) else "real"
+    kind = "generated sample" if is_sample(path) else "real"
     return "%s (%s), %d days from %s" % (os.path.basename(path), kind, len(md1), md1.A[0])
 
 

@@ -27,9 +27,9 @@ def root(folder: str, wav_folder: str = "mytest") -> str:
     )
 
 
-def locate(opts) -> str:
+def locate(opts, wav_folder: str = "mytest") -> str:
     """The corpus that a script's options ask for: the sample at preset ``tiny``, else the real one. Says which."""
-    return root(datasets.locate("thchs30", opts))
+    return root(datasets.locate("thchs30", opts), wav_folder)
 
 
 def describe(folder: str) -> str:

@@ -1,24 +1,25 @@
-"""Builds one page of all runs: pictures, sounds, figures, comparisons; self-contained, no server, no network.
+"""Builds one page of all runs: pictures, sounds, figures, comparisons; no server, no network.
 
   python tools/gallery.py                       output/gallery.html from the records below output/
   python tools/gallery.py --output-dir DIR      from the records below DIR, the page into DIR
 
-The page holds everything in itself (pictures and sounds as data addresses), so it can be sent by mail.
+First in each example comes its best, from ``docs/best.json`` (pictures and sounds made with trained weights), then the runs,
+newest first; runs at preset tiny are folded away. The page holds everything in itself (pictures and sounds as data addresses), so
+it can be sent by mail. The listings' pages are built beside it (tools/listing_pages.py).
 """
 
 import argparse
 import base64
 import io
 import os
-import sys
+import re
 from typing import Optional
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import jinja2
 from PIL import Image
 
-from common import options, records
+from common import files, options, records
+from common.errors import UserError
 from tools import results
 
 TITLES = {
@@ -33,11 +34,20 @@ LARGEST_SIDE = 1600  # pixels; larger pictures are shrunk in the page (the files
 LARGEST_TEXT = 20000
 
 
+BEST_FILE = os.path.join(options.REPOSITORY, "docs", "best.json")
+WORDS_FILE = os.path.join(options.REPOSITORY, "docs", "words.zh.json")
+
+
 def data_address(path: str) -> str:
     """A file as a ``data:`` address."""
+    return shown(path)["address"]
+
+
+def shown(path: str) -> dict:
+    """A file as the page shows it: its ``data:`` address and, of a picture, width and height in pixels."""
     ending = os.path.splitext(path)[1].lower()
-    with open(path, "rb") as stream:
-        content = stream.read()
+    content = files.read_bytes(path)
+    entry = {}
     if ending in (".png", ".jpg", ".jpeg"):
         picture = Image.open(io.BytesIO(content))
         if max(picture.size) > LARGEST_SIDE:
@@ -45,33 +55,61 @@ def data_address(path: str) -> str:
             buffer = io.BytesIO()
             picture.save(buffer, format="PNG")
             content, ending = buffer.getvalue(), ".png"
-    return "data:%s;base64,%s" % (MEDIA[ending], base64.b64encode(content).decode("ascii"))
+        entry.update(width=picture.size[0], height=picture.size[1])
+    return dict(entry, address="data:%s;base64,%s" % (MEDIA[ending], base64.b64encode(content).decode("ascii")))
 
 
 def entry_of(folder: str, item: dict) -> Optional[dict]:
-    """What the template needs to show one file of a record; None when the file is gone."""
+    """What the template needs to show one file of a record; None when the file is gone or is no picture any more."""
     path = os.path.join(folder, item["path"])
-    if not os.path.exists(path):
+    caption_zh = item.get("caption_zh") or item["caption"]
+    entry = dict(kind=item["kind"], caption=item["caption"], caption_zh=caption_zh, path=item["path"])
+    try:
+        if item["kind"] in ("picture", "sound"):
+            entry.update(shown(path))
+        elif item["kind"] == "comparison":
+            entry.update({side: shown(os.path.join(folder, item[side])) for side in ("before", "after")})
+        else:
+            entry["text"] = files.read_bytes(path).decode("utf-8", "replace")[:LARGEST_TEXT]
+    except (UserError, OSError):
         return None
-    entry = dict(
-        kind=item["kind"], caption=item["caption"], caption_zh=item["caption_zh"] or item["caption"], path=item["path"]
-    )
-    if item["kind"] in ("picture", "sound"):
-        entry["address"] = data_address(path)
-    elif item["kind"] == "comparison":
-        entry["before"] = data_address(os.path.join(folder, item["before"]))
-        entry["after"] = data_address(os.path.join(folder, item["after"]))
-    else:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            entry["text"] = stream.read(LARGEST_TEXT)
     return entry
 
 
+def badge_of(record: dict) -> str:
+    """``shipped`` for what shipped weights made (whatever the preset of the script), ``tiny``, or nothing."""
+    if record.get("weights") == "shipped":
+        return "shipped"
+    return "tiny" if record["preset"] == "tiny" else ""
+
+
+def best_of(example: str) -> Optional[dict]:
+    """The example's best, from docs/best.json; None where it has none yet."""
+    if not os.path.exists(BEST_FILE):
+        return None
+    best = files.read_json(BEST_FILE).get(example)
+    if best is None:
+        return None
+    folder = os.path.dirname(BEST_FILE)
+    return dict(best, entries=[entry for entry in (entry_of(folder, item) for item in best["files"]) if entry])
+
+
+def place(listing: str) -> str:
+    """``listing 9-7`` as the two languages need it: the number alone, with the sign of a section where it is one."""
+    return re.sub(r"^section ", "§ ", re.sub(r"^listing ", "", listing))
+
+
 def build(output_dir: Optional[str] = None) -> str:
-    """Writes ``gallery.html`` from all records below ``output_dir`` and returns its path."""
+    """Writes ``gallery.html`` from all records below ``output_dir``, and the listings' pages; returns the gallery's path."""
+    from tools import listing_pages  # which shows pictures as this module does
+
     output_dir = os.path.abspath(output_dir or os.path.join(options.REPOSITORY, "output"))
-    examples = [dict(key=key, title=en, title_zh=zh, section=no, runs=[]) for key, (en, zh, no) in TITLES.items()]
-    for path, record in records.read_all(output_dir).items():
+    examples = [
+        dict(key=key, title=en, title_zh=zh, section=no, best=best_of(key), runs=[], tiny=[])
+        for key, (en, zh, no) in TITLES.items()
+    ]
+    newest_first = sorted(records.read_all(output_dir).items(), key=lambda item: -os.path.getmtime(item[0]))
+    for count, (path, record) in enumerate(newest_first):
         folder = os.path.dirname(path)
         entries = [entry for entry in (entry_of(folder, item) for item in record["files"]) if entry]
         run = dict(
@@ -79,19 +117,23 @@ def build(output_dir: Optional[str] = None) -> str:
             folder=os.path.relpath(folder, output_dir),
             entries=entries,
             took=results.duration(record["seconds"]),
+            badge=badge_of(record),
+            anchor="run-%d" % count,
         )
         for example in examples:
             if example["key"] == record["example"]:
-                example["runs"].append(run)
+                example["tiny" if run["badge"] == "tiny" else "runs"].append(run)
+    words = files.read_json(WORDS_FILE) if os.path.exists(WORDS_FILE) else {}
     templates = jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(__file__)))
     environment = jinja2.Environment(loader=templates, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["figure"] = results.number
-    page = environment.get_template("gallery_template.html").render(examples=examples)
-    os.makedirs(output_dir, exist_ok=True)
+    environment.filters["place"] = place
+    environment.filters["chinese"] = lambda text: words.get(text.replace("_", " "), text.replace("_", " "))
+    listings = listing_pages.build(output_dir)
+    page = environment.get_template("gallery_template.html").render(examples=examples, listings=listings)
     target = os.path.join(output_dir, "gallery.html")
-    with open(target + ".part", "w", encoding="utf-8") as stream:
+    with files.atomic(target, "w") as stream:
         stream.write(page)
-    os.replace(target + ".part", target)
     return target
 
 

@@ -46,15 +46,19 @@ def read_rows():
 
 
 def bindings(source: str):
-    """name → sorted line numbers where the code binds it: definitions, arguments, assignments, imports, attributes, labels."""
-    found = {}
+    """(name → sorted line numbers where the code binds it, names of functions and classes).
 
-    def add(name, line):
-        found.setdefault(name, set()).add(line)
+    Definitions, arguments, assignments, imports and attributes bind; a name that nothing else binds may be the keyword of a call.
+    """
+    found, keywords, defined = {}, {}, set()
+
+    def add(name, line, table=found):
+        table.setdefault(name, set()).add(line)
 
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             add(node.name, node.lineno)
+            defined.add(node.name)
         elif isinstance(node, ast.arg):
             add(node.arg, node.lineno)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -65,8 +69,8 @@ def bindings(source: str):
             for alias in node.names:
                 add((alias.asname or alias.name).split(".")[-1], node.lineno)
                 add(alias.name.split(".")[-1], node.lineno)
-        elif isinstance(node, ast.keyword) and node.arg:  # fields of a named tuple, options of a call
-            add(node.arg, node.value.lineno)
+        elif isinstance(node, ast.keyword) and node.arg:
+            add(node.arg, node.value.lineno, keywords)
         elif isinstance(node, ast.ExceptHandler) and node.name:
             add(node.name, node.lineno)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "namedtuple":
@@ -74,13 +78,15 @@ def bindings(source: str):
                 if isinstance(text, ast.Str):
                     for word in re.findall(r"\w+", text.s):
                         add(word, node.lineno)
-    return {name: sorted(lines) for name, lines in found.items()}
+    return {name: sorted(lines) for name, lines in dict(keywords, **found).items()}, defined
 
 
 def locate(rows):
-    """(listing, lines, section, [(name, line in our file)]) for each row; the steps are followed in the page's order.
+    """(listing, lines, section, [(name, line in our file)], line where the step begins) for each row, in the page's order.
 
-    A name bound several times is the first one at or behind the place where the step before it was found.
+    A name bound several times is meant where it stands first behind the place where the step before was found. A step begins at
+    the function or class that it defines, else at its first name there; constants that we keep at the top of the file count only
+    where it has nothing else.
 
     Raises:
       UserError: names that the code does not bind.
@@ -91,7 +97,7 @@ def locate(rows):
         if listing not in tables:
             with open(os.path.join(options.REPOSITORY, listing_file(listing)), encoding="utf-8") as stream:
                 tables[listing] = bindings(stream.read())
-        table, here = tables[listing], places.get(listing, 0)
+        (table, defined), here = tables[listing], places.get(listing, 0)
         entry = []
         for name in names:
             known = table.get(name.split(".")[-1])
@@ -99,9 +105,11 @@ def locate(rows):
                 missing.append("%s (listing %s, lines %s)" % (name, listing, lines))
                 continue
             entry.append((name, next((line for line in known if line >= here), known[-1])))
-        if entry:
-            places[listing] = entry[0][1]
-        located.append((listing, lines, section, entry))
+        ahead = [line for name, line in entry if line >= here and name in defined]
+        ahead = ahead or [line for _, line in entry if line >= here]
+        begin = min(ahead) if ahead else min((line for _, line in entry), default=here)
+        places[listing] = max(begin, here)
+        located.append((listing, lines, section, entry, begin))
     if missing:
         raise UserError("printed names that no listing binds: " + ", ".join(missing))
     return located
@@ -122,7 +130,7 @@ def page() -> str:
         path = listing_file(listing)
         parts.append("## Listing %s: [%s](%s)\n" % (listing, path, path))
         parts.append("| lines | section | names |\n|---|---|---|")
-        for _, lines, section, entry in rows:
+        for _, lines, section, entry, _ in rows:
             if entry:
                 names = " ".join(_link(name, path, line) for name, line in entry)
                 parts.append("| %s | %s | %s |" % (lines.replace("-", "–"), section, names))

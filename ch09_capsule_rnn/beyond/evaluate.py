@@ -69,7 +69,7 @@ def main(argv=None):
             "--more", nargs="+", default=[], metavar="FOLDER", help="runs of other seeds, to be compared"
         )
 
-    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add, folder="{preset}")
     run.start(opts.seed)
     data = datasets.locate("reuters", opts, required=reuters.REQUIRED)
     topics = reuters.read_topics(data)

@@ -15,8 +15,7 @@ from tensorflow.keras import layers as KL
 from tensorflow.keras import models as KM
 
 from ch10_deblurgan.code_10_01_models import generator_model, input_nc, output_nc, printed_head, res_block
-from ch10_deblurgan.code_10_03_deblur import load_weights
-from common import files, options, weights
+from common import files, keras_weights, options, weights
 from common.errors import UserError
 from common.normalization import InstanceNormalization, SwitchNormalization
 from common.options import Value
@@ -30,12 +29,14 @@ NORMS = {
     "none": lambda: KL.Lambda(lambda x: x),
 }
 VALUES = [  # what must be known of a generator to load its weights
-    Value("ngf", 24, "filters of the generator's first layer", tiny=8, low=1, high=1024),
-    Value("n_blocks", 4, "residual blocks", tiny=1, low=0, high=100),
-    Value("norm", "none", "normalisation of the generator", choices=sorted(NORMS)),
-    Value("head", "residual", "end of the generator", choices=["printed", "residual"]),
-    Value("end_kernel", 3, "size of the generator's last convolution", low=1, high=31, more=True),
-    Value("skips", True, "the first layers' results are added to the last ones' of equal size", more=True),
+    Value("ngf", 24, "filters of the generator's first layer", tiny=8, printed=64, low=1, high=1024),
+    Value("n_blocks", 4, "residual blocks", tiny=1, printed=9, low=0, high=100),
+    Value("norm", "none", "normalisation of the generator", printed="switch", choices=sorted(NORMS)),
+    Value("head", "residual", "end of the generator", printed="printed", choices=["printed", "residual"]),
+    Value("end_kernel", 3, "size of the generator's last convolution", printed=7, low=1, high=31, more=True),
+    Value(
+        "skips", True, "the first layers' results are added to the last ones' of equal size", printed=False, more=True
+    ),
 ]
 PRINTED = dict(norm="switch", head="printed", end_kernel=7, skips=False)
 
@@ -101,6 +102,24 @@ def save_small(path, g, settings):
     return weights.save(path, arrays, {row.name: settings[row.name] for row in VALUES})
 
 
+def set_weights(g, arrays, path):
+    """Puts the arrays of ``weights.load`` into ``g``; UserError when they are another generator's."""
+    wanted = [tuple(value.shape.as_list()) for value in g.weights]
+    names = ["w%03d" % index for index in range(len(wanted))]
+    if sorted(arrays) != names or [arrays[name].shape for name in names] != wanted:
+        raise UserError("weights %s do not fit this generator: the shapes are others" % path)
+    g.set_weights([arrays[name] for name in names])
+
+
+def load_into(g, path):
+    """Weights of an npz file of ``save_small`` or an h5 file into the generator ``g``."""
+    files.regular_file(path, "weights")
+    if path.endswith(".npz"):
+        set_weights(g, weights.load(path)[0], path)
+    else:
+        keras_weights.load(g, path)
+
+
 def settings_beside(path):
     """The settings of the run that an h5 file belongs to: of ``beyond/train.py``, or of listing 10-2.
 
@@ -124,17 +143,7 @@ def load_generator(path):
     Must be called inside Keras's session. Any picture size that is a multiple of 4 fits (10.2.12).
     """
     files.regular_file(path, "weights")
-    if not path.endswith(".npz"):
-        settings = settings_beside(path)
-        g = build(settings)
-        load_weights(g, path)
-        return g, settings
-    arrays, settings = weights.load(path)
-    settings = checked(settings, path)
+    settings = checked(weights.load(path)[1], path) if path.endswith(".npz") else settings_beside(path)
     g = build(settings)
-    wanted = [tuple(value.shape.as_list()) for value in g.weights]
-    names = ["w%03d" % index for index in range(len(wanted))]
-    if sorted(arrays) != names or [arrays[name].shape for name in names] != wanted:
-        raise UserError("weights %s: their shapes do not fit its settings %s" % (path, settings))
-    g.set_weights([arrays[name] for name in names])
+    load_into(g, path)
     return g, settings

@@ -1,8 +1,7 @@
-"""Steps a second of the printed graph of listing 9-7 and of ours, interleaved in one process on the same batches.
+"""Steps a second of listing 9-7 and of beyond/fast.py, interleaved in one process on the same batches.
 
-printed  dynamic_rnn over 80 steps without sequence_length, Adam's update of the embedding row list
-ours     the project's graph: input products before the loop, different words once, recurrence and routing compiled (kernels.py),
-         no padding
+listing  the listing's own graph: dynamic_rnn over 80 steps, routing element by element
+fast     the same graph with recurrence and routing exchanged for compiled loops, without the padding
 
 Usage: python tests/benchmarks/bench_capsule_rnn.py [--threads N] [--rounds N] [--profile]
 (real data where BOOK_DATA_DIR has it; --profile tells for each kind of operation its share of a step)
@@ -10,39 +9,22 @@ Usage: python tests/benchmarks/bench_capsule_rnn.py [--threads N] [--rounds N] [
 
 import argparse
 import collections
-import os
-import sys
 import time
 import types
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 import numpy as np
 import tensorflow as tf
 
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
-from ch09_capsule_rnn import reuters
-from common import datasets, training
+from ch09_capsule_rnn.beyond import fast_rnn, fast_routing
+from common import datasets, run
 from common.errors import UserError
+from data import reuters
 
-
-def printed_model():
-    """Placeholders, loss and update as printed (dropout included)."""
-    x, x_len = tf.placeholder(tf.float32, [None, listing.maxlen]), tf.placeholder(tf.int32, [None])
-    y, is_train = tf.placeholder(tf.int32, [None]), tf.placeholder_with_default(False, [])
-    embedded = tf.keras.layers.Embedding(listing.num_words, listing.embedding_size)(x)
-    outputs = listing.printed_encoder(embedded, None, listing.rnn_units, listing.keep_prob)
-    gathered = listing.routing_masked(outputs, x_len, listing.rnn_units[-1], listing.out_caps_num, listing.iter_num)
-    logits = tf.layers.dense(gathered, listing.classes, activation=tf.nn.relu)
-    loss = tf.reduce_mean(tf.losses.sparse_softmax_cross_entropy(y, logits))
-    model = listing.Model(x, x_len, y, is_train, logits, tf.nn.softmax(logits), loss)
-    return model, tf.train.AdamOptimizer(listing.learning_rate).minimize(loss)
-
-
-def our_model(folder):
-    settings = types.SimpleNamespace(**dict(listing.PRESETS["book"], seed=0, threads=0))
-    model = listing.build(settings)
-    return model, listing.Trainer(model, settings, folder).update
+SIDES = collections.OrderedDict(
+    listing={}, fast=dict(rnn=fast_rnn.indy_lstm_rnn, route=fast_routing.routing_iter)
+)  # name → the parts that are handed in
+STEPS = 4  # a round
 
 
 def profile(session, update, feed, shown=12):
@@ -62,47 +44,50 @@ def profile(session, update, feed, shown=12):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
-    training.start(0)
+    run.start(0)
     try:
         folder = datasets.find("reuters", None, reuters.REQUIRED)
     except UserError:
         folder = datasets.sample("reuters")
-    part = reuters.load_data(folder, listing.num_words)[0]
-    table, lengths = reuters.pad(part.texts, listing.maxlen)
-    sides = {}
-    for name, make in (("printed", printed_model), ("ours", lambda: our_model("unused"))):
+    opts = types.SimpleNamespace(**{row.name: row.value for row in listing.VALUES})
+    part = reuters.load_data(folder, opts.num_words)[0]
+    table, lengths = reuters.pad(part.texts, opts.maxlen)
+    built = {}
+    for name, parts in SIDES.items():
         with tf.Graph().as_default() as graph:
-            model, update = make()
-            session = tf.Session(graph=graph, config=training.session_config(arguments.threads))
+            model = listing.build(opts, **parts)
+            session = tf.Session(graph=graph, config=run.session_config(arguments.threads))
             session.run(tf.global_variables_initializer())
-            sides[name] = (session, model, update)
+            built[name] = (session, model)
     order = np.random.RandomState(0).permutation(len(table))
-    last_feed = {}
-    wall, cpu = dict(printed=[], ours=[]), dict(printed=[], ours=[])
+    wall, cpu = [{name: [] for name in SIDES} for _ in range(2)]
     for round_number in range(arguments.rounds + 1):
-        for name, (session, model, update) in sides.items():
+        for name, (session, model) in built.items():
             begin, begin_cpu = time.time(), time.process_time()
-            for step in range(4):
-                first = (round_number * 4 + step) * listing.batch_size % max(1, len(order) - listing.batch_size)
-                rows = order[first : first + listing.batch_size]
-                width = listing.maxlen if name == "printed" else lengths[rows].max()
-                feed = {model.x: table[rows, :width], model.x_len: lengths[rows], model.y: part.labels[rows]}
-                last_feed[name] = {**feed, model.is_train: True}
-                session.run(update, last_feed[name])
+            for step in range(STEPS):
+                first = (round_number * STEPS + step) * opts.batch_size % max(1, len(order) - opts.batch_size)
+                rows = order[first : first + opts.batch_size]
+                feed = {
+                    model.x: table[rows],
+                    model.x_len: lengths[rows],
+                    model.y: part.labels[rows],
+                    model.is_train: True,
+                }
+                session.run(model.optimizer, feed)
             if round_number:  # the first round warms up
-                wall[name].append((time.time() - begin) / 4)
-                cpu[name].append((time.process_time() - begin_cpu) / 4)
-    for name in wall:
+                wall[name].append((time.time() - begin) / STEPS)
+                cpu[name].append((time.process_time() - begin_cpu) / STEPS)
+            elif arguments.profile:
+                profile(session, model.optimizer, feed)
+    for name in SIDES:
         print("%-8s %.3f s a step (processor time %.3f s)" % (name, np.median(wall[name]), np.median(cpu[name])))
-        if arguments.profile:
-            profile(*sides[name][::2], last_feed[name])
-    ratios = [np.median(found["printed"]) / np.median(found["ours"]) for found in (wall, cpu)]
-    print("ours is %.2f times as fast (by processor time %.2f)" % tuple(ratios))
+    ratios = [np.median(found["listing"]) / np.median(found["fast"]) for found in (wall, cpu)]
+    print("fast is %.2f times as fast (by processor time %.2f)" % tuple(ratios))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_capsule_rnn import fast_rnn, kernels
+from ch09_capsule_rnn.beyond import fast_rnn, kernels
 
 LENGTHS = np.array([4, 0, 1, 3], np.int32)
 ROWS = np.array([2, 0, 2, 5, 1, 3, 4, 0], np.int32)  # two words occur twice

@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from ch09_capsule_rnn import reuters
 from common import datasets
 from common.errors import UserError
+from data import reuters
 
 
 def write_npz(folder, x, y, **others):

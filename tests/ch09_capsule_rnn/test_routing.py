@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_capsule_rnn import aggregation, fast_routing
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
-from common.errors import UserError
+from ch09_capsule_rnn.beyond import aggregation, fast_routing, kernels
 
 LENGTHS = np.array([5, 2, 0, 1], np.int32)
 
@@ -46,37 +45,36 @@ def proposals(seed=0):
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_routing_equals_numpy(rounds, reverse):
     uhat = proposals()
-    expected, shares = numpy_routing(uhat, LENGTHS, rounds, reverse)
-    V, S = listing.masked_routing_iter(tf.constant(uhat, tf.float32), tf.constant(LENGTHS), rounds, reverse=reverse)
+    expected, _ = numpy_routing(uhat, LENGTHS, rounds, reverse)
+    route = aggregation.reverse_routing_iter if reverse else listing.masked_routing_iter
     with tf.Session() as session:
-        v, s, c = session.run([V, S, tf.get_collection("couplings")[0]])
+        v, s = session.run(route(tf.constant(uhat, tf.float32), tf.constant(LENGTHS), rounds))
     np.testing.assert_allclose(v, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(numpy_squash(s), v, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(c, shares, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("rounds", [1, 2, 3])
-def test_fast_routing_equals_the_listing_in_values_couplings_and_gradients(rounds):
-    uhat = tf.constant(proposals(5), tf.float32)
-    slow, _ = listing.masked_routing_iter(uhat, tf.constant(LENGTHS), rounds)
-    fast = fast_routing.routing_iter(uhat, tf.constant(LENGTHS), rounds)
-    weights = np.random.RandomState(1).normal(size=[4, 3, 2])
-    grads = [tf.gradients(tf.reduce_sum(V * weights), uhat)[0] for V in (slow, fast)]
-    with tf.Session() as session:
-        results = session.run([[slow, fast], tf.get_collection("couplings"), grads])
-    for one, two in results:
-        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6)
-    assert np.abs(results[2][0]).max() > 0.01 and np.all(results[2][1][1, 2:] == 0)
-
-
-def test_masked_steps_have_zero_coupling_and_an_empty_text_counts_as_one_word():
-    uhat = tf.constant(proposals(), tf.float32)
-    listing.masked_routing_iter(uhat, tf.constant(LENGTHS), 3)
-    with tf.Session() as session:
-        couplings = session.run(tf.get_collection("couplings")[0])
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_compiled_couplings_equal_numpy_and_add_up_to_one(rounds):
+    uhat = proposals()
+    couplings = kernels.routing_forward(uhat.astype(np.float32), np.maximum(LENGTHS, 1), rounds)[2][-1]
+    np.testing.assert_allclose(couplings, numpy_routing(uhat, LENGTHS, rounds)[1], rtol=1e-4, atol=1e-5)
     for text, length in enumerate(np.maximum(LENGTHS, 1)):
         assert np.all(couplings[text, length:] == 0)
         np.testing.assert_allclose(couplings[text, :length].sum(axis=1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_fast_routing_equals_the_listing_in_values_and_gradients(rounds):
+    uhat = tf.constant(proposals(5), tf.float32)
+    slow = listing.masked_routing_iter(uhat, tf.constant(LENGTHS), rounds)
+    fast = fast_routing.routing_iter(uhat, tf.constant(LENGTHS), rounds)
+    weights = np.random.RandomState(1).normal(size=[4, 3, 2])
+    grads = [tf.gradients(tf.reduce_sum(V * weights), uhat)[0] for V, _ in (slow, fast)]
+    with tf.Session() as session:
+        slow, fast, grads = session.run([slow, fast, grads])
+    for one, two in list(zip(slow, fast)) + [grads]:
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-6)
+    assert np.abs(grads[0]).max() > 0.01
 
 
 def test_what_stands_in_the_padding_changes_nothing():
@@ -117,30 +115,13 @@ def test_squash_keeps_the_direction_and_shortens_below_one():
     assert np.all(lengths <= 1) and squashed[1, 1, 0] < 0
 
 
-def test_mask_adds_an_axis_to_lengths_of_any_shape():
-    with tf.Session() as session:
-        mask = session.run(listing.mkMask(tf.constant([[0, 2], [3, 1]]), 3))
-    assert mask.dtype == bool and mask.shape == (2, 2, 3)
-    assert mask.astype(int).tolist() == [[[0, 0, 0], [1, 1, 0]], [[1, 1, 1], [1, 0, 0]]]
-
-
-def test_routing_is_flat_and_its_dense_layer_is_shared_by_all_words():
-    V = listing.routing_masked(tf.placeholder(tf.float32, [None, None, 7]), tf.placeholder(tf.int32, [None]), 30, 5)
-    assert V.shape.as_list() == [None, 150]
-    assert sorted(v.shape.as_list() for v in tf.trainable_variables()) == [[7, 150], [150]]
-    with pytest.raises(AssertionError):
-        listing.routing_masked(tf.placeholder(tf.float32, [None, None, None]), tf.placeholder(tf.int32, [None]), 30, 5)
-    with pytest.raises(UserError, match="--iter-num"):
-        listing.masked_routing_iter(tf.zeros([1, 1, 1, 1]), tf.constant([1]), 0)
-
-
 @pytest.mark.parametrize("name", ["last", "mean", "max"])
 def test_other_aggregations_equal_numpy(name):
     vectors = (
         np.random.RandomState(2).normal(size=[4, 5, 3]).astype(np.float32) - 2.0
     )  # below zero: padding must not win
     with tf.Session() as session:
-        found = session.run(aggregation.aggregate(name, tf.constant(vectors), tf.constant(LENGTHS)))
+        found = session.run(aggregation.WAYS[name](tf.constant(vectors), tf.constant(LENGTHS)))
     for text, length in enumerate(np.maximum(LENGTHS, 1)):
         part = vectors[text, :length]
         expected = dict(last=part[-1], mean=part.mean(axis=0), max=part.max(axis=0))[name]
@@ -150,7 +131,7 @@ def test_other_aggregations_equal_numpy(name):
 def test_attention_ignores_the_padding():
     vectors = np.random.RandomState(2).normal(size=[4, 5, 3]).astype(np.float32)
     held = tf.placeholder(tf.float32, [None, None, 3])
-    result = aggregation.aggregate("attention", held, tf.constant(LENGTHS))
+    result = aggregation.attention(held, tf.constant(LENGTHS))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         found = session.run(result, {held: vectors})
@@ -160,6 +141,11 @@ def test_attention_ignores_the_padding():
     np.testing.assert_allclose(found[3], vectors[3, 0], rtol=1e-5)  # one word gets all attention
 
 
-def test_unknown_aggregation_is_named():
-    with pytest.raises(UserError, match="median"):
-        aggregation.aggregate("median", tf.zeros([1, 1, 1]), tf.constant([1]))
+def test_every_way_gives_one_vector_a_text():
+    vectors = tf.placeholder(tf.float32, [None, None, 8])
+    widths = {}
+    for name, gather in aggregation.WAYS.items():
+        with tf.variable_scope(name):
+            widths[name] = gather(vectors, tf.placeholder(tf.int32, [None])).shape.as_list()
+    assert widths.pop("routing") == widths.pop("reverse") == [None, 40]
+    assert set(map(tuple, widths.values())) == {(None, 8)} and len(widths) == 4

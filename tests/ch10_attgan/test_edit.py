@@ -1,4 +1,4 @@
-"""Listing 10-7, the export and the evaluation: pure functions, own photos, scripts as a user runs them."""
+"""Listing 10-7, the edits of 10.3.10, own photos, weights, export and evaluation: pure functions and a run of beyond/train."""
 
 import os
 from types import SimpleNamespace
@@ -7,24 +7,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch10_attgan import code_10_06_train as train
 from ch10_attgan import code_10_07_edit as listing
-from ch10_attgan import ext_10_3_evaluate as evaluate
-from ch10_attgan import ext_10_3_export as export
-from ch10_attgan import trained
-from common import images, options
+from ch10_attgan import ext_10_3_10_edit as edit
+from ch10_attgan.beyond import evaluate, export, photos, sheets, train, trained
+from ch10_attgan.beyond.faces import Faces
+from common import images, options, weights
 from common.errors import UserError
-from tests.helpers import assert_user_error, run_script
+from data import celeba
 
-SCRIPT = "ch10_attgan/code_10_07_edit.py"
 ATTS = ["Bald", "Bangs", "Male", "Eyeglasses"]
 
 
 # ------------------------------------------------------------------------------------------------ what is asked for
 def test_edits_are_made_together_and_contradictions_cleared():
-    edits = listing.parse_edits(["Bald=on", "Male=flip", "Eyeglasses=off"], ATTS)
+    edits = edit.parse_edits(["Bald=on", "Male=flip", "Eyeglasses=off"], ATTS)
     labels = np.array([[0, 1, 1, 1], [0, 0, 0, 0]])
-    assert listing.switch(labels, edits, ATTS).tolist() == [[1, 0, 0, 0], [1, 0, 1, 0]]
+    assert edit.switch(labels, edits, ATTS).tolist() == [[1, 0, 0, 0], [1, 0, 1, 0]]
     assert labels.tolist() == [[0, 1, 1, 1], [0, 0, 0, 0]]
 
 
@@ -39,24 +37,31 @@ def test_edits_are_made_together_and_contradictions_cleared():
 )
 def test_edits_that_are_none(words, message):
     with pytest.raises(UserError, match=message):
-        listing.parse_edits(words, ATTS)
+        edit.parse_edits(words, ATTS)
 
 
 def test_erratum_e89_sliding_respects_sign_and_contradictions():
-    labels = np.array([0, 1, 1, 0])  # has bangs
-    rows = listing.slide(labels, 0, [-1.0, 0.7, 1.2], ATTS, 0.5)
-    printed = np.repeat((labels[None] * 2 - 1) * 0.5, 3, axis=0)
-    printed[:, 0] = [-1.0, 0.7, 1.2]
-    assert printed[2].tolist() == [1.2, 0.5, 0.5, -0.5]  # bald and bangs at once
+    labels = np.array([[0, 1, 1, 0]])  # has bangs
+    rows = np.concatenate([listing.slide(labels, "Bald", value, ATTS, 0.5) for value in (-1.0, 0.7, 1.2)])
+    printed = (labels * 2 - 1) * 0.5
+    printed[:, 0] = 1.2
+    assert printed.tolist() == [[1.2, 0.5, 0.5, -0.5]]  # bald and bangs at once
     np.testing.assert_allclose(rows, [[-1.0, 0.5, 0.5, -0.5], [0.7, -0.5, 0.5, -0.5], [1.2, -0.5, 0.5, -0.5]])
 
 
 def test_strip_of_the_book_is_1420_wide():
-    face = np.zeros((128, 128, 3), "f")
-    strip = listing.strip_of(face, [face + 1] * 10, None, 128)
+    face = np.zeros((1, 128, 128, 3), "f")
+    strip = sheets.sheet(face, [face + 1] * 10, None, 128)
     assert strip.shape == (128, 1420, 3)
     assert (strip[:, 128:140] == 0).all() and (strip[:, 140:] == 255).all()
-    assert listing.strip_of(face, [face] * 10, ["a_b"] * 10, 128).shape == (128 + 24, 1420, 3)
+    assert sheets.sheet(face, [face] * 10, ["a_b"] * 10, 128).shape == (128 + 24, 1420, 3)
+
+
+def test_results_of_photos_with_one_stem_have_names_of_their_own():
+    taken = []
+    for path in ("a/shot.jpg", "a/shot.png", "b/shot.jpg", "b/shot.png"):
+        taken.append(edit.result_name(path, taken))
+    assert taken == ["shot", "shot-png", "shot-jpg", "shot-2"]
 
 
 # ------------------------------------------------------------------------------------------------ own photos
@@ -68,10 +73,10 @@ def photo(tmp_path):
 
 
 def test_box_of_a_photo(photo):
-    face = images.to_uint8(trained.read_photo(photo, ["10", "20", "64"], 64)[0])
+    face = images.to_uint8(photos.read_face(photo, ["10", "20", "64"], 64)[0])
     assert face.shape == (64, 64, 3)
     assert face[0, 0].tolist() == [20, 10, 0] and face[-1, -1].tolist() == [83, 73, 0]
-    centre = images.to_uint8(trained.read_photo(photo, ["centre"], 100)[0])
+    centre = images.to_uint8(photos.read_face(photo, ["centre"], 100)[0])
     assert centre[0, 0].tolist() == [0, 50, 0]
 
 
@@ -88,15 +93,13 @@ def test_box_of_a_photo(photo):
 )
 def test_boxes_that_do_not_fit(photo, box, message):
     with pytest.raises(UserError, match=message):
-        trained.read_photo(photo, box, 64)
+        photos.read_face(photo, box, 64)
 
 
 def test_celeba_box_is_the_loaders(faces):
-    from ch10_attgan.code_10_04_dataset import Celeba
-
     path = os.path.join(faces, "img_align_celeba", "000057.jpg")
-    ours = trained.read_photo(path, ["celeba"], 64)[0]
-    theirs = Celeba(faces, ["Bald"], 64, 1, mode="test").get_next()[0][0]
+    ours = photos.read_face(path, ["celeba"], 64)[0]
+    theirs = Faces(faces, ["Bald"], 64, 1, mode="test").get_next()[0][0]
     assert np.abs(ours - theirs).mean() < 0.06  # the photo is shrunk with antialiasing
 
 
@@ -118,156 +121,176 @@ def test_scores_without_a_case_are_nan():
     assert np.isnan(evaluate.edit_scores(1 - ones, ones, ones, ones, 0)[2])
 
 
-# ------------------------------------------------------------------------------------------------ files
-def test_export_keeps_float16_and_refuses_what_is_none(tmp_path):
-    variable = tf.Variable([1.0, 1.0 / 3.0], name="Genc/x")
-    path = str(tmp_path / "a.npz")
-    with tf.Session() as session:
-        session.run(variable.initializer)
-        assert trained.write_export(path, session, [variable], dict(atts=["Bald"])) == 2
-        settings, arrays = trained.read_export(path)
-        assert settings == dict(atts=["Bald"]) and arrays["Genc/x"].tolist() == [1.0, float(np.float16(1.0 / 3.0))]
-        variable.load([1e9, 0.0], session)
-        with pytest.raises(UserError, match="16-bit"):
-            trained.write_export(path, session, [variable], {})
-    other = tmp_path / "b.npz"
-    other.write_text("no weights", encoding="utf-8")
-    for name, message in ((str(other), "is not an exported generator"), (str(tmp_path / "c.npz"), "does not exist")):
-        with pytest.raises(UserError, match=message):
-            trained.read_export(name)
+# ------------------------------------------------------------------------------------------------ weights
+def shipped_settings(**changes):
+    saved = weights.load(trained.SHIPPED)[1]
+    saved.update(changes)
+    return saved
+
+
+def test_shipped_weights_are_a_generator_trained_on_generated_faces():
+    assert os.path.getsize(trained.SHIPPED) < 20e6
+    values, settings = weights.load(trained.SHIPPED)
+    assert {name.split("/")[0] for name in values} == {"Genc", "Gdec"} and not any("Adam" in name for name in values)
+    head = weights.load(trained.head_path(trained.SHIPPED))[0]
+    assert "D/fully_connected_3/weights" in head and "D/fully_connected_1/weights" not in head
+    checked = trained.checked(settings, trained.SHIPPED)
+    assert "generated" in checked.data and len(checked.att_default) == 13 and checked.img_size == 64
+
+
+@pytest.mark.parametrize(
+    "changes,message",
+    [
+        (dict(img_size="64"), "img_size: '64' is no whole number"),
+        (dict(enc_dim=10**9), "enc_dim: 1000000000 is not 1 to 1024"),
+        (dict(enc_layers=None), "enc_layers: there is no value"),
+        (dict(atts="Bald"), "its settings name no attributes"),
+        (dict(atts=[1]), "its settings name no attributes"),
+        (dict(thres_int=float("nan")), "thres_int"),
+        (dict(mode=["wgan"]), "mode"),
+    ],
+)
+def test_settings_that_are_no_generators(changes, message):
+    with pytest.raises(UserError, match=message):
+        trained.checked(shipped_settings(**changes), "x.npz")
+
+
+@pytest.mark.parametrize(
+    "kind", ["nothing", "text", "folder", "truncated", "flipped", "other shapes", "nan", "foreign"]
+)
+def test_weights_that_cannot_be_used_are_one_line(tmp_path, kind):
+    path = str(tmp_path / "w.npz")
+    values, settings = weights.load(trained.SHIPPED)
+    with open(trained.SHIPPED, "rb") as stream:
+        content = bytearray(stream.read())
+    if kind == "text":
+        content = b"no weights"
+    elif kind == "truncated":
+        content = content[:5000]
+    elif kind == "flipped":
+        content[len(content) // 2] ^= 255
+    if kind in ("text", "truncated", "flipped"):
+        with open(path, "wb") as stream:
+            stream.write(content)
+    elif kind == "folder":
+        os.makedirs(path)
+    elif kind == "other shapes":
+        weights.save(path, dict(values, **{"Genc/Conv/weights": np.zeros((4, 4, 3, 1))}), settings)
+    elif kind == "nan":
+        np.savez(path, settings=np.array(options.json.dumps(settings)) if hasattr(options, "json") else "{}",
+                 **dict(values, **{"Genc/Conv/weights": np.full((4, 4, 3, 16), np.nan, "f")}))  # fmt: skip
+    elif kind == "foreign":
+        weights.save(path, dict(a=np.zeros(3)), settings)
+    arguments = ["--weights", path, "--output-dir", str(tmp_path / "out")]
+    with pytest.raises(UserError, match="w.npz"):
+        edit.main(arguments)
+    assert not os.path.exists(str(tmp_path / "out"))
 
 
 def test_no_model_says_what_to_run(tmp_path):
-    with pytest.raises(UserError, match="code_10_06_train.py .*--weights shipped"):
-        listing.main(["--output-dir", str(tmp_path)])
+    for main in (listing.main, edit.main):
+        with pytest.raises(UserError, match="code_10_06_train.py"):
+            main(["--output-dir", str(tmp_path)])
 
 
-# ------------------------------------------------------------------------------------------------ scripts
+# ------------------------------------------------------------------------------------------------ with a run of beyond/train
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, faces):
-    """A very short run at 'tiny'."""
+def trained_run(tmp_path_factory, faces):
+    """A very short run."""
     folder = str(tmp_path_factory.mktemp("run"))
-    common = ["--preset", "tiny", "--data-dir", faces, "--output-dir", folder, "--threads", "1"]
-    train.main(common + ["--epoch", "2"])
+    arguments = ["--data-dir", faces, "--output-dir", folder, "--threads", "1", "--preset", "tiny"]
+    small = ["--max-it", "2", "--n-d", "1", "--img-size", "16", "--n-sample", "2", "--att-default"] + ATTS
+    small += ["--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2"]
+    train.main(arguments + small)
     tf.reset_default_graph()
-    return SimpleNamespace(folder=folder, arguments=common)
+    return SimpleNamespace(folder=folder, arguments=arguments)
 
 
-@pytest.mark.script
-def test_slide_is_the_default(run):
-    result = run_script(SCRIPT, *run.arguments, "--numbers", "1", "3")
-    written = [line for line in result.stdout.splitlines() if line.endswith(".png")]
-    assert [os.path.basename(path) for path in written] == [
-        "000057_slide_Eyeglasses.png",
-        "000059_slide_Eyeglasses.png",
-        "all_slide_Eyeglasses.png",
-    ]
-    strip, both = images.read_rgb(written[0]), images.read_rgb(written[2])
-    assert strip.shape == (64 + 24, 64 * 11 + 6, 3) and both.shape == (128 + 24, 64 * 11 + 6, 3)
+def test_slide_sheet_switch_and_single_pictures(trained_run):
+    folder = os.path.join(trained_run.folder, "edited")
+    edit.main(trained_run.arguments + ["--numbers", "1", "3"])
+    strip, both = [images.read_rgb(os.path.join(folder, name + "_slide_Eyeglasses.png")) for name in ("000057", "all")]
+    assert strip.shape == (64 + 24, 64 * 11 + 4, 3) and both.shape == (128 + 24, 64 * 11 + 4, 3)
     np.testing.assert_array_equal(both[: len(strip)], strip)
-    record = options.read_json(os.path.join(run.folder, "record-code_10_07_edit.json"))
-    assert record["files"][0]["path"] == os.path.join("edited", "all_slide_Eyeglasses.png")
-
-
-def test_sheet_switch_and_single_pictures(run, capsys):
-    listing.main(run.arguments + ["--numbers", "2", "--sheet"])
-    listing.main(run.arguments + ["--numbers", "2", "--edit", "Bald=on", "Male=flip"])
-    listing.main(run.arguments + ["--numbers", "2", "--edit", "Bald=on", "--single"])
-    names = sorted(name for name in os.listdir(os.path.join(run.folder, "edited")) if name.startswith("000058"))
+    for arguments in (["--sheet"], ["--edit", "Bald=on", "Male=flip"], ["--edit", "Bald=on", "--single"]):
+        edit.main(trained_run.arguments + ["--numbers", "2"] + arguments)
+    names = sorted(name for name in os.listdir(folder) if name.startswith("000058"))
     assert names == ["000058_Bald_on-Male_flip.png", "000058_Bald_on.png", "000058_sheet.png"]
-    folder = os.path.join(run.folder, "edited")
-    assert images.read_rgb(os.path.join(folder, "000058_Bald_on.png")).shape == (32, 32, 3)
-    assert images.read_rgb(os.path.join(folder, "000058_sheet.png")).shape[1] == 64 * 10 + 6
-    assert images.read_rgb(os.path.join(folder, "000058_Bald_on-Male_flip.png")).shape[1] == 64 * 3 + 6
+    shapes = [images.read_rgb(os.path.join(folder, name)).shape for name in names]
+    assert [shape[1] for shape in shapes] == [64 * 3 + 4, 16, 64 * 6 + 4]
 
 
-def test_list_attributes(run, capsys):
-    listing.main(run.arguments + ["--list-attributes"])
-    assert capsys.readouterr().out.split() == train.PRESETS["tiny"]["atts"]
-
-
-def test_own_photo_with_guessed_and_with_given_labels(run, photo, capsys):
-    listing.main(run.arguments + ["--photo", photo, "--box", "centre", "--edit", "Eyeglasses=on"])
-    assert "the attribute head sees:" in capsys.readouterr().out
-    listing.main(run.arguments + ["--photo", photo, "--box", "centre", "--labels", "Male", "--edit", "Eyeglasses=on"])
+def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_path, capsys):
+    """One photo of three cannot be read: the others are done, and it is named at the end."""
+    pages = str(tmp_path / "pages.tif")
+    images.Image.new("RGB", (80, 80)).save(
+        pages, save_all=True, append_images=[images.Image.new("RGB", (80, 80))], format="TIFF"
+    )
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    arguments = trained_run.arguments + ["--box", "centre", "--edit", "Eyeglasses=on", "--photo"]
+    with pytest.raises(UserError, match="1 photos were not done: .*broken.jpg"):
+        edit.main(arguments + [str(tmp_path / "broken.jpg"), pages, photo])
     out = capsys.readouterr().out
-    assert "sees" not in out and "me_Eyeglasses_on.png" in out
+    assert "the attribute head sees:" in out and "the first of its 2 pages" in out
+    assert "pages_Eyeglasses_on.png" in out and "me_Eyeglasses_on.png" in out
+    edit.main(arguments + [photo, "--labels", "Male"])
+    assert "sees" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "arguments,message",
     [
         (["--photo", "PHOTO"], "where is the face in .*me.png"),
-        (["--photo", "missing.png", "--box", "centre"], "missing.png: no such picture"),
+        (["--photo", "missing.png", "--box", "centre"], "missing.png does not exist"),
         (["--photo", "PHOTO", "--box", "centre", "--labels", "Tall"], "unknown attribute Tall; the model knows"),
-        (["--numbers", "5"], "no test picture 5: the numbers go from 1 to 4"),
+        (["--numbers", "5"], "no test picture .5.: the numbers go from 1 to 4"),
         (["--test-att", "Nose"], "does not know 'Nose'"),
         (["--weights", "missing.npz"], "missing.npz does not exist"),
     ],
 )
-def test_wrong_calls_are_one_line(run, photo, arguments, message):
+def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
     with pytest.raises(UserError, match=message):
-        listing.main(run.arguments + [photo if item == "PHOTO" else item for item in arguments])
+        edit.main(trained_run.arguments + [photo if item == "PHOTO" else item for item in arguments])
 
 
-@pytest.mark.script
-def test_wrong_call_as_a_user_sees_it(run):
-    assert_user_error(run_script(SCRIPT, *run.arguments, "--test-att", "Nose", check=False), "does not know 'Nose'")
-
-
-def test_exported_generator_edits_like_the_checkpoint(run, tmp_path, capsys):
+def test_exported_generator_edits_like_the_checkpoint(trained_run, tmp_path):
     path = str(tmp_path / "small.npz")
-    export.main(run.arguments + ["--file", path])
-    _, arrays = trained.read_export(path)
-    assert {name.split("/")[0] for name in arrays} == {"Genc", "Gdec"} and not any("Adam" in name for name in arrays)
-    _, head = trained.read_export(trained.head_path(path))
-    assert "D/fully_connected_3/weights" in head and "D/fully_connected_1/weights" not in head
-    pictures = {}
-    for name, arguments in (("checkpoint", []), ("export", ["--weights", path])):
-        folder = str(tmp_path / name)
-        from_run = ["--output-dir", run.folder] if name == "checkpoint" else ["--output-dir", folder]
-        listing.main(run.arguments + from_run + arguments + ["--numbers", "1", "--edit", "Bald=on", "--single"])
-        where = run.folder if name == "checkpoint" else folder
-        pictures[name] = images.read_rgb(os.path.join(where, "edited", "000057_Bald_on.png")).astype(int)
-    assert np.abs(pictures["checkpoint"] - pictures["export"]).max() <= 2
+    export.main(trained_run.arguments + ["--file", path])
+    pictures = []
+    for arguments in ([], ["--weights", path, "--output-dir", str(tmp_path)]):
+        edit.main(trained_run.arguments + arguments + ["--numbers", "1", "--edit", "Bald=on", "--single"])
+        folder = str(tmp_path) if arguments else trained_run.folder
+        pictures.append(images.read_rgb(os.path.join(folder, "edited", "000057_Bald_on.png")).astype(int))
+    assert np.abs(pictures[0] - pictures[1]).max() <= 2
     os.remove(trained.head_path(path))
-    photo = images.write_png(str(tmp_path / "p.png"), np.zeros((50, 50, 3), np.uint8))
+    black = images.write_png(str(tmp_path / "p.png"), np.zeros((50, 50, 3), np.uint8))
     with pytest.raises(UserError, match="has no attribute head: say with --labels"):
-        listing.main(run.arguments + ["--weights", path, "--photo", photo, "--box", "centre"])
+        edit.main(trained_run.arguments + ["--weights", path, "--photo", black, "--box", "centre"])
 
 
-def test_evaluation_writes_a_table_and_reuses_its_classifier(run, capsys):
-    arguments = run.arguments + ["--n-test", "4", "--cls-steps", "4"]
+def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys):
+    arguments = trained_run.arguments + ["--n-test", "4", "--cls-steps", "4"]
     evaluate.main(arguments)
     first = capsys.readouterr().out
-    evaluate.main(arguments)
+    evaluate.main(arguments + ["--split", "val"])  # other pictures, other scores, a record of its own
     second = capsys.readouterr().out
     assert "classifier:" in second and "classifier:" not in first
-    assert first.split("reconstruction")[1] == second.split("reconstruction")[1]
-    record = options.read_json(os.path.join(run.folder, "record-ext_10_3_evaluate.json"))
+    assert first.split("reconstruction")[1] != second.split("reconstruction")[1]
+    record = options.read_json(os.path.join(trained_run.folder, "record-evaluate.json"))
     rows = record["tables"][0]["rows"]
-    assert [row[0] for row in rows] == train.PRESETS["tiny"]["atts"] + ["mean"]
+    assert [row[0] for row in rows] == ATTS + ["mean"]
     assert 0 <= rows[-1][3] <= 1 and record["metrics"]["reconstruction PSNR"]["value"] > 0
     assert record["metrics"]["test pictures"]["value"] == 4
-    evaluate.main(arguments + ["--split", "val"])  # other pictures, other scores, a record of its own
-    assert capsys.readouterr().out.split("reconstruction")[1] != second.split("reconstruction")[1]
-    other = options.read_json(os.path.join(run.folder, "record-ext_10_3_evaluate-val.json"))
-    assert other["metrics"]["val pictures"]["value"] > 0 and "val part" in other["data"]
+    assert record["metrics"]["training of the model"]["value"] == 2
+    other = options.read_json(os.path.join(trained_run.folder, "record-evaluate-val.json"))
+    assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
 
 
-def test_shipped_weights_edit_without_any_data(tmp_path):
-    if not os.path.exists(trained.SHIPPED):
-        pytest.skip("no weights yet")
-    assert os.path.getsize(trained.SHIPPED) < 20e6
-    settings, arrays = trained.read_export(trained.SHIPPED)
-    assert "generated" in settings["data"] and {name.split("/")[0] for name in arrays} == {"Genc", "Gdec"}
-    result = run_script(
-        SCRIPT, "--preset", "tiny", "--weights", "shipped", "--output-dir", tmp_path, "--numbers", "1", "--sheet"
+def test_all_forty_attributes_are_listed_with_their_chinese_names(trained_run, capsys):
+    edit.main(trained_run.arguments + ["--list-attributes"])
+    lines = capsys.readouterr().out.splitlines()[-40:]
+    assert [line.split()[0] for line in lines] == list(celeba.CHINESE)
+    assert [line.split()[0] for line in lines if line.endswith("(known)")] == sorted(
+        ATTS, key=list(celeba.CHINESE).index
     )
-    sheet = images.read_rgb(result.stdout.splitlines()[-1])
-    cell = sheet[-64:]
-    original, rebuilt = cell[:, :64], cell[:, 64 + 6 : 128 + 6]
-    assert images.psnr(original, rebuilt) > 20
-    # its record does not take the place of that of the reader's own model
-    records = [name for name in os.listdir(str(tmp_path)) if name.startswith("record-")]
-    assert records == ["record-code_10_07_edit-weights-sheet.json"]
+    assert "秃头" in "".join(lines)

@@ -6,8 +6,19 @@ import tensorflow as tf
 import tensorflow.contrib.slim as slim
 
 from ch10_attgan import code_10_05_models as listing
-from ch10_attgan.code_10_05_models import D, Gdec, Genc, count_values, gradient_penalty, trainable
+from ch10_attgan.beyond.networks import paper_order
+from ch10_attgan.code_10_05_models import D, Gdec, Genc, gradient_penalty
 from common.errors import UserError
+from common.normalization import instance_norm
+
+
+def trainable(*scopes):
+    """Trainable variables of the networks named ('Genc', 'Gdec', 'D')."""
+    return [variable for variable in tf.trainable_variables() if variable.name.split("/")[0] in scopes]
+
+
+def count_values(variables):
+    return int(sum(np.prod(variable.shape.as_list()) for variable in variables))
 
 
 # ------------------------------------------------------------------------------------------------ shapes
@@ -70,20 +81,20 @@ def test_erratum_e86_attributes_enter_the_decoder():
 
 
 # ------------------------------------------------------------------------------------------------ layer order
-def first_layer(norm_first):
+def first_layer(order):
     x = tf.placeholder(tf.float32, [8, 8, 8, 3])
-    maps = Genc(x, 4, 1, is_training=True, norm_first=norm_first)[0]
+    maps = Genc(x, 4, 1, is_training=True, order=order)[0]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         return session.run(maps, {x: np.random.RandomState(0).normal(size=(8, 8, 8, 3))})
 
 
 def test_erratum_e81_printed_order_ends_with_batch_norm_the_papers_with_the_activation():
-    printed = first_layer(False)
+    printed = first_layer(listing.activation_then_norm)
     np.testing.assert_allclose(printed.mean(axis=(0, 1, 2)), 0, atol=1e-3)  # batch norm is last: mean 0, deviation 1
     np.testing.assert_allclose(printed.std(axis=(0, 1, 2)), 1, atol=2e-2)
     tf.reset_default_graph()
-    paper = first_layer(True)
+    paper = first_layer(paper_order)
     assert (paper.mean(axis=(0, 1, 2)) > 0.1).all()  # leaky ReLU is last
     before = np.where(paper > 0, paper, paper / 0.2)
     np.testing.assert_allclose(before.mean(axis=(0, 1, 2)), 0, atol=1e-3)
@@ -93,7 +104,7 @@ def test_erratum_e81_printed_order_ends_with_batch_norm_the_papers_with_the_acti
 def test_instance_norm_is_slims():
     x = tf.constant(np.random.RandomState(0).normal(2.0, 3.0, size=(3, 5, 4, 6)).astype("f"))
     with tf.variable_scope("a"):
-        ours = listing.instance_norm(x)
+        ours = instance_norm(x, scope="InstanceNorm", epsilon=1e-6)  # as the critic calls it
     theirs = slim.instance_norm(x)
     weights = tf.constant(np.random.RandomState(1).normal(size=(3, 5, 4, 6)).astype("f"))
     gradients = [tf.gradients(tf.reduce_sum(y * weights), x)[0] for y in (ours, theirs)]

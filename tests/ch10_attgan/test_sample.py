@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ch10_attgan.code_10_04_dataset import Celeba, read_attributes
+from ch10_attgan.code_10_04_dataset import Celeba
 from common.errors import UserError
-from data import sample_celeba
+from data import celeba, sample_celeba
 
 
 def test_layout_is_celebas(faces):
-    names, files, labels = read_attributes(os.path.join(faces, "list_attr_celeba.txt"))
+    names, files, labels = celeba.read_list(os.path.join(faces, "list_attr_celeba.txt"))
     assert names == list(sample_celeba.ATTRIBUTES) and len(names) == 40
+    assert list(celeba.CHINESE) == names
     assert Celeba.att_dict == {name: column for column, name in enumerate(names)}
     assert files[0] == "000001.jpg" and len(files) == 60 == len(labels)
     with Image.open(os.path.join(faces, "img_align_celeba", files[0])) as picture:

@@ -1,4 +1,4 @@
-"""Listing 10-6: losses and labels, sheets, resuming, checkpoints, as a user runs it at 'tiny'."""
+"""Listing 10-6 and beyond/train: losses and labels, sheets, resuming, checkpoints."""
 
 import csv
 import glob
@@ -11,33 +11,27 @@ import pytest
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as listing
-from common import images, options, training
-from common.errors import UserError
-from tests.helpers import assert_user_error, run_script, stop_at_once
+from ch10_attgan.beyond import sheets, train
+from common import files, images, options, run
+from common.errors import Stopped, UserError
+from tests.helpers import assert_user_error, run_script
 
 SCRIPT = "ch10_attgan/code_10_06_train.py"
+SMALL = ["--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2", "--img-size", "16", "--threads", "1"]
+SMALL += ["--n-sample", "2", "--batch-size", "4", "--n-d", "1", "--att-default", "Bald", "Bangs", "Male"]
 
 
-def settings(**changes):
-    values = dict(listing.PRESETS["book"])
-    values.update(listing.PRESETS["tiny"])
-    values.update(changes)
-    return SimpleNamespace(**values)
+def settings(rows=listing.VALUES, **changes):
+    values = {row.name: row.presets.get("tiny", row.value) for row in rows}
+    values.update(img_size=16, dis_layers=2, enc_layers=2, dec_layers=2, att_default=["Bald", "Bangs", "Male"])
+    return SimpleNamespace(**dict(values, **changes))
 
 
-def test_book_preset_is_the_print():
-    book = listing.PRESETS["book"]
-    assert len(book["atts"]) == 13 and book["atts"][0] == "Bald" and book["atts"][-1] == "Young"
-    printed = dict(
-        img_size=128, shortcut_layers=1, inject_layers=1, enc_dim=64, dec_dim=64, dis_dim=64, dis_fc_dim=1024
-    )
-    printed.update(
-        enc_layers=5, dec_layers=5, dis_layers=5, mode="wgan", epoch=200, batch_size=32, lr_base=0.0002, n_d=5
-    )
-    printed.update(b_distribution="none", thres_int=0.5, test_int=1.0, n_sample=32, sample_every=100, save_every=1000)
-    assert {name: book[name] for name in printed} == printed
-    assert not book["norm_first"] and not book["flips"] and not book["cache"] and book["bn_decay"] == 0.999
-    assert 182000 // (book["batch_size"] * (book["n_d"] + 1)) * book["epoch"] == 189400
+def built(opts, weights=listing.WEIGHTS):
+    """The listing's graph on fixed pictures and labels."""
+    pictures = np.random.RandomState(0).uniform(-1, 1, (8, 16, 16, 3)).astype("f")
+    a = np.random.RandomState(1).randint(0, 2, (8, 3))
+    return listing.build(tf.constant(pictures), tf.constant(a), *listing.networks(opts), opts, weights), a
 
 
 # ------------------------------------------------------------------------------------------------ labels
@@ -45,9 +39,23 @@ def test_book_preset_is_the_print():
     "distribution,low,high", [("none", 0.5, 0.5), ("uniform", 0, 1.0), ("truncated_normal", 0, 1.0)]
 )
 def test_strengths_keep_the_sign_and_their_range(distribution, low, high):
-    b = np.random.RandomState(0).randint(0, 2, (200, 5))
+    seen = []
+
+    def spying_decoder(zs, _a, is_training=True):
+        seen.append(_a)
+        return tf.zeros([200, 16, 16, 3]) + tf.get_variable("Gdec", [])
+
+    def critic(x):
+        return tf.reduce_sum(x, [1, 2, 3])[:, None] * tf.get_variable("D/x", []), tf.zeros([200, 5])
+
+    a = tf.constant(np.random.RandomState(0).randint(0, 2, (200, 5)))
+    opts = settings(b_distribution=distribution, att_default=list("abcde"))
+    with tf.variable_scope("", reuse=tf.AUTO_REUSE):
+        net = listing.build(tf.zeros([200, 16, 16, 3]), a, lambda x, **_: [x], spying_decoder, critic, opts)
     with tf.Session() as session:
-        values = session.run(listing.wanted_strength(tf.constant(b), distribution, 0.5))
+        values, b, _a = session.run([net._b, net.b, net._a])
+    assert seen[0] is net._b and seen[1] is net._a
+    assert sorted(map(tuple, b)) == sorted(map(tuple, (_a > 0).astype(int)))  # b: the labels in another order
     assert ((values > 0) == (b == 1)).mean() > 0.99
     assert low <= np.abs(values).min() and np.abs(values).max() <= high
     if distribution != "none":
@@ -55,9 +63,8 @@ def test_strengths_keep_the_sign_and_their_range(distribution, low, high):
 
 
 def test_sample_labels_flip_one_attribute_and_clear_contradictions():
-    atts = ["Bald", "Bangs", "Male"]
     a = np.array([[0, 1, 1], [1, 0, 0]])
-    b_list = listing.flipped_labels(a, atts)
+    b_list = listing.flipped_labels(a, ["Bald", "Bangs", "Male"])
     assert [b.tolist() for b in b_list] == [
         [[0, 1, 1], [1, 0, 0]],  # reconstruction
         [[1, 0, 1], [0, 0, 0]],  # Bald on clears Bangs
@@ -68,8 +75,8 @@ def test_sample_labels_flip_one_attribute_and_clear_contradictions():
 
 
 def test_changed_attribute_gets_test_int():
-    assert listing.strengths(np.array([[0, 1, 1]]), 0.5, 1, 0.8).tolist() == [[-0.5, 0.800000011920929, 0.5]]
-    assert listing.strengths(np.array([[0, 1, 1]]), 0.5).tolist() == [[-0.5, 0.5, 0.5]]
+    assert sheets.strengths(np.array([[0, 1, 1]]), 0.5, 1, 0.8).tolist() == [[-0.5, 0.800000011920929, 0.5]]
+    assert sheets.strengths(np.array([[0, 1, 1]]), 0.5).tolist() == [[-0.5, 0.5, 0.5]]
 
 
 # ------------------------------------------------------------------------------------------------ losses
@@ -78,101 +85,88 @@ def dense_entropy(labels, logits):
 
 
 @pytest.mark.parametrize("mode", ["wgan", "lsgan"])
-def test_losses_are_the_printed_sums(mode):
-    """Against NumPy on the networks' outputs, caught in the graph. LSGAN cannot be built as printed (E82)."""
-    opts = settings(mode=mode, img_size=16, dis_layers=2, enc_layers=2, dec_layers=2)
-    calls = []
-    real_critic = listing.critic
-
-    def spying_critic(opts, x):
-        calls.append((x, real_critic(opts, x)))
-        return calls[-1][1]
-
-    listing.critic = spying_critic
-    try:
-        pictures = np.random.RandomState(0).uniform(-1, 1, (8, 16, 16, 3)).astype("f")
-        a = np.random.RandomState(1).randint(0, 2, (8, 8))
-        model = listing.build(opts, tf.constant(pictures), tf.constant(a))
-    finally:
-        listing.critic = real_critic
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        outputs, d, g = session.run([[call[1] for call in calls[:2]], model.d_terms, model.g_terms])
-    (real_gan, real_att), (fake_gan, fake_att) = outputs
-    if mode == "wgan":
-        d_gan, g_gan = -(real_gan.mean() - fake_gan.mean()), -fake_gan.mean()
-    else:
-        d_gan, g_gan = ((real_gan - 1) ** 2).mean() + (fake_gan**2).mean(), ((fake_gan - 1) ** 2).mean()
-    np.testing.assert_allclose(d["d_loss_gan"], d_gan, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(d["xa_loss_att"], dense_entropy(a, real_att), rtol=1e-4)
-    np.testing.assert_allclose(d["d_loss"], d_gan + 10 * d["gp"] + d["xa_loss_att"], rtol=1e-4)
-    np.testing.assert_allclose(g["xb__loss_gan"], g_gan, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(g["g_loss"], g_gan + 10 * g["xb__loss_att"] + 100 * g["xa__loss_rec"], rtol=1e-4)
-    assert 0 < g["xa__loss_rec"] < 2 and d["gp"] >= 0
-
-
-def test_each_step_changes_its_own_networks_only():
-    opts = settings(img_size=16, dis_layers=2, enc_layers=2, dec_layers=2)
-    a = np.random.RandomState(1).randint(0, 2, (8, 8))
-    model = listing.build(opts, tf.random_uniform([8, 16, 16, 3], -1, 1), tf.constant(a))
-    names = [variable.op.name.split("/")[0] for variable in tf.trainable_variables()]
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        for step, networks in ((model.d_step, {"D"}), (model.g_step, {"Genc", "Gdec"})):
-            before = session.run(tf.trainable_variables())
-            session.run(step, {model.lr: 0.01})
-            after = session.run(tf.trainable_variables())
-            changed = {name for name, x, y in zip(names, before, after) if not np.array_equal(x, y)}
-            assert changed == networks
-
-
-@pytest.mark.parametrize("freeze", [False, True])
-def test_running_means_move_unless_they_are_frozen(freeze):
-    opts = settings(img_size=16, dis_layers=2, enc_layers=2, dec_layers=2, freeze_bn=freeze)
-    a = np.random.RandomState(1).randint(0, 2, (8, 8))
-    model = listing.build(opts, tf.random_uniform([8, 16, 16, 3], -1, 1), tf.constant(a))
+def test_losses_are_the_printed_sums_and_each_step_changes_its_own_networks(mode):
+    """Against NumPy on the networks' outputs. Erratum E82: as printed, LSGAN cannot be built."""
+    opts = settings(mode=mode)
+    net, a = built(opts)
+    variables = tf.trainable_variables()
+    networks = [variable.op.name.split("/")[0] for variable in variables]
     means = [variable for variable in tf.global_variables() if variable.op.name.endswith("moving_mean")]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        session.run(model.g_step, {model.lr: 0.01})
-        moved = [np.abs(value).max() > 0 for value in session.run(means)]
-    assert len(moved) == 3 and all(moved) == any(moved) == (not freeze)
+        real_gan, real_att, fake_gan, fake_att, b, xa, xa_ = session.run(
+            [net.xa_logit_gan, net.xa_logit_att, net.xb__logit_gan, net.xb__logit_att, net.b, net.xa, net.xa_]
+        )  # one run: b is drawn anew in each
+        same = [net.d_loss_gan, net.xa_loss_att, net.d_loss, net.gp, net.g_loss, net.xb__loss_gan]
+        session.run(tf.variables_initializer(means))
+        d_gan, d_att, d_loss, gp, g_loss, g_gan, g_att, g_rec, fake_gan, fake_att, b, xa_, real_gan, real_att = (
+            session.run(same + [net.xb__loss_att, net.xa__loss_rec, net.xb__logit_gan, net.xb__logit_att, net.b, net.xa_]
+            + [net.xa_logit_gan, net.xa_logit_att])
+        )  # fmt: skip
+        if mode == "wgan":
+            expected = -(real_gan.mean() - fake_gan.mean()), -fake_gan.mean()
+        else:
+            expected = ((real_gan - 1) ** 2).mean() + (fake_gan**2).mean(), ((fake_gan - 1) ** 2).mean()
+        np.testing.assert_allclose([d_gan, g_gan], expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(d_att, dense_entropy(a, real_att), rtol=1e-4)
+        np.testing.assert_allclose(g_att, dense_entropy(b, fake_att), rtol=1e-4)
+        np.testing.assert_allclose(g_rec, np.abs(xa - xa_).mean(), rtol=1e-4)
+        np.testing.assert_allclose(d_loss, d_gan + 10 * gp + d_att, rtol=1e-4)
+        np.testing.assert_allclose(g_loss, g_gan + 10 * g_att + 100 * g_rec, rtol=1e-4)
+        assert gp >= 0
+        for step, own in ((net.d_step, {"D"}), (net.g_step, {"Genc", "Gdec"})):
+            before = session.run(variables)
+            session.run(step, {net.lr: 0.01})
+            after = session.run(variables)
+            assert {name for name, x, y in zip(networks, before, after) if not np.array_equal(x, y)} == own
+        text = session.run(net.d_summary, {net.lr: 0.5})
+        assert all(np.abs(value).max() > 0 for value in session.run(means))  # moved by the steps
+    tags = [value.tag for value in tf.Summary.FromString(text).value]
+    assert tags == ["critic_losses/d_loss_gan", "critic_losses/gp", "critic_losses/xa_loss_att", "Learning_Rate/lr"]
 
 
-def test_erratum_e84_summary_tags_do_not_collide_with_the_network():
-    opts = settings(img_size=16, dis_layers=2, enc_layers=2, dec_layers=2)
-    a = np.zeros((8, 8), int)
-    model = listing.build(opts, tf.zeros([8, 16, 16, 3]), tf.constant(a))
-    with tf.name_scope("D"):  # as printed, after the network has taken the name
+def test_erratum_e84_a_scope_named_as_the_network_collides():
+    D = listing.networks(settings())[2]
+    D(tf.zeros([2, 16, 16, 3]))
+    with tf.name_scope("D"):  # as published, after the network has taken the name
         printed = tf.summary.scalar("d_loss", tf.constant(1.0))
     with tf.Session() as session:
+        assert tf.Summary.FromString(session.run(printed)).value[0].tag.startswith("D_")
+
+
+def test_reconstruction_comes_after_the_edit():
+    """Line 90: the reconstruction waits for the edited picture, so that running means are updated in a fixed order."""
+    net, _ = built(settings())
+    below, waits = [net.xa_.op], set()
+    while below:
+        operation = below.pop()
+        waits |= set(operation.control_inputs)
+        below += [item.op for item in operation.inputs if item.op.name.startswith("Gdec_1")]
+    assert net.xb_.op in waits
+
+
+def test_frozen_running_means_stay():
+    opts = settings(rows=train.VALUES, freeze_bn=True)
+    net = train.build(opts, tf.random_uniform([8, 16, 16, 3], -1, 1), tf.zeros([8, 3], tf.int64))
+    means = [variable for variable in tf.global_variables() if variable.op.name.endswith("moving_mean")]
+    with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        text, printed_text = session.run([model.d_summary, printed])
-    tags = [value.tag for value in tf.Summary.FromString(text).value]
-    assert tags == ["critic_losses/" + name for name in ("d_loss", "d_loss_gan", "gp", "xa_loss_att", "wd")]
-    assert tf.Summary.FromString(printed_text).value[0].tag.startswith("D_")
+        session.run(net.g_step, {net.lr: 0.01})
+        assert len(means) == 3 and not any(np.abs(value).max() for value in session.run(means))
 
 
 # ------------------------------------------------------------------------------------------------ sheets
-class FakeSession:
-    """Stands in for the generator: gives back what it was fed."""
-
-    def run(self, fetch, feed_dict):
-        return next(value for value in feed_dict.values() if np.ndim(value) == 4)
-
-
 def test_book_sheet_has_the_printed_size():
-    opts = settings(img_size=128, **{"atts": listing.ATTS_BOOK})
     faces = np.random.RandomState(0).uniform(-1, 1, (32, 128, 128, 3)).astype("f")
-    b_list = listing.flipped_labels(np.zeros((32, 13), int), opts.atts)
-    sampler = SimpleNamespace(x_sample=0, xa_sample=1, _b_sample=2)
-    sheet = listing.sample_sheet(opts, FakeSession(), sampler, faces, b_list)
+    titles = ["rebuilt"] + listing.att_default
+    sheet = sheets.sheet(faces, [faces] * 14, None, 128)
     assert sheet.shape == (4096, 1932, 3)
     assert (sheet[:, 128:140] == 0).all()  # the black bar
-    np.testing.assert_array_equal(sheet[:128, :128], images.to_uint8(faces[0]))
     np.testing.assert_array_equal(sheet[128:256, 140:268], images.to_uint8(faces[1]))
-    labelled = listing.labelled_sheet(opts, sheet, ["original", "rebuilt"] + listing.ATTS_BOOK)
-    assert labelled.shape[1] == 1932 and labelled.shape[0] > 4096
+    gap = np.full((32, 128, 12, 3), -1.0)
+    printed = listing.immerge(np.concatenate([faces, gap] + [faces] * 14, 2), 32, 1)
+    assert np.abs(listing.to_range(printed, 0, 255, np.uint8).astype(int) - sheet).max() <= 1  # cut, not rounded
+    labelled = sheets.sheet(faces, [faces] * 14, titles, 128)
     np.testing.assert_array_equal(labelled[-4096:], sheet)
     captions = labelled[:-4096]
     assert (captions[:, 128:140] == 255).all() and captions.min() == 0
@@ -181,107 +175,86 @@ def test_book_sheet_has_the_printed_size():
 def test_erratum_e90_scipy_writes_no_pictures_any_more(tmp_path):
     import scipy.misc
 
-    assert not hasattr(scipy.misc, "imsave")  # the printed way
-    pixels = np.random.RandomState(0).randint(0, 256, (5, 4, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(images.read_rgb(images.write_png(str(tmp_path / "a.png"), pixels)), pixels)
+    assert not hasattr(scipy.misc, "imsave")  # the published way
+    picture = np.random.RandomState(0).uniform(-1.2, 1.2, (5, 4, 3))
+    listing.imwrite(picture, str(tmp_path / "a.png"))
+    np.testing.assert_array_equal(images.read_rgb(str(tmp_path / "a.png")), listing.to_range(picture, 0, 255, np.uint8))
+    listing.imwrite(picture, str(tmp_path / "a.jpg"))
+    assert images.read_rgb(str(tmp_path / "a.jpg")).shape == (5, 4, 3)
 
 
 # ------------------------------------------------------------------------------------------------ options
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (["--mode", "gan"], "must be wgan or lsgan"),
-        (["--b-distribution", "normal"], "none, uniform or truncated_normal"),
-        (["--enc-layers", "2"], "must be equal"),
-        (["--img-size", "8"], "pictures of 8 pixels do not fit 3 layers"),
-        (["--batch-size", "0"], "--batch-size must be at least 1"),
-        (["--atts", "Glasses"], "unknown attribute Glasses"),
-        (["--batch-size", "100"], "less than one iteration takes"),
+        (["--enc-layers", "3"], "the decoder has 2 layers and the encoder 3"),
+        (["--img-size", "4"], "pictures of 4 pixels do not fit 2 layers"),
+        (["--att-default", "Glasses"], "unknown attribute Glasses"),
+        (["--batch-size", "54"], "54 training pictures are less than one iteration takes"),
+        (["--n-sample", "3"], "2 pictures for 'val', less than one batch of 3"),
     ],
 )
-def test_values_that_cannot_work(tmp_path, arguments, message):
+def test_values_that_cannot_work(tmp_path, faces, arguments, message):
     with pytest.raises(UserError, match=message):
-        listing.main(["--preset", "tiny", "--output-dir", str(tmp_path)] + arguments)
+        listing.main(["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path)] + SMALL + arguments)
 
 
-def test_no_data_is_one_line(tmp_path):
+@pytest.mark.parametrize("arguments", [["--mode", "gan"], ["--b-distribution", "normal"], ["--batch-size", "0"]])
+def test_values_that_are_none(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        listing.main(arguments)
+    assert stop.value.code == 2 and arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.script
+def test_erratum_e87_a_start_that_fails_says_why(tmp_path):
+    """The published file's `finally` fails itself with a NameError when start-up failed."""
     result = run_script(SCRIPT, "--data-dir", tmp_path, "--output-dir", tmp_path / "run", check=False)
     assert_user_error(result, "lacks list_attr_celeba.txt", "mmlab.ie.cuhk.edu.hk")
+    assert "NameError" not in result.stderr
 
 
 # ------------------------------------------------------------------------------------------------ whole runs
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, faces):
-    """A run of 25 iterations at 'tiny' that was stopped after 15 and resumed."""
-    folder = str(tmp_path_factory.mktemp("run"))
-    common = ["--preset", "tiny", "--data-dir", faces, "--output-dir", folder, "--threads", "1", "--epoch", "50"]
-    common += ["--n-d", "1"]
-    first = run_script(SCRIPT, *common, "--max-it", "15")
-    second = run_script(SCRIPT, *common, "--max-it", "25")
-    return SimpleNamespace(folder=folder, first=first.stdout, second=second.stdout, arguments=common)
+def listing_run(tmp_path_factory, faces):
+    """A run of the listing, 6 iterations an epoch, stopped after the first epoch and resumed for a second one."""
+    folder = str(tmp_path_factory.mktemp("listing"))
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", folder, "--save-every", "3"] + SMALL
+    arguments += ["--sample-every", "6"]
+    listing.main(arguments + ["--epoch", "1"])
+    listing.main(arguments + ["--epoch", "2"])
+    return SimpleNamespace(folder=folder, arguments=arguments, inner=os.path.join(folder, listing.experiment_name))
 
 
-def read_log(folder):
-    with open(os.path.join(folder, "log.csv"), encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
-
-
-@pytest.mark.script
-def test_run_learns_and_resumes_at_the_same_iteration(run):
-    assert "this is iteration 0" in run.first and "iteration 15 of 15" in run.first
-    assert "resumed from" in run.second and "this is iteration 15" in run.second and "iteration 25 of 25" in run.second
-    rows = read_log(run.folder)
-    assert [int(row["it"]) for row in rows] == [1, 10, 15, 16, 20, 25]
-    assert all(np.isfinite(float(value)) for row in rows for value in row.values())
-    assert float(rows[-1]["xa__loss_rec"]) < 0.9 * float(rows[0]["xa__loss_rec"])
-
-
-@pytest.mark.script
-def test_optimizer_state_is_kept(run):
-    prefix = tf.train.latest_checkpoint(os.path.join(run.folder, "checkpoints"))
-    reader = tf.train.load_checkpoint(prefix)
-    assert reader.get_tensor("it_cnt") == 25
+def test_listing_resumes_with_the_optimizers_state(listing_run):
+    newest = run.checkpoints(os.path.join(listing_run.inner, "checkpoints"))
+    assert [os.path.basename(path) for path in newest] == ["Epoch_(1)_(6of6).ckpt-12", "Epoch_(1)_(3of6).ckpt-9"]
+    reader = tf.train.load_checkpoint(newest[0])
+    assert reader.get_tensor("counter/counter") == 12
     names = reader.get_variable_to_shape_map()
-    slots = [name for name in names if name.endswith("/Adam")]
-    assert len(slots) == len([name for name in names if name + "/Adam" in names]) > 20
-    used = [name for name in slots if np.abs(reader.get_tensor(name)).max() > 0]
-    assert len(slots) - len(used) <= 1  # the last bias of a Wasserstein critic has no gradient
     powers = [reader.get_tensor(name) for name in names if name.startswith("beta1_power")]
-    np.testing.assert_allclose(powers, [0.5**26] * 2, rtol=1e-4)  # 25 steps of each optimizer: nothing began anew
+    np.testing.assert_allclose(powers, [0.5**13] * 2, rtol=1e-4)  # 12 steps of each optimizer: nothing began anew
+    slots = [name for name in names if name.endswith("/Adam")]
+    used = [name for name in slots if np.abs(reader.get_tensor(name)).max() > 0]
+    assert len(slots) > 15 and len(slots) - len(used) <= 1  # the last bias of a Wasserstein critic has no gradient
 
 
-@pytest.mark.script
-def test_two_checkpoints_are_kept(run):
-    found = glob.glob(os.path.join(glob.escape(run.folder), "checkpoints", "*.index"))
-    assert len(found) == 2
-    assert all(os.path.basename(path).startswith("Epoch_(") for path in found)
-
-
-@pytest.mark.script
-def test_sheets_and_summaries(run):
-    sheet = images.read_rgb(os.path.join(run.folder, "sample_training", "it_000025.png"))
-    assert sheet.shape[1] == 64 * 10 + 6 and sheet.shape[0] > 64 * 2
+def test_listing_writes_the_printed_files(listing_run):
+    sheet = images.read_rgb(os.path.join(listing_run.inner, "sample_training", "Epoch_(1)_(6of6).jpg"))
+    assert sheet.shape == (2 * 16, 16 * 5 + 1, 3)
     tags = {}
-    for path in glob.glob(os.path.join(run.folder, "summaries", "*")):
+    for path in glob.glob(os.path.join(glob.escape(listing_run.inner), "summaries", "*")):
         for event in tf.train.summary_iterator(path):
             for value in event.summary.value:
                 tags.setdefault(value.tag, []).append(event.step)
-    assert "critic_losses/gp" in tags and "generator_losses/xa__loss_rec" in tags and "generator_losses/lr" in tags
-    assert any(tag.startswith("sample_sheet") for tag in tags)
-    assert max(tags["critic_losses/gp"]) == 25
+    assert sorted(tags["critic_losses/gp"]) == list(range(12)) == sorted(tags["generator_losses/xa__loss_rec"])
+    record = options.read_json(os.path.join(listing_run.folder, "record-code_10_06_train.json"))
+    assert record["metrics"]["iterations"]["value"] == 12 and record["files"][0]["caption_zh"]
 
 
-@pytest.mark.script
-def test_settings_and_record(run):
-    saved = options.load_settings(run.folder, "test")
-    assert saved["atts"] == listing.PRESETS["tiny"]["atts"] and saved["n_d"] == 1
-    record = options.read_json(os.path.join(run.folder, "record-code_10_06_train.json"))
-    assert record["metrics"]["iterations"]["value"] == 25 and record["files"][0]["caption_zh"]
-
-
-def test_another_network_in_the_same_folder_is_refused(run):
-    with pytest.raises(UserError, match="holds a run with enc_dim = 8, not 4"):
-        listing.main(run.arguments + ["--enc-dim", "4"])
+def test_another_network_in_the_same_folder_is_refused(listing_run):
+    with pytest.raises(UserError, match="holds a run with dis_dim 8, not 4"):
+        listing.main(listing_run.arguments + ["--dis-dim", "4"])
 
 
 def printed_restore(saver, session, prefix):
@@ -289,69 +262,68 @@ def printed_restore(saver, session, prefix):
         saver.restore(session, prefix)
     except:  # noqa: E722
         session.run(tf.global_variables_initializer())
-        return "no checkpoint"
+        return " [*] No checkpoint"
 
 
-@pytest.mark.script
-def test_erratum_e85_a_broken_checkpoint_is_named_and_the_one_before_it_used(run, tmp_path):
+def test_erratum_e85_a_broken_checkpoint_is_named_and_the_one_before_it_used(listing_run, tmp_path, capsys):
     folder = str(tmp_path / "run")
-    shutil.copytree(run.folder, folder)
-    newest = training.checkpoints(os.path.join(folder, "checkpoints"))[0]
-    with open(newest + ".data-00000-of-00001", "r+b") as stream:
+    shutil.copytree(listing_run.folder, folder)
+    found = run.checkpoints(os.path.join(folder, listing.experiment_name, "checkpoints"))
+    with open(found[0] + ".data-00000-of-00001", "r+b") as stream:
         stream.truncate(100)
-    it_cnt = tf.Variable(np.int64(0), name="it_cnt")
+    it_cnt, _ = listing.counter()
     with tf.Session() as session:
-        assert printed_restore(tf.train.Saver([it_cnt]), session, newest) == "no checkpoint"
-        assert session.run(it_cnt) == 0  # the print would train from scratch, over the good checkpoint
-    arguments = [folder if item == run.folder else item for item in run.arguments]
-    result = run_script(SCRIPT, *arguments, "--max-it", "21")
-    assert "cannot be used" in result.stderr and os.path.basename(newest) in result.stderr
-    assert "this is iteration 20" in result.stdout
-
-
-def test_erratum_e85_only_broken_checkpoints_are_an_error(run, tmp_path):
-    folder = str(tmp_path / "run")
-    shutil.copytree(run.folder, folder)
-    for path in glob.glob(os.path.join(glob.escape(folder), "checkpoints", "*.data*")):
-        with open(path, "r+b") as stream:
+        assert printed_restore(tf.train.Saver([it_cnt]), session, found[0]) == " [*] No checkpoint"
+        assert session.run(it_cnt) == 0  # the published file would train from scratch, over the good checkpoint
+    arguments = [folder if item == listing_run.folder else item for item in listing_run.arguments]
+    listing.main(arguments + ["--epoch", "2"])
+    shown = capsys.readouterr()
+    assert "cannot be used" in shown.err and os.path.basename(found[0]) in shown.err
+    assert " [*] Loading checkpoint succeeds! iteration 9" in shown.out and "Epoch: 1 4/6 time: " in shown.out
+    for prefix in run.checkpoints(os.path.join(folder, listing.experiment_name, "checkpoints")):
+        with open(prefix + ".data-00000-of-00001", "r+b") as stream:
             stream.truncate(100)
-    arguments = [folder if item == run.folder else item for item in run.arguments]
     with pytest.raises(UserError, match="none of the 2 checkpoints"):
-        listing.main(arguments + ["--max-it", "26"])
+        listing.main(arguments + ["--epoch", "3"])
 
 
-@pytest.mark.script
-def test_erratum_e87_a_start_that_fails_says_why(tmp_path):
-    """The print's `finally` fails itself with a NameError when start-up failed."""
-    result = run_script(SCRIPT, "--preset", "tiny", "--atts", "Nose", "--output-dir", tmp_path, check=False)
-    assert_user_error(result, "unknown attribute Nose")
-    assert "NameError" not in result.stderr
+def read_log(folder):
+    with open(os.path.join(folder, "log.csv"), encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
-@pytest.mark.script
-def test_erratum_e82_lsgan_mode_trains(tmp_path, faces):
-    listing.main(
-        ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--mode", "lsgan", "--max-it", "8"]
-        + ["--n-d", "1", "--epoch", "50", "--flips", "--cache", "--norm-first", "--b-distribution", "uniform"]
-    )
+def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
+    """LSGAN, the paper's order, mirrored and kept pictures; then another stage with frozen means and other weights."""
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--mode", "lsgan", "--flips"]
+    arguments += ["--cache", "--norm-first", "--b-distribution", "uniform", "--epoch", "9"] + SMALL
+    train.main(arguments + ["--max-it", "15"])
+    train.main(arguments + ["--max-it", "20", "--freeze-bn", "--weight-rec", "50", "--lr-base", "0.0005"])
+    assert "weight_rec: 100.0 before, 50.0 from here on" in capsys.readouterr().out
     rows = read_log(str(tmp_path))
+    assert [int(row["it"]) for row in rows] == [1, 10, 15, 16, 20]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
     assert float(rows[-1]["xa__loss_rec"]) < float(rows[0]["xa__loss_rec"])
+    assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
+    with pytest.raises(UserError, match="holds a run with norm_first True, not False"):
+        train.main([item for item in arguments if item != "--norm-first"])
+    files.write_json(str(tmp_path / "seconds.json"), ["nonsense"])
+    with pytest.raises(UserError, match="seconds.json holds a list"):
+        train.main(arguments + ["--max-it", "21", "--freeze-bn"])
 
 
-@pytest.mark.script
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):
     folder = str(tmp_path / "faces")
     shutil.copytree(faces, folder)
-    with open(os.path.join(folder, "img_align_celeba", "000007.jpg"), "w", encoding="utf-8") as stream:
-        stream.write("no picture")
+    with open(os.path.join(folder, "img_align_celeba", "000007.jpg"), "r+b") as stream:
+        stream.truncate(900)
     with pytest.raises(UserError, match="000007.jpg cannot be read"):
-        listing.main(["--preset", "tiny", "--data-dir", folder, "--output-dir", str(tmp_path / "run"), "--epoch", "9"])
+        listing.main(["--preset", "tiny", "--data-dir", folder, "--output-dir", str(tmp_path / "run")] + SMALL)
 
 
-@pytest.mark.script
-def test_a_stopped_training_saves_and_ends_with_an_interrupt(tmp_path, faces, monkeypatch):
-    stop_at_once(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        listing.main(["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--threads", "1"])
-    assert training.checkpoints(os.path.join(str(tmp_path), "checkpoints"))
+def test_a_stopped_training_saves_and_says_so(tmp_path, faces, monkeypatch):
+    monkeypatch.setattr(
+        run.Run, "stopping", property(lambda this: this.signal is not None or this._handle(2, None) is None)
+    )
+    with pytest.raises(Stopped):
+        listing.main(["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path)] + SMALL)
+    assert run.checkpoints(os.path.join(str(tmp_path), listing.experiment_name, "checkpoints"))

@@ -247,6 +247,10 @@ def test_the_date_of_a_photo_is_kept_and_its_orientation_not(tmp_path):
     kept = Image.Exif()
     kept.load(images.read_photo(path).exif)
     assert kept.get(0x0132) == "2026:01:02 03:04:05" and kept.get(0x0112) is None
+    written = images.read_photo(images.write_png(str(tmp_path / "y.png"), RGB, images.read_photo(path).exif))
+    kept = Image.Exif()
+    kept.load(written.exif)
+    assert kept.get(0x0132) == "2026:01:02 03:04:05"
 
 
 @pytest.mark.parametrize("largest,scale", [(1.0, 255.0), (255.0, 1.0), (65535.0, 255.0 / 65535.0)])

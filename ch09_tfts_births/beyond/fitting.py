@@ -1,0 +1,221 @@
+"""TFTS models that are fitted once and forecast from many origins; the baselines beside them; widened bands.
+
+A model is fitted on the values before the hold-out. Then, from every origin in the hold-out, it filters the values up to the
+origin (parameters unchanged) and forecasts ``horizon`` steps. The baselines are treated in the same way.
+"""
+
+import warnings
+from typing import NamedTuple, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.contrib.timeseries.python.timeseries import head as tfts_head
+from tensorflow.contrib.timeseries.python.timeseries import math_utils
+from tensorflow.contrib.timeseries.python.timeseries.model import ModelOutputs
+from tensorflow.contrib.timeseries.python.timeseries.state_space_models import structural_ensemble
+from tensorflow.python.util import nest
+
+from ch09_tfts_births import ext_9_7_7_fit as exercises
+from common.errors import UserError
+
+
+class Setting(NamedTuple):
+    """One structural model: cycles (in steps), latent values of each, and the holidays it is told of (``[values, kinds]``)."""
+
+    name: str
+    periodicities: Sequence[float]
+    latent_values: Sequence[int]
+    holidays: Optional[np.ndarray] = None
+
+
+def latent_values_of(periodicity: float) -> int:
+    """How many latent values a cycle gets where the reader says nothing: all it can have if short, a smooth curve if long."""
+    if periodicity <= 31:
+        return max(3, int(periodicity) | 1)
+    return 21 if periodicity == 168 else 11  # a week of hours has a shape of its own for each day
+
+
+# ---------------------------------------------------------------------------------------------------------------- the models
+class HolidayStructuralModel(structural_ensemble.MultiResolutionStructuralEnsemble):
+    """The structural model of listing 9-8 plus a learned effect of each kind of holiday on that day alone.
+
+    TFTS's own treatment of exogenous features adds a learned covariance to the whole state at each such day, level, trend and
+    cycles included; here a holiday moves the newest element of the moving-average part, which the next day forgets.
+    """
+
+    def _exogenous_input_step(self, current_times, current_exogenous_regressors, state):
+        """Adds ``regressors @ effects`` to the transient; ``regressors`` has shape [batch, kinds of holiday]."""
+        mean, covariance, previous_times = state
+        kinds = current_exogenous_regressors.shape[-1].value
+        effects = tf.get_variable(
+            "holiday_effects", shape=[kinds, 1], dtype=self.dtype, initializer=tf.zeros_initializer()
+        )
+        effect = tf.matmul(tf.cast(current_exogenous_regressors, self.dtype), effects)
+        # The state is level, trend, moving average (order + 1 values, the last is observed now), cycles.
+        transient = tf.one_hot([2 + exercises.MOVING_AVERAGE_ORDER], mean.shape[1].value, dtype=self.dtype)
+        return mean + effect * transient, covariance, previous_times
+
+
+def origins_head(origins):
+    """A TFTS head whose evaluation ends with the filtered state just before each origin, as a batch."""
+
+    class OriginsHead(tfts_head.TimeSeriesRegressionHead):
+        def create_loss(self, features, mode, logits=None, labels=None):
+            if mode != tf.estimator.ModeKeys.EVAL:
+                return super().create_loss(features, mode)
+            start = math_utils.replicate_state(self.model.get_start_state(), tf.shape(features["times"])[0])
+            loss, states, predictions = self.model.per_step_batch_loss(features, mode, start)
+            predictions["observed"] = features["values"]
+            before = tf.constant(np.asarray(origins) - 1)
+            end_state = nest.map_structure(lambda state: tf.gather(state[0], before), states)
+            return ModelOutputs(
+                loss=loss, end_state=end_state, predictions=predictions, prediction_times=features["times"]
+            )
+
+    return OriginsHead
+
+
+def structural_estimator(setting, opts, model_dir, origins):
+    """A structural model as an Estimator whose evaluation keeps the states before ``origins``."""
+    holidays = {}
+    if setting.holidays is not None:
+        column = tf.feature_column.numeric_column("holidays", shape=(setting.holidays.shape[1],))
+        holidays = dict(cls=HolidayStructuralModel, columns=[column])
+    model = exercises.structural_model(list(setting.periodicities), list(setting.latent_values), **holidays)
+    return exercises.estimator_of(model, opts, model_dir, head_type=origins_head(origins))
+
+
+def fit_structural(setting, opts, values, last, origins):
+    """Trains (or takes up) a structural model on the first ``last`` values.
+
+    Returns:
+      ``(estimator, seconds, features)``; the features are those of every value.
+    """
+    features = {} if setting.holidays is None else {"holidays": setting.holidays}
+    estimator, seconds = exercises.fit(
+        opts,
+        setting.name,
+        lambda folder: structural_estimator(setting, opts, folder, origins),
+        values[:last],
+        features,
+        opts.train_steps,
+        model=setting.name,
+        periodicities=list(map(float, setting.periodicities)),
+        latent_values=list(setting.latent_values),
+    )
+    return estimator, seconds, features
+
+
+# ------------------------------------------------------------------------------------------------------------- the forecasts
+def make_origins(count, holdout, horizon, every):
+    """Indices of the first forecast value of each origin in the last ``holdout`` of ``count`` values."""
+    if count - holdout < 2 * horizon or holdout < horizon:
+        raise UserError(
+            "%d values are too few for a hold-out of %d and a horizon of %d (--holdout-days, --steps)"
+            % (count, holdout, horizon)
+        )
+    return np.arange(count - holdout, count - horizon + 1, every)
+
+
+def forecasts(estimator, values, features, origins, horizon):
+    """Filters the series once and forecasts from every origin.
+
+    Returns:
+      ``(mean, deviation)``: arrays ``[origins, horizon]`` of the first variable.
+    """
+    evaluation = exercises.evaluate(estimator, values, features)
+    ahead = origins[:, None] + np.arange(horizon)
+    state = dict(start_tuple=evaluation["start_tuple"], times=origins[:, None] - 1)
+    input_fn = tf.contrib.timeseries.predict_continuation_input_fn(
+        state, times=ahead, exogenous_features={key: value[ahead] for key, value in features.items()}
+    )
+    predictions = list(estimator.predict(input_fn))
+    mean = np.stack([prediction["mean"][:, 0] for prediction in predictions])
+    variance = np.stack([prediction["covariance"][:, 0] for prediction in predictions])
+    variance = variance.reshape(len(predictions), horizon, -1)[:, :, 0]
+    return mean, np.sqrt(variance)
+
+
+def observed(values, origins, horizon):
+    """The true values ``[origins, horizon]``."""
+    return values[origins[:, None] + np.arange(horizon)]
+
+
+# ------------------------------------------------------------------------------------------------------------- the baselines
+def seasonal_naive(values, origins, horizon, last, season):
+    """Repeats the last season; its deviation is that of the season's errors on the first ``last`` values.
+
+    Returns:
+      ``(mean, deviation)``: arrays ``[origins, horizon]``.
+    """
+    ahead = np.arange(horizon)
+    mean = values[origins[:, None] - season + ahead % season]
+    spread = np.sqrt(np.mean((values[season:last] - values[: last - season]) ** 2))
+    return mean, np.tile(spread * np.sqrt(ahead // season + 1), [len(origins), 1])
+
+
+def best_season(values, last, cycles):
+    """The season, 1 or one of ``cycles``, with which repeating the last season errs least on the first ``last`` values."""
+    seasons = [1] + [int(round(cycle)) for cycle in cycles if 2 * round(cycle) <= last]
+    return min(seasons, key=lambda season: np.abs(values[season:last] - values[: last - season]).mean())
+
+
+def statsmodels_forecasts(make, rest, known, origins, horizon, last, iterations):
+    """A state-space model of statsmodels, fitted on the first ``last`` values of ``rest``; ``known`` is added to its forecasts.
+
+    Returns:
+      ``(mean, deviation)``: arrays ``[origins, horizon]``.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # statsmodels: no date index; the iterations are limited
+        parameters = make(rest[:last]).fit(disp=0, maxiter=iterations).params
+        filtered = make(rest).filter(parameters)
+        found = [filtered.get_prediction(o, o + horizon - 1, dynamic=0) for o in origins]
+    mean = np.stack([item.predicted_mean for item in found]) + known[origins[:, None] + np.arange(horizon)]
+    return mean, np.stack([np.asarray(item.se_mean) for item in found])
+
+
+# ------------------------------------------------------------------------------------------------------------------ the bands
+def conformal_factors(values, origins, mean, deviation, share=0.95):
+    """How much the band of each horizon must be widened so that it holds ``share`` of these forecasts (split conformal).
+
+    The distances of all steps up to a week around a horizon are taken together where there are few origins. A band that holds
+    its share already is not made narrower.
+
+    Returns:
+      ``[horizon]`` factors, 1 or more, for a band of ``mean ± 1.96 deviation`` (0.95).
+    """
+    distance = np.abs(observed(values, origins, mean.shape[1]) - mean) / deviation
+    factors = np.ones(mean.shape[1])
+    for step in range(mean.shape[1]):
+        near = distance[:, max(0, step - 3) : step + 4].ravel() if len(origins) < 200 else distance[:, step]
+        rank = min(1.0, np.ceil((len(near) + 1) * share) / len(near))  # the finite-sample quantile of split conformal
+        factors[step] = max(1.0, np.quantile(near, rank) / 1.96)
+    return factors
+
+
+def scores(values, origins, mean, deviation, last, season, factors=1.0):
+    """The backtest's figures.
+
+    Args:
+      season: the seasonal naive's, whose one-season error on the first ``last`` values is the unit of ``MASE``.
+      factors: ``[horizon]`` (or one) for the 95 % band.
+
+    Returns:
+      A dict: ``MAE``, ``RMSE``, ``MASE``, ``within 1 sigma`` and ``within 95 %`` (shares in the bands, in percent).
+    """
+    error = np.abs(observed(values, origins, mean.shape[1]) - mean)
+    scale = np.abs(values[season:last] - values[: last - season]).mean()
+    return {
+        "MAE": error.mean(),
+        "RMSE": np.sqrt((error**2).mean()),
+        "MASE": error.mean() / scale,
+        "within 1 sigma": 100.0 * (error <= deviation).mean(),
+        "within 95 %": 100.0 * (error <= 1.96 * factors * deviation).mean(),
+    }
+
+
+def coverage(values, origins, mean, deviation, horizons, factors=1.0):
+    """Percent of the forecasts ``horizons`` steps ahead (from 1) that the 95 % band holds, a list."""
+    inside = np.abs(observed(values, origins, mean.shape[1]) - mean) <= 1.96 * factors * deviation
+    return [100.0 * inside[:, horizon - 1].mean() for horizon in horizons]

@@ -1,0 +1,584 @@
+"""Reads a reader's own series: finds dates, values and the step between them; names whatever is wrong in one line.
+
+Understood are CSV files with a date and a value column (comma, semicolon or tab; with or without a header; a footer after a
+blank line is left out) and files with one value a line, whose first date is given (``--first``).
+"""
+
+import csv
+import datetime
+import io
+import math
+import os
+import re
+from typing import List, NamedTuple, Optional
+
+import numpy as np
+
+from common import text
+from common.errors import UserError
+from data import births
+
+MOST_VALUES = 200000  # of a series with its gaps filled: what a Kalman filter gets through in minutes
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # what pandas and matplotlib can draw
+MISSING = ("", "nan", "na", "n/a", "null", "none", "-", "--", ".", "?", "缺失", "#n/a")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_CYCLES = {  # values in a cycle: of an hour, a day, a week, a year, as far as the step fits into it
+    "minute": (60, 1440, 10080),
+    "hour": (24, 168),
+    "day": (7, 365.25),
+    "business day": (5, 261),
+    "week": (365.25 / 7,),
+    "month": (12,),
+}
+UNITS = sorted(set(_SECONDS) | set(_MONTHS) | {"business day"})
+
+
+class Step(NamedTuple):
+    """The distance between two values: ``count`` units of ``second``, ``minute``, ``hour``, ``day``, ``business day``, ``week``
+    or ``month``."""
+
+    unit: str
+    count: int
+
+    def __str__(self):
+        for name, months in _MONTHS.items():
+            if self.unit == "month" and self.count == months:
+                return name
+        return self.unit if self.count == 1 else "%d %ss" % (self.count, self.unit)
+
+    @property
+    def cycles(self) -> List[float]:
+        """Lengths, in values, of the cycles that a series of this step usually has, shortest first."""
+        if self.unit == "second":
+            return [cycle for cycle in (60 / self.count, 3600 / self.count) if cycle >= 2]
+        found = [length / self.count for length in _CYCLES[self.unit]]
+        return [int(length) if float(length).is_integer() else length for length in found if length >= 2]
+
+    def positions(self, times, first) -> np.ndarray:
+        """How many steps each of ``times`` (``datetime64[s]``) lies after ``first``; not whole where it is off the grid."""
+        if self.unit == "month":
+            whole = times.astype("datetime64[M]").astype(int) - first.astype("datetime64[M]").astype(int)
+            off = times != self.at(first, whole, months=True)
+            return (whole + 0.5 * off) / self.count
+        if self.unit == "business day":
+            days, start = times.astype("datetime64[D]"), first.astype("datetime64[D]")
+            off = ~np.is_busday(days) | (times - days != first - start)
+            return (np.busday_count(start, days) + 0.5 * off) / self.count
+        return (times - first).astype("timedelta64[s]").astype(np.int64) / (_SECONDS[self.unit] * self.count)
+
+    def at(self, first, positions, months=False) -> np.ndarray:
+        """The times (``datetime64[s]``) ``positions`` steps after ``first``; a last day of a month stays one."""
+        positions = np.asarray(positions, dtype=np.int64) * (1 if months else self.count)
+        if self.unit == "month":
+            start, month = first.astype("datetime64[D]"), first.astype("datetime64[M]")
+            of_month = positions + month
+            length = (of_month + 1).astype("datetime64[D]") - of_month.astype("datetime64[D]")
+            last = start == (month + 1).astype("datetime64[D]") - 1
+            day = length - 1 if last else np.minimum(start - month.astype("datetime64[D]"), length - 1)
+            return (of_month.astype("datetime64[D]") + day).astype("datetime64[s]") + (first - start)
+        if self.unit == "business day":
+            start = first.astype("datetime64[D]")
+            return np.busday_offset(start, positions).astype("datetime64[s]") + (first - start)
+        return first + positions * np.timedelta64(_SECONDS[self.unit], "s")
+
+
+class Series(NamedTuple):
+    """A regular series.
+
+    Attributes:
+      name: for titles; ``description``: one line for the record.
+      times: ``datetime64[s]``, ``values``: float, ``[count]`` each.
+      step: the distance between values.
+      notes: lines that the reader should see (what was chosen, filled, turned round).
+    """
+
+    name: str
+    description: str
+    times: np.ndarray
+    values: np.ndarray
+    step: Step
+    notes: List[str]
+
+    def times_after(self, count: int) -> np.ndarray:
+        """The times of the next ``count`` values."""
+        times = self.step.at(self.times[0], len(self.times) + np.arange(count))
+        if count and times[-1].astype("datetime64[Y]").astype(int) + 1970 > LAST_YEAR:
+            raise UserError(
+                "%d steps of a %s after %s end after the year %d" % (count, self.step, self.times[-1], LAST_YEAR)
+            )
+        return times
+
+    @property
+    def days(self) -> np.ndarray:
+        """The times as ``datetime64[D]``."""
+        return self.times.astype("datetime64[D]")
+
+    def stamp(self) -> str:
+        """A short text that changes when the series does (kept with the settings of a run)."""
+        return "%d values, a %s apart, from %s, sum %.9g" % (
+            len(self.values),
+            self.step,
+            self.times[0],
+            self.values.sum(),
+        )
+
+
+def shown(times) -> List[str]:
+    """Times as short as they allow: days without a clock where all are at midnight."""
+    midnight = bool(np.all(times == times.astype("datetime64[D]")))
+    return [str(time)[:10] if midnight else str(time).replace("T", " ") for time in times]
+
+
+# ------------------------------------------------------------------------------------------------------------------ dates
+_PATTERNS = (
+    (re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"), "ymd"),
+    (re.compile(r"(\d{4})()(\d{2})(\d{2})"), "ymd"),
+    (re.compile(r"(\d{4})年()(\d{1,2})月(?:(\d{1,2})日?)?"), "ymd"),
+    (re.compile(r"(\d{4})([-/.])(\d{1,2})"), "ymd"),
+    (re.compile(r"(\d{4})()-?[Qq]([1-4])"), "quarter"),
+    (re.compile(r"(\d{4})()年?第?([1-4一二三四])季度?"), "quarter"),
+    (re.compile(r"(\d{4})()-?[Ww](\d{2})"), "week"),
+    (re.compile(r"(\d{4})年?"), "year"),
+)
+_NAMED = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %Y", "%B %Y", "%b-%Y")
+_CLOCK = re.compile(r"[T ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?$")
+_LOCAL = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
+
+
+def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = None) -> Optional[datetime.datetime]:
+    """The time in a cell, or None where it is none.
+
+    Args:
+      local: ``"dmy"`` or ``"mdy"``, how dates like 31/12/1999 are meant.
+      pattern: the reader's own ``strptime`` pattern; nothing else is tried then.
+    """
+    cell = cell.strip()
+    if len(cell) > 40:
+        return None
+    try:
+        if pattern is not None:
+            return datetime.datetime.strptime(cell, pattern).replace(tzinfo=None)
+        if re.match(r"[0-9]{10}(\.[0-9]+)?$|[0-9]{13}$", cell):  # epoch seconds, or milliseconds
+            seconds = float(cell) / (1000 if len(cell) == 13 and "." not in cell else 1)
+            return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(seconds))
+        clock = datetime.timedelta()
+        found = _CLOCK.search(cell)
+        if found:
+            hours, minutes, seconds = (int(part or 0) for part in found.groups()[:3])
+            if hours > 24 or minutes > 59 or seconds > 60:
+                return None
+            clock = datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
+            cell = cell[: found.start()].rstrip()  # a zone is left alone: local time is what cycles of a day follow
+        for expression, kind in _PATTERNS:
+            match = expression.fullmatch(cell)
+            if match:
+                year, third = int(match.group(1)), (match.group(3) if kind != "year" else None)
+                if kind == "week":
+                    return datetime.datetime.strptime("%d-W%s-1" % (year, third), "%G-W%V-%u") + clock
+                if kind == "quarter":
+                    return datetime.datetime(year, 3 * ("一二三四".find(third) + 1 or int(third)) - 2, 1) + clock
+                day = int(match.group(4) or 1) if kind == "ymd" and match.re.groups > 3 else 1
+                return datetime.datetime(year, int(third or 1), day) + clock
+        match = _LOCAL.fullmatch(cell)
+        if match:
+            first, second, year = int(match.group(1)), int(match.group(3)), int(match.group(4))
+            if local is None:  # any that is a date will do to know that it is one
+                local = "dmy" if second <= 12 else "mdy"
+            day, month = (first, second) if local == "dmy" else (second, first)
+            return datetime.datetime(year, month, day) + clock
+        for form in _NAMED:
+            try:
+                return datetime.datetime.strptime(cell, form) + clock
+            except ValueError:
+                pass
+    except (ValueError, OverflowError):
+        pass
+    return None
+
+
+def _local_order(cells, where, notes) -> Optional[str]:
+    """``"dmy"`` or ``"mdy"`` for cells like 31/12/1999; None where there is none.
+
+    Where each cell could be either, the order that gives a regular series is taken (01/01, 01/02, 01/03: months).
+
+    Raises:
+      UserError: both orders are possible, or none.
+    """
+    found = [match for match in (_LOCAL.match(cell.strip()) for cell in cells) if match]
+    if not found:
+        return None
+    day_first = any(int(match.group(1)) > 12 for match in found)
+    month_first = any(int(match.group(3)) > 12 for match in found)
+    if day_first != month_first:
+        return "dmy" if day_first else "mdy"
+    regular = [order for order in ("dmy", "mdy") if _is_regular([parse_time(cell, order) for cell in cells])]
+    if len(regular) != 1:
+        raise UserError(
+            "%s: dates like %s can be day/month or month/day: say which with --date-format %%d/%%m/%%Y (or %%m/%%d/%%Y)"
+            % (where, cells[0][:40])
+        )
+    notes.append("dates like %s are read as %s" % (cells[0], "day/month" if regular == ["dmy"] else "month/day"))
+    return regular[0]
+
+
+def _is_regular(times) -> bool:
+    if None in times or len(times) < 3:
+        return False
+    times = np.array(times, dtype="datetime64[s]")
+    if np.any(np.diff(times) <= np.timedelta64(0, "s")):
+        return False
+    positions = find_step(times).positions(times, times[0])
+    return bool(np.all(np.diff(positions) == 1))
+
+
+# ----------------------------------------------------------------------------------------------------------------- values
+def _decimal_mark(cells, delimiter, where) -> str:
+    """``"."`` or ``","``: which one is the decimal mark of these cells; UserError where it cannot be told."""
+    cells = [re.sub(r"[\s'’_]", "", cell) for cell in cells]
+    commas = [cell for cell in cells if "," in cell]
+    if not commas:
+        return "."
+    thousands = [cell for cell in commas if re.match(r"[^\d,]*\d{1,3}(,\d{3})+(\.\d*)?\D*$", cell)]
+    if any("." in cell and cell.rfind(",") > cell.rfind(".") for cell in commas) or len(thousands) < len(commas):
+        return ","
+    if delimiter == ";" and not any("." in cell or cell.count(",") > 1 for cell in commas):
+        raise UserError(
+            "%s: %r is 1.2 or 1200 alike: say what the comma is with --decimal comma or --decimal point"
+            % (where, commas[0][:40])
+        )
+    return "."
+
+
+def _parse_number(cell, mark) -> Optional[float]:
+    """The number in a cell, NaN where it is missing, None where it is none; separators of thousands are left out."""
+    cell = cell.strip().replace("−", "-")
+    if cell.lower() in MISSING:
+        return math.nan
+    if len(cell) > 400:
+        return None
+    plain = re.sub(r"(?<=\d)[\s'’_\u00a0\u202f](?=\d{3}(\D|$))", "", cell)
+    other = "," if mark == "." else "."
+    if re.match(r"[-+]?\d{1,3}(%s\d{3})+(%s\d*)?([eE][-+]?\d+)?$" % (re.escape(other), re.escape(mark)), plain):
+        plain = plain.replace(other, "")
+    plain = plain.replace(",", ".") if mark == "," and "." not in plain else plain
+    if not re.match(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$", plain):
+        return None
+    return float(plain)
+
+
+# ------------------------------------------------------------------------------------------------------------------ reading
+def _column(name, header, width, path, what):
+    """Index of column ``name``: a header's text, or a number counted from 1."""
+    if header is not None and name in header:
+        return header.index(name)
+    if re.match(r"[0-9]{1,6}$", name) and 1 <= int(name) <= width:
+        return int(name) - 1
+    known = ", ".join(repr(item[:40]) for item in header[:20]) if header is not None else "1 to %d" % width
+    raise UserError("%s has no %s %r: choose one of %s" % (path, what, name[:40], known))
+
+
+def _rows(path):
+    """Rows of the table (line, cells) up to the first blank line, and the delimiter."""
+    content = text.read_text(path, "the series", encodings=("utf-8", "gb18030"))
+    head = next((line for line in content.split("\n") if line.strip()), "")
+    delimiter = max(",;\t", key=head.count)
+    rows, reader = [], csv.reader(io.StringIO(content), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            rows.append((reader.line_num, [cell.strip() for cell in row]))
+    except csv.Error as error:
+        raise UserError("%s, line %d: %s: the line is no CSV" % (path, reader.line_num, error))
+    while rows and not any(rows[0][1]):
+        rows.pop(0)
+    # What follows the first blank line is a footer, but only when no dated row is in it.
+    blank = next((index for index, (_, row) in enumerate(rows) if not any(row)), len(rows))
+    for line, row in rows[blank:]:
+        if row and parse_time(row[0]) is not None and len(row) > 1:
+            raise UserError("%s, line %d: data after a blank line: remove the blank line" % (path, line))
+    if not rows:
+        raise UserError("%s has no rows" % path)
+    return rows[:blank], delimiter
+
+
+def _only_values(path, rows, opts):
+    """(lines, times, cells of values) of a file with one value a line; its title lines are left out."""
+    start = next((index for index, (_, row) in enumerate(rows) if _parse_number(row[0], ".") is not None), len(rows))
+    rows = rows[start:]
+    if not rows:
+        raise UserError("%s has neither dates nor numbers" % path)
+    if opts.first is None or opts.step is None:
+        raise UserError(
+            "%s has no dates: give the first value's with --first 2020-01-01 and the distance with --step day" % path
+        )
+    first = parse_time(opts.first)
+    if first is None:
+        raise UserError("--first %r is no date like 1999-12-31" % opts.first[:40])
+    _check_year(first, "--first", opts.first)
+    if len(rows) > MOST_VALUES:
+        raise UserError("%s has %d values, at most %d are read" % (path, len(rows), MOST_VALUES))
+    step = parse_step(opts.step)
+    times = step.at(np.datetime64(first, "s"), np.arange(len(rows)))
+    if (times[-1] < times[0]) or not FIRST_YEAR <= times[-1].astype("datetime64[Y]").astype(int) + 1970 <= LAST_YEAR:
+        raise UserError("%s: %d values a %s apart end after the year %d" % (path, len(rows), step, LAST_YEAR))
+    return [line for line, _ in rows], list(times.astype(datetime.datetime)), [row[0] for _, row in rows], None
+
+
+def _check_year(time, where, cell):
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise UserError("%s: %r: years from %d to %d are read" % (where, cell[:40], FIRST_YEAR, LAST_YEAR))
+
+
+def _dated(path, rows, delimiter, opts, notes):
+    """(lines, times, cells of values, decimal mark) of a table with a date and a value column."""
+    width = len(rows[0][1])
+    pattern = opts.date_format
+
+    def is_time(cell):
+        return parse_time(cell, pattern=pattern) is not None and not re.match(r"\d{1,5}$", cell)
+
+    header = None
+    if not any(is_time(cell) for cell in rows[0][1]) and not re.match(r"[12]\d{3}$", rows[0][1][0]):
+        header = rows.pop(0)[1]
+    if not rows:
+        raise UserError("%s has a header and no rows" % path)
+    date_index = _column(opts.date_column, header, width, path, "date column")
+    value_index = _column(opts.value_column or ("2" if date_index == 0 else "1"), header, width, path, "value column")
+    if date_index == value_index:
+        raise UserError("%s: --date-column and --value-column are the same column" % path)
+    for line, row in rows:
+        if len(row) != width:
+            raise UserError("%s, line %d: %d columns, the first line has %d" % (path, line, len(row), width))
+    if width > 2 and opts.value_column is None:
+        rest = [row[value_index + 1] for _, row in rows] if value_index + 1 < width else []
+        before = [row[value_index] for _, row in rows]
+        if (
+            rest
+            and all(re.match(r"\d{3}$", cell) for cell in rest)
+            and all(re.match(r"-?\d{1,3}$", cell) for cell in before)
+        ):
+            raise UserError(
+                "%s has %d columns, and columns %d and %d together look like numbers with thousands separators (%s,%s): "
+                "put such numbers into quotes, or choose a column with --value-column"
+                % (path, width, value_index + 1, value_index + 2, before[0], rest[0])
+            )
+        name = " (%s)" % header[value_index][:40] if header else ""
+        notes.append(
+            "%d columns; the values are those of column %d%s, --value-column chooses" % (width, value_index + 1, name)
+        )
+    local = None if pattern else _local_order([row[date_index] for _, row in rows], path, notes)
+    times = []
+    for line, row in rows:
+        time = parse_time(row[date_index], local, pattern)
+        if time is None:
+            raise UserError(
+                "%s, line %d: %r is not a date like 1977-01-31 (--date-column, --date-format)"
+                % (path, line, row[date_index][:40])
+            )
+        _check_year(time, "%s, line %d" % (path, line), row[date_index])
+        times.append(time)
+    cells = [row[value_index] for _, row in rows]
+    mark = {"comma": ",", "point": "."}.get(opts.decimal) or _decimal_mark(cells, delimiter, path)
+    if mark == "," or any("," in cell for cell in cells):
+        notes.append(
+            "in the values a comma is read as %s" % ("the decimal mark" if mark == "," else "a separator of thousands")
+        )
+    return [line for line, _ in rows], times, cells, mark
+
+
+def parse_step(name: str) -> Step:
+    """``--step``: a unit (hour, day, business day, week, month, quarter, year …), or with a count: ``15 minutes``, ``2h``."""
+    match = re.match(r"(\d{0,5})\s*([a-z ]+?)s?$", name.strip().lower())
+    units = {
+        "min": "minute",
+        "h": "hour",
+        "d": "day",
+        "b": "business day",
+        "w": "week",
+        "m": "month",
+        "q": "quarter",
+        "y": "year",
+    }
+    unit = match and units.get(match.group(2), match.group(2))
+    if not match or unit not in UNITS or match.group(1) in ("0", "00"):
+        raise UserError(
+            "--step %r: choose %s, or a count before one of them (15 minutes)" % (name[:40], ", ".join(UNITS))
+        )
+    count = int(match.group(1) or 1)
+    return Step("month", count * _MONTHS[unit]) if unit in _MONTHS else Step(unit, count)
+
+
+def find_step(times: np.ndarray) -> Step:
+    """The step of sorted ``datetime64[s]`` times: whole months where day and clock agree, else the commonest distance."""
+    days, months = times.astype("datetime64[D]"), times.astype("datetime64[M]")
+    clock, of_month = times - days, (days - months.astype("datetime64[D]")).astype(int)
+    last = days == (months + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    apart = np.diff(months.astype(int))
+    if np.all(clock == clock[0]) and (np.all(of_month == of_month[0]) or np.all(last)) and np.min(apart) >= 1:
+        return Step("month", _commonest(apart))
+    seconds = _commonest(np.diff(times).astype("timedelta64[s]").astype(np.int64))
+    if seconds == _SECONDS["day"] and len(times) >= 8 and np.all(np.is_busday(days)):
+        return Step("business day", 1)
+    unit = next(name for name in ("week", "day", "hour", "minute", "second") if seconds % _SECONDS[name] == 0)
+    return Step(unit, seconds // _SECONDS[unit])
+
+
+def _commonest(numbers) -> int:
+    found, counts = np.unique(numbers, return_counts=True)
+    return int(found[counts.argmax()])
+
+
+def _ranges(missing, times):
+    """Missing positions as text: every run of them as ``first`` or ``first to last``."""
+    names = shown(times)
+    breaks = np.flatnonzero(np.diff(missing) > 1) + 1
+    parts = []
+    for group in np.split(np.arange(len(missing)), breaks):
+        parts.append(names[group[0]] if len(group) == 1 else "%s to %s" % (names[group[0]], names[group[-1]]))
+    rest = len(parts) - 200
+    return ", ".join(parts[:200]) + (" and %d more stretches" % rest if rest > 0 else "")
+
+
+def _on_grid(path, lines, times, values, opts, notes):
+    """Times, values and step of the regular series, gaps filled as asked; UserError for doubled, missing and stray values."""
+    times = np.array(times, dtype="datetime64[s]")
+    if len(times) > 1 and np.all(np.diff(times) < np.timedelta64(0, "s")):
+        times, values, lines = times[::-1], values[::-1], lines[::-1]
+        notes.append("the newest value came first: the series was turned round")
+    apart = np.diff(times).astype(np.int64)
+    for bad, words in (
+        (apart == 0, "%s is there twice: keep one row"),
+        (apart < 0, "%s comes after a later date: sort the rows"),
+    ):
+        if bad.any():
+            found = np.flatnonzero(bad) + 1
+            more = " (and %d more such lines)" % (len(found) - 1) if len(found) > 1 else ""
+            raise UserError("%s, line %d: %s%s" % (path, lines[found[0]], words % shown(times[found[:1]])[0], more))
+    if len(times) < 3:
+        raise UserError("%s has %d rows: too few to find a step" % (path, len(times)))
+    step = parse_step(opts.step) if opts.step else find_step(times)
+    positions = step.positions(times, times[0])
+    off = np.flatnonzero(positions != np.floor(positions))
+    if len(off):
+        raise UserError(
+            "%s, line %d: %s does not lie on a grid of a %s from %s on (%d lines do not): give --step, or make the series regular"
+            % (path, lines[off[0]], shown(times[off[:1]])[0], step, shown(times[:1])[0], len(off))
+        )
+    positions = positions.astype(np.int64)
+    twice = np.flatnonzero(np.diff(positions) == 0)
+    if len(twice):
+        raise UserError(
+            "%s, line %d: two values within one %s: give a shorter --step" % (path, lines[twice[0] + 1], step)
+        )
+    count = int(positions[-1]) + 1
+    if count > MOST_VALUES:
+        raise UserError(
+            "%s: %d values a %s apart would be needed to fill its gaps, at most %d are read"
+            % (path, count, step, MOST_VALUES)
+        )
+    whole = np.full(count, np.nan)
+    whole[positions] = values
+    times = step.at(times[0], np.arange(count))
+    gaps = np.flatnonzero(np.isnan(whole))
+    if len(gaps):
+        said = "%d of %d values are missing: %s" % (len(gaps), count, _ranges(gaps, times[gaps]))
+        if opts.fill is None:
+            raise UserError("%s: %s; --fill interpolate or --fill previous goes on" % (path, said))
+        if np.isnan(whole[0]) or np.isnan(whole[-1]):
+            raise UserError("%s: the first or the last value is missing: leave out its row" % path)
+        if len(gaps) > count // 2:
+            raise UserError("%s: %d of %d values are missing: too many to fill" % (path, len(gaps), count))
+        known = np.flatnonzero(~np.isnan(whole))
+        if opts.fill == "interpolate":
+            whole[gaps] = np.interp(gaps, known, whole[known])
+        else:
+            whole[gaps] = whole[known[np.searchsorted(known, gaps) - 1]]
+        notes.append("%s; filled (%s)" % (said, opts.fill))
+    return times, whole, step
+
+
+def read_series(path: str, opts, at_least: int = 3) -> Series:
+    """Reads a series of a reader's own.
+
+    Args:
+      path: the file.
+      opts: with what ``add_arguments`` adds.
+      at_least: the fewest values that are useful.
+
+    Raises:
+      UserError: whatever is wrong with the file; names file and line.
+    """
+    notes = []
+    rows, delimiter = _rows(path)
+    widths = {len(row) for _, row in rows}
+    plain = widths == {1} or path.lower().endswith(".dat")
+    lines, times, cells, mark = _only_values(path, rows, opts) if plain else _dated(path, rows, delimiter, opts, notes)
+    values = []
+    for line, cell in zip(lines, cells):
+        value = _parse_number(cell, mark or ".")
+        if value is None:
+            raise UserError(
+                "%s, line %d: %r is not a number (--value-column chooses the column)" % (path, line, cell[:40])
+            )
+        if math.isinf(value) or abs(value) > 1e15:
+            raise UserError("%s, line %d: %r is too large (at most 1e15)" % (path, line, cell[:40]))
+        values.append(value)
+    times, values, step = _on_grid(path, lines, times, np.array(values), opts, notes)
+    if len(values) < at_least:
+        raise UserError("%s has %d values, at least %d are needed" % (path, len(values), at_least))
+    if values.min() == values.max():
+        raise UserError("%s: all %d values are equal, there is nothing to learn" % (path, len(values)))
+    if values.std() < 1e-9 * np.abs(values).max():
+        raise UserError("%s: the values differ by less than a billionth of their size: subtract what they share" % path)
+    name = os.path.basename(path)
+    description = "%s, %d values, a %s apart, from %s" % (name, len(values), step, shown(times[:1])[0])
+    return Series(name, description, times, values, step, notes)
+
+
+def add_arguments(parser):
+    """The options of every script here that say which series is read."""
+    group = parser.add_argument_group("the series")
+    group.add_argument(
+        "--csv", metavar="FILE", help="a series of your own instead of the births: a date and a value column"
+    )
+    group.add_argument(
+        "--date-column", default="1", metavar="NAME", help="header text or number of its date column [1]"
+    )
+    group.add_argument("--value-column", metavar="NAME", help="header text or number of its value column [2]")
+    group.add_argument(
+        "--step", metavar="STEP", help="distance of its values, e.g. hour, day, 'business day', month [found]"
+    )
+    group.add_argument(
+        "--fill", choices=("interpolate", "previous"), help="fill missing values [they are listed and refused]"
+    )
+    group.add_argument("--date-format", metavar="FORMAT", help="how its dates are written, e.g. %%d/%%m/%%Y [found]")
+    group.add_argument("--decimal", choices=("point", "comma"), help="its decimal mark [found]")
+    group.add_argument("--first", metavar="DATE", help="date of the first value of a file without dates (with --step)")
+
+
+def read_births(opts, at_least: int = 3) -> Series:
+    """The births that the options ask for (the generated sample at preset ``tiny``)."""
+    path = births.locate(opts)
+    rows = births.read(path, at_least)
+    times = np.array([day for day, _ in rows], dtype="datetime64[D]").astype("datetime64[s]")
+    values = np.array([value for _, value in rows])
+    sample = births.is_sample(path)
+    name = "Generated sample of daily births" if sample else "Daily births in Quebec"
+    description = "%s (%s), %d days from %s" % (
+        os.path.basename(path),
+        "generated sample" if sample else "real",
+        len(rows),
+        rows[0][0],
+    )
+    return Series(name, description, times, values, Step("day", 1), [])
+
+
+def load(opts, at_least: int = 3) -> Series:
+    """The series that the options ask for; prints what was found."""
+    if opts.csv is None:
+        return read_births(opts, at_least)
+    series = read_series(opts.csv, opts, at_least)
+    print("data: %s" % series.description)
+    for note in series.notes:
+        print("note: %s" % note)
+    return series

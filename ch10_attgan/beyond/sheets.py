@@ -1,0 +1,53 @@
+"""Sample sheets with captions: which column shows what."""
+
+import numpy as np
+
+from common import images
+
+SMALLEST_CELL = 64  # pixels; smaller pictures are enlarged so that the captions can be read
+
+
+def strengths(labels, thres_int, changed=None, test_int=None):
+    """Labels 0/1 as decoder input; column ``changed`` at ±test_int, the others at ±thres_int."""
+    _b = (np.float32(labels) * 2 - 1) * thres_int
+    if changed is not None:
+        _b[:, changed] = _b[:, changed] * test_int / thres_int
+    return _b
+
+
+def enlargement(img_size):
+    """By which whole factor pictures of ``img_size`` are enlarged on a sheet."""
+    return max(1, -(-SMALLEST_CELL // img_size))
+
+
+def column_titles(texts, cell_width, gap, line_height=12):
+    """Captions over the columns of a sheet, a line a word; the first column stands before the gap."""
+    words = [text.split("_") for text in texts]
+    lines = []
+    for number in range(max(len(item) for item in words)):
+        row = images.label_row([item[number] if number < len(item) else "" for item in words], cell_width, line_height)
+        white = np.full((row.shape[0], gap, 3), 255, np.uint8)
+        lines.append(np.concatenate([row[:, :cell_width], white, row[:, cell_width:]], axis=1))
+    return np.concatenate(lines, axis=0)
+
+
+def sheet(originals, edited, titles, img_size):
+    """Rows are faces: original, gap, edited pictures, with ``titles`` over the columns (None: none).
+
+    Args:
+      originals: ``[N, S, S, 3]`` in −1…1.
+      edited: list of such arrays, one a column.
+      titles: a caption for each of ``edited``; words are split at ``_``.
+
+    Returns:
+      uint8 ``[H, W, 3]``.
+    """
+    gap = np.full(originals.shape[:2] + (img_size // 10, 3), -1.0, np.float32)
+    rows = np.concatenate([originals, gap] + list(edited), axis=2)
+    pixels = images.to_uint8(rows.reshape((-1,) + rows.shape[2:]))
+    factor = enlargement(img_size)
+    pixels = np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
+    if titles is None:
+        return pixels
+    captions = column_titles(["original"] + list(titles), img_size * factor, img_size // 10 * factor)
+    return np.concatenate([captions, pixels], axis=0)

@@ -1,0 +1,211 @@
+"""AttGAN at sizes that learn on two cores: the losses and steps of listing 10-6 under a loop for long, interrupted runs.
+
+The printed mathematics with smaller networks; besides: mirrored pictures, pictures kept in memory, stages (a run may be
+resumed with other rates, weights and critic steps), batch norm with its running means (``--freeze-bn``, for the end of a run
+with small batches), the paper's order of layers (``--norm-first``).
+
+Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
+last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
+Time on two cores: tiny 20 s; faces under an hour.
+Next: ``python ch10_attgan/beyond/evaluate.py``.
+"""
+
+import csv
+import os
+import time
+from functools import partial
+
+import numpy as np
+import tensorflow as tf
+
+from ch10_attgan import code_10_06_train as trainattgan
+from ch10_attgan.beyond import networks, sheets
+from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
+from common import datasets, files, images, options, run
+from common.errors import UserError
+from common.options import Value
+from data import celeba
+
+PRINTED = {row.name: row for row in trainattgan.VALUES}
+
+
+def again(name, value, fixed=False, more=False, **presets):
+    """The listing's row ``name`` with another value."""
+    row = PRINTED[name]
+    limits = dict(low=row.low, high=row.high, choices=row.choices)
+    return Value(name, value, row.help, more=more, fixed=fixed, **limits, **dict(row.presets, **presets))
+
+
+# A run may only be resumed with the values that shape its variables and its meaning: the ``fixed`` ones.
+VALUES = [
+    again("att_default", trainattgan.att_default, fixed=True),
+    again("img_size", 64, fixed=True),
+    again("epoch", 14),
+    again("batch_size", 8),
+    again("lr_base", 0.0004),
+    Value("lr_decay_epoch", 9, "the learning rate falls to a tenth after so many epochs", tiny=100, low=1, fixed=False),
+    again("n_d", 1),
+    again("thres_int", 0.5, fixed=True),
+    again("test_int", 1.0),
+    again("b_distribution", "none"),
+    again("mode", "wgan", fixed=True),
+    Value("weight_rec", 100.0, "weight of the reconstruction", low=0, fixed=False),
+    Value("weight_att", 10.0, "weight of the generator's attribute loss", low=0, fixed=False),
+    Value("weight_gp", 10.0, "weight of the gradient penalty", low=0, fixed=False),
+    Value("flips", False, "mirror half of the training pictures", fixed=False),
+    Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
+    Value("freeze_bn", False, "batch norm with its running means instead of each batch's", fixed=False),
+    Value("max_it", None, "stop after this iteration; none: run all epochs", kind=int, low=1, fixed=False),
+    again("enc_dim", 16, fixed=True, more=True),
+    again("dec_dim", 16, fixed=True, more=True),
+    again("dis_dim", 16, fixed=True, more=True),
+    again("dis_fc_dim", 256, fixed=True, more=True),
+    again("enc_layers", 4, fixed=True, more=True),
+    again("dec_layers", 4, fixed=True, more=True),
+    again("dis_layers", 4, fixed=True, more=True),
+    again("shortcut_layers", 1, fixed=True, more=True),
+    again("inject_layers", 1, fixed=True, more=True),
+    again("n_sample", 16, more=True),
+    again("save_every", 500, more=True),
+    again("sample_every", 500, more=True),
+] + networks.ROWS
+
+
+def sample_faces(opts, folder, session):
+    """Pictures and labels of the third validation batch (or the last there is) for the sample sheets."""
+    arguments = dict(shuffle=False, repeat=1, sess=session, mode="val", **data_arguments(opts))
+    first = 2 * opts.n_sample
+    faces = Faces(folder, opts.att_default, opts.img_size, 1, **arguments)
+    first = max(0, min(first, len(faces) - opts.n_sample))
+    faces = Faces(folder, opts.att_default, opts.img_size, 1, part=(first, first + opts.n_sample), **arguments)
+    return [np.concatenate(values) for values in zip(*faces)]
+
+
+def build(opts, xa, a):
+    """Losses and steps of listing 10-6 with the parts of ``opts``."""
+    Genc, Gdec, D = networks.networks(opts)
+    if opts.freeze_bn:
+        Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
+    weights = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
+    return trainattgan.build(xa, a, Genc, Gdec, D, opts, weights)
+
+
+def clock_file(folder):
+    """Where the seconds of all parts of a run are kept."""
+    return os.path.join(folder, "seconds.json")
+
+
+def seconds_so_far(folder):
+    """Seconds that earlier parts of the run took; 0 where they are not known."""
+    if not os.path.exists(clock_file(folder)):
+        return 0.0
+    seconds = files.read_json(clock_file(folder)).get("seconds")
+    return float(seconds) if isinstance(seconds, (int, float)) and np.isfinite(seconds) else 0.0
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_data_options, base="faces")
+    run.start(opts.seed)
+    began = time.time()
+    with run.Run(opts) as this, tf.Session(config=run.session_config(opts.threads)) as sess:
+        folder = datasets.locate("celeba", opts, required=[opts.attribute_file])
+        xa_sample_ipt, a_sample_ipt = sample_faces(opts, folder, sess)
+        b_sample_ipt_list = trainattgan.flipped_labels(a_sample_ipt, opts.att_default)
+        extras = dict(flips=opts.flips, cache=opts.cache, sess=sess, **data_arguments(opts))
+        tr_data = Faces(folder, opts.att_default, opts.img_size, opts.batch_size, **extras)
+        net = build(opts, *tr_data.batch_op)
+        terms = dict(
+            d_loss=net.d_loss,
+            d_loss_gan=net.d_loss_gan,
+            gp=net.gp,
+            xa_loss_att=net.xa_loss_att,
+            g_loss=net.g_loss,
+            xb__loss_gan=net.xb__loss_gan,
+            xb__loss_att=net.xb__loss_att,
+            xa__loss_rec=net.xa__loss_rec,
+        )
+        d_terms = {name: terms[name] for name in ("d_loss", "d_loss_gan", "gp", "xa_loss_att")}
+        g_terms = {name: value for name, value in terms.items() if name not in d_terms}
+        sheet_pixels = tf.placeholder(tf.uint8, [None, None, 3])
+        sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
+        saver = tf.train.Saver(max_to_keep=2)
+        sess.run(tf.global_variables_initializer())
+        first_it = this.restore(saver, sess)
+        seconds_before = seconds_so_far(this.folder) if first_it else 0.0
+
+        it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
+        if it_per_epoch == 0:
+            text = "%d training pictures are less than one iteration takes, batch_size * (n_d + 1) = %d"
+            raise UserError(text % (len(tr_data), opts.batch_size * (opts.n_d + 1)))
+        max_it = min(opts.epoch * it_per_epoch, opts.max_it or opts.epoch * it_per_epoch)
+        line = "%d pictures, %d iterations an epoch, %d in all; this is iteration %d"
+        print(line % (len(tr_data), it_per_epoch, max_it, first_it))
+        options.write_json(
+            os.path.join(this.folder, options.SETTINGS_FILE),
+            dict(options.run_settings(opts), data=celeba.describe(folder, len(tr_data))),
+        )
+        writer = tf.summary.FileWriter(os.path.join(this.folder, "summaries"), sess.graph)
+
+        def save(it):
+            files.write_json(clock_file(this.folder), dict(seconds=seconds_before + time.time() - began))
+            return this.save(saver, sess, it)
+
+        def draw(it):
+            edited = []
+            for i, b in enumerate(b_sample_ipt_list):
+                _b = sheets.strengths(b, opts.thres_int, i - 1 if i else None, opts.test_int)
+                edited.append(sess.run(net.x_sample, {net.xa_sample: xa_sample_ipt, net._b_sample: _b}))
+            sheet = sheets.sheet(xa_sample_ipt, edited, ["rebuilt"] + opts.att_default, opts.img_size)
+            writer.add_summary(sess.run(sheet_summary, {sheet_pixels: sheet}), it)
+            return images.write_png(os.path.join(this.folder, "sample_training", "it_%06d.png" % it), sheet)
+
+        d_values, g_values, it = {}, {}, first_it
+        log_path = os.path.join(this.folder, "log.csv")
+        with open(log_path, "a" if first_it else "w", encoding="utf-8", newline="") as log_file:
+            log = csv.writer(log_file)
+            for number in this.steps(first_it, max_it, unit="it"):
+                epoch = number // it_per_epoch
+                lr_ipt = opts.lr_base / 10 ** (epoch // opts.lr_decay_epoch)
+                feed = {net.lr: lr_ipt}
+                wanted = (
+                    number % 10 == 9 or number + 1 == max_it or number == first_it
+                )  # losses need not always be fetched
+                with celeba.naming_broken_pictures(tr_data.img_paths):
+                    for _ in range(opts.n_d - 1):
+                        sess.run(net.d_step, feed)
+                    if wanted:
+                        _, d_values, d_summary = sess.run([net.d_step, d_terms, net.d_summary], feed)
+                        _, g_values, g_summary = sess.run([net.g_step, g_terms, net.g_summary], feed)
+                    else:
+                        sess.run(net.d_step, feed)
+                        sess.run(net.g_step, feed)
+                it = number + 1
+                if wanted:
+                    this.check(it, d_loss=d_values["d_loss"], g_loss=g_values["g_loss"])
+                    writer.add_summary(d_summary, it)
+                    writer.add_summary(g_summary, it)
+                    if log_file.tell() == 0:
+                        log.writerow(["it"] + sorted(d_values) + sorted(g_values) + ["lr"])
+                    values = [d_values[name] for name in sorted(d_values)] + [g_values[n] for n in sorted(g_values)]
+                    log.writerow([it] + ["%.5g" % value for value in values + [lr_ipt]])
+                if it % opts.save_every == 0:
+                    log_file.flush()
+                    save(it)
+                if it % opts.sample_every == 0:
+                    draw(it)
+        checkpoint, sheet_path = save(it), draw(it)
+        writer.close()
+        print("iteration %d of %d, checkpoint %s" % (it, max_it, checkpoint))
+        print("sheet: %s" % sheet_path)
+        record = this.record("beyond listing 10-6", celeba.describe(folder, len(tr_data)))
+        record.metric("iterations", it)
+        record.metric("training time", round(seconds_before + time.time() - began), "s", note="all parts of the run")
+        for name, value in sorted(dict(d_values, **g_values).items()):
+            record.metric(name, float(value))
+        caption = "Sample sheet after %d iterations: original, rebuilt, then each attribute flipped" % it
+        record.file(sheet_path, "picture", caption, "第 %d 次迭代的样本图：原图、重建图，随后每列翻转一个属性" % it)
+        record.save()
+
+
+if __name__ == "__main__":
+    options.run(main)

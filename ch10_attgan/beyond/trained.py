@@ -1,0 +1,128 @@
+"""A trained generator: from a run of listing 10-6 or of ``train.py``, or from exported weights (some ship)."""
+
+import contextlib
+import io
+import os
+from types import SimpleNamespace
+
+import tensorflow as tf
+
+from ch10_attgan import code_10_06_train as trainattgan
+from ch10_attgan.beyond import networks
+from common import datasets, options, run, weights
+from common.errors import UserError
+from data import celeba
+
+WEIGHTS_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
+SHIPPED = os.path.join(WEIGHTS_FOLDER, "faces_generator.npz")
+# The layers of D that guess attributes; the real/fake head (the first two dense layers) is left out.
+HEAD_LAYERS = ("D/Conv", "D/fully_connected_2/", "D/fully_connected_3/")
+MADE_BY = "ch10_attgan/code_10_06_train.py (or take --weights shipped)"
+# What a generator's file must say of itself, with the rows that check it.
+ROWS = [
+    row for row in trainattgan.VALUES + networks.ROWS if row.name != "att_default" and not row.name.endswith("every")
+]
+
+
+def add_model_options(parser):
+    """Adds ``--weights``; without it a run's newest checkpoint in ``--output-dir`` is used."""
+    parser.add_argument(
+        "--weights", help="an exported generator (.npz); 'shipped': the one trained on generated faces that comes along"
+    )
+
+
+def checked(saved, source):
+    """Settings from a file, each by its row; UserError where they are no generator's.
+
+    Before, ``att_default`` was called ``atts``.
+    """
+    names = saved.get("att_default", saved.get("atts"))
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise UserError("%s: its settings name no attributes" % source)
+    settings = SimpleNamespace(att_default=names, data=str(saved.get("data", "unknown data")))
+    printed = dict(norm_first=False, bn_decay=0.999)  # a run of the listing itself
+    for row in ROWS:
+        try:
+            setattr(settings, row.name, row.check(saved.get(row.name, printed.get(row.name))))
+        except ValueError as error:
+            raise UserError("%s: settings: %s: %s" % (source, row.name, error))
+    return settings
+
+
+def head_path(path):
+    """Where the attribute head of the exported generator ``path`` lies."""
+    return os.path.splitext(path)[0] + "_head.npz"
+
+
+def shapes(variables):
+    """Name → shape, as ``common.weights`` wants it."""
+    return {variable.op.name: variable.shape.as_list() for variable in variables}
+
+
+def assign(session, variables, values):
+    """Loads ``values`` (name → array) into ``variables``."""
+    for variable in variables:
+        variable.load(values[variable.op.name], session)
+
+
+def run_folder(output_dir):
+    """The folder of the checkpoints of a run: of listing 10-6, or of ``train.py``."""
+    of_listing = os.path.join(output_dir, trainattgan.experiment_name, "checkpoints")
+    return of_listing if os.path.isdir(of_listing) else os.path.join(output_dir, "checkpoints")
+
+
+def open_model(opts, session):
+    """Builds the generator of ``opts.weights`` or of the run in ``opts.output_dir`` and fills it.
+
+    Returns:
+      A namespace: ``settings`` (of the training), ``source``, ``xa_sample`` and ``_b_sample`` (placeholders), ``x_sample``
+      (edited pictures), ``logit_att`` (the attribute head's logits; None where there is no head).
+    """
+    if opts.weights:
+        source = SHIPPED if opts.weights == "shipped" else opts.weights
+        values, saved = weights.load(source, "generator")
+    else:
+        source, values = run_folder(opts.output_dir), None
+        saved = options.load_settings(opts.output_dir, MADE_BY)
+    settings = checked(saved, source)
+    Genc, Gdec, D = networks.networks(settings)
+    xa_sample = tf.placeholder(tf.float32, [None, settings.img_size, settings.img_size, 3], name="xa_sample")
+    _b_sample = tf.placeholder(tf.float32, [None, len(settings.att_default)], name="b_sample")
+    x_sample = Gdec(Genc(xa_sample, is_training=False), _b_sample, is_training=False)
+    has_head = values is None or os.path.exists(head_path(source))
+    with contextlib.redirect_stdout(
+        io.StringIO()
+    ):  # the listing's critic prints its shape, which tells no editor anything
+        logit_att = D(xa_sample)[1] if has_head else None
+    if values is None:
+        saver = tf.train.Saver(networks.variables(("Genc", "Gdec", "D")))
+        if run.restore_newest(saver, session, source) is None:
+            raise UserError("%s holds no checkpoint: run %s first" % (source, MADE_BY))
+    else:
+        generator = networks.variables(("Genc", "Gdec"))
+        assign(session, generator, weights.load(source, "generator", shapes(generator))[0])
+        if has_head:
+            head = [variable for variable in networks.variables(("D",)) if variable.op.name.startswith(HEAD_LAYERS)]
+            assign(session, head, weights.load(head_path(source), "attribute head", shapes(head))[0])
+    return SimpleNamespace(
+        settings=settings,
+        source=source,
+        xa_sample=xa_sample,
+        _b_sample=_b_sample,
+        x_sample=x_sample,
+        logit_att=logit_att,
+    )
+
+
+def edit(session, model, pictures, _b):
+    """Edited pictures: float ``[N, S, S, 3]`` for pictures of that shape and attribute strengths ``[N, n_att]``."""
+    return session.run(model.x_sample, {model.xa_sample: pictures, model._b_sample: _b})
+
+
+def locate_data(opts, model):
+    """The data folder; without ``--data-dir``, a model trained on generated faces gets some that it has never seen."""
+    if opts.data_dir is None and opts.weights and "generated" in model.settings.data:
+        folder = datasets.sample("celeba", count=600, variant=1)
+        print("data: %s (generated sample, not real data)" % folder)
+        return folder
+    return datasets.locate("celeba", opts, required=[getattr(opts, "attribute_file", celeba.ATTRIBUTE_FILE)])

@@ -1,0 +1,195 @@
+"""Section 10.3.10, on: editing faces with a trained AttGAN - any attribute, several at once, your own photos.
+
+Three ways: switch some attributes (``--edit Eyeglasses=on Bangs=off``), every attribute in turn (``--sheet``), or slide one
+over a range (the default, as listing 10-7). On pictures of the test part (``--numbers``) or own photos (``--photo``).
+
+Reads: the run of listing 10-6 (or of beyond/train.py) in ``--output-dir``, or ``--weights`` (an exported generator;
+'shipped' comes along), and the data. Writes: ``edited/*.png`` and a record. Time: seconds.
+Next: ``python ch10_attgan/beyond/evaluate.py --preset tiny``.
+"""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from ch10_attgan.beyond import photos, sheets, trained
+from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
+from ch10_attgan.code_10_04_dataset import Celeba
+from ch10_attgan.code_10_06_train import flipped_labels
+from ch10_attgan.code_10_07_edit import n_slide, slide, test_att, test_int_max, test_int_min
+from common import images, options, records, run
+from common.errors import UserError
+from common.options import Value
+from data import celeba
+
+VALUES = [
+    Value("test_att", test_att, "the attribute that slides", tiny=test_att),
+    Value("n_slide", n_slide, "in how many steps", low=1, high=1000),
+    Value("test_int_min", test_int_min, "first strength (negative: the attribute switched off)", low=-100, high=100),
+    Value("test_int_max", test_int_max, "last strength", low=-100, high=100),
+    Value("test_int", None, "strength of what is switched; none: that of the training", kind=float, low=0, high=100),
+    Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
+]
+
+
+def add_options(parser):
+    """The options of this script that are no values."""
+    trained.add_model_options(parser)
+    parser.add_argument("--edit", nargs="+", metavar="NAME=on|off|flip", help="switch these attributes, all at once")
+    parser.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
+    parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos instead")
+    parser.add_argument("--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, or centre, or celeba")
+    parser.add_argument("--labels", nargs="*", help="attributes that they have [the attribute head's guess]")
+    parser.add_argument("--single", action="store_true", help="write each edited picture alone, without captions")
+    parser.add_argument("--list-attributes", action="store_true", help="all 40 attributes, and which the model knows")
+    add_data_options(parser)
+
+
+def parse_edits(words, atts):
+    """``["Bald=on", "Male=flip"]`` as a list of (column, 'on' | 'off' | 'flip'); UserError for anything else."""
+    edits = []
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in atts:
+            raise UserError("the model does not know the attribute '%s'; it knows: %s" % (name, " ".join(atts)))
+        if value not in ("on", "off", "flip"):
+            raise UserError("'%s' must be %s=on, %s=off or %s=flip" % (word, name, name, name))
+        edits.append((atts.index(name), value))
+    if len({column for column, _ in edits}) != len(edits):
+        raise UserError("an attribute is named twice in --edit: %s" % " ".join(words))
+    return edits
+
+
+def switch(labels, edits, atts):
+    """Labels with ``edits`` made, and what contradicts those that are switched on cleared; of two edits the later one wins."""
+    wanted = labels.copy()
+    for column, value in edits:
+        wanted[:, column] = dict(on=1, off=0).get(value, 1 - wanted[:, column])
+        Celeba.check_attribute_conflict(wanted, atts[column], atts)
+    return wanted
+
+
+def result_name(path, taken):
+    """A name for the results of photo ``path`` that no other photo of the call has (a.jpg and a.png, two folders)."""
+    name, ending = os.path.splitext(os.path.basename(path))
+    choices = [name, name + ending.replace(".", "-")] + [
+        "%s-%d" % (name, number) for number in range(2, len(taken) + 3)
+    ]
+    return next(choice for choice in choices if choice not in taken)
+
+
+def load_photos(opts, session, model):
+    """(pictures, labels, names, unreadable) of ``--photo``; a photo that cannot be read is named, the others are done."""
+    if not opts.box:
+        raise UserError("where is the face in %s? give --box LEFT TOP SIDE, or --box centre" % opts.photo[0])
+    atts = model.settings.att_default
+    unknown = [name for name in opts.labels or [] if name not in atts]
+    if unknown:
+        raise UserError("unknown attribute %s; the model knows: %s" % (unknown[0], " ".join(atts)))
+    faces, names, unreadable = [], [], []
+    for path in opts.photo:
+        try:
+            faces.append(photos.read_face(path, opts.box, model.settings.img_size))
+            names.append(result_name(path, names))
+        except UserError as error:
+            unreadable.append(str(error))
+    if not faces:
+        raise UserError("; ".join(unreadable))
+    pictures = np.concatenate(faces)
+    if opts.labels is not None:
+        return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, unreadable
+    labels = photos.guess_labels(session, model, pictures)
+    for name, row in zip(names, labels):
+        found = [att for att, value in zip(atts, row) if value]
+        print("%s: the attribute head sees: %s (--labels corrects it)" % (name, " ".join(found) or "none"))
+    return pictures, labels, names, unreadable
+
+
+def load_test_faces(opts, session, model):
+    """(pictures, labels, names) of ``--numbers``."""
+    folder = trained.locate_data(opts, model)
+    arguments = dict(mode="test", sess=session, **data_arguments(opts))
+    atts, img_size = model.settings.att_default, model.settings.img_size
+    count = len(Faces(folder, atts, img_size, 1, **arguments))
+    wrong = [number for number in opts.numbers if number > count]
+    if wrong or not opts.numbers:
+        raise UserError("there is no test picture %s: the numbers go from 1 to %d" % (wrong[:1] or "named", count))
+    faces = Faces(folder, atts, img_size, 1, part=(0, max(opts.numbers)), **arguments)  # only these are read
+    batches = list(faces)
+    chosen = [batches[number - 1] for number in opts.numbers]
+    names = [os.path.splitext(os.path.basename(faces.img_paths[number - 1]))[0] for number in opts.numbers]
+    return np.concatenate([face for face, _ in chosen]), np.concatenate([label for _, label in chosen]), names
+
+
+def columns_of(opts, labels, settings):
+    """What the columns show: (strengths, one ``[N, n_att]`` a column; titles; a name for the files)."""
+    atts, thres_int = settings.att_default, settings.thres_int
+    test_int = settings.test_int if opts.test_int is None else opts.test_int
+    if opts.sheet:
+        b_list = flipped_labels(labels, atts)
+        columns = [sheets.strengths(b, thres_int, i - 1 if i else None, test_int) for i, b in enumerate(b_list)]
+        return columns, ["rebuilt"] + atts, "sheet"
+    if opts.edit:
+        edits = parse_edits(opts.edit, atts)
+        _b = sheets.strengths(switch(labels, edits, atts), thres_int)
+        for column, _ in edits:
+            _b[:, column] *= test_int / thres_int
+        kind = "-".join(word.replace("=", "_") for word in opts.edit)
+        return [sheets.strengths(labels, thres_int), _b], ["rebuilt", "edited"], kind[:100]
+    if opts.test_att not in atts:
+        raise UserError("the model does not know '%s'; it knows: %s" % (opts.test_att, " ".join(atts)))
+    values = np.linspace(opts.test_int_min, opts.test_int_max, opts.n_slide)
+    columns = [slide(labels, opts.test_att, value, atts, thres_int) for value in values]
+    return columns, ["%s_%.2f" % (opts.test_att, value) for value in values], "slide_" + opts.test_att
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options)
+    run.start(opts.seed)
+    with tf.Session(config=run.session_config(opts.threads)) as session:
+        model = trained.open_model(opts, session)
+        settings = model.settings
+        if opts.list_attributes:
+            for name, chinese in celeba.CHINESE.items():
+                print("%-20s %s%s" % (name, chinese, "  (known)" if name in settings.att_default else ""))
+            return 0
+        columns_of(opts, np.zeros((1, len(settings.att_default)), int), settings)  # wrong options show before any work
+        unreadable = []
+        if opts.photo:
+            pictures, labels, names, unreadable = load_photos(opts, session, model)
+        else:
+            pictures, labels, names = load_test_faces(opts, session, model)
+        columns, titles, kind = columns_of(opts, labels, settings)
+        edited = [trained.edit(session, model, pictures, _b) for _b in columns]
+    folder = os.path.join(opts.output_dir, "edited")
+    written = []
+    for number, name in enumerate(names):
+        mine = [column[number : number + 1] for column in edited]
+        if opts.single:
+            for column, item in enumerate(mine[1:] if opts.edit else mine):
+                end = "" if opts.edit else "_%02d" % column
+                path = os.path.join(folder, "%s_%s%s.png" % (name, kind, end))
+                written.append(images.write_png(path, images.to_uint8(item[0])))
+        else:
+            strip = sheets.sheet(pictures[number : number + 1], mine, titles, settings.img_size)
+            written.append(images.write_png(os.path.join(folder, "%s_%s.png" % (name, kind)), strip))
+    script = opts.script
+    if opts.weights:  # beside the record of the run's own model, not in its place
+        script += "-weights-" + ("sheet" if opts.sheet else "edit" if opts.edit else "slide")
+    record = records.Record(opts, script, "section 10.3.10", "model trained on %s" % settings.data)
+    if not opts.single:
+        path = os.path.join(folder, "all_%s.png" % kind)
+        images.write_png(path, sheets.sheet(pictures, edited, titles, settings.img_size))
+        caption = "%s: %s" % (kind, ", ".join(names))
+        record.file(path, "picture", "Edited faces, %s" % caption, "编辑后的人脸，%s" % caption)
+        written.append(path)
+    print("\n".join(written))
+    record.metric("edited pictures", len(names))
+    record.save()
+    if unreadable:
+        raise UserError("%d photos were not done: %s" % (len(unreadable), "; ".join(unreadable)))
+
+
+if __name__ == "__main__":
+    options.run(main)

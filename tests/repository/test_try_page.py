@@ -1,0 +1,274 @@
+"""The local page: what it refuses, its queue, its limits, and the page itself in a real browser."""
+
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from werkzeug.serving import make_server
+
+from tools.try_page import jobs, panels, server
+from tools.try_page.panels import Field, Panel
+
+HEADERS = {"X-Companion": "1", "Host": "127.0.0.1:8765"}
+SCRIPT = r"""
+import json, os, sys, time
+opts = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+text = open(opts["--file"], encoding="utf-8").read()
+if text == "slow":
+    for share in range(0, 101, 2):
+        sys.stderr.write("\rworking:  %d%%|###|" % share)
+        sys.stderr.flush()
+        time.sleep(0.1)
+if text == "wrong":
+    sys.exit("error: %s holds no words" % opts["--file"])
+if text == "crash":
+    os.kill(os.getpid(), 11)
+if text == "greedy":
+    bytearray(64 << 30)
+out = opts["--output-dir"]
+os.makedirs(out)
+open(os.path.join(out, "answer.csv"), "w").write("word,effect\n")
+items = [dict(path=name, kind="table", caption="The answer", caption_zh="答案") for name in ("answer.csv", "../input.txt")]
+record = dict(files=items, tables=[dict(columns=["word", "effect"], rows=[["oil", 2.0], ["and", -1.0]], title="w", note="")])
+json.dump(dict(record, metrics={}), open(os.path.join(out, "record-x.json"), "w"))
+print("it is about", text)
+"""
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """(test client, queue) of a page with one panel whose script is quick."""
+    (tmp_path / "script.py").write_text(SCRIPT, encoding="utf-8")
+    panel = Panel(
+        "news", "News", "新闻", "about", "说明", "Go", "开始", str(tmp_path / "script.py"), (), "",
+        (Field("text", "text", "text", "文本", longest=100),), (dict(field="text", label="oil", label_zh="油", text="oil"),),
+    )  # fmt: skip
+    monkeypatch.setattr(panels, "PANELS", (panel,))
+    queue = jobs.Queue()
+    app = server.create_app(queue, {"127.0.0.1:8765", "localhost:8765"})
+    yield app.test_client(), queue
+    queue.close()
+
+
+def post(client, text, headers=HEADERS, **fields):
+    return client.post("/jobs", data=dict(dict(panel="news", text=text), **fields), headers=headers)
+
+
+def ended(client, identity, seconds=30):
+    end = time.time() + seconds
+    while time.time() < end:
+        answer = client.get("/jobs/" + identity, headers=HEADERS).get_json()
+        if answer["state"] not in ("waiting", "running"):
+            return answer
+        time.sleep(0.05)
+    raise AssertionError("still %s" % answer["state"])
+
+
+def test_from_input_to_result(page):
+    client, queue = page
+    answer = ended(client, post(client, "oil").get_json()["id"])
+    assert answer["state"] == "done" and answer["headline"] == "it is about oil"
+    assert answer["words"] == [["oil", 1.0], ["and", -0.5]]
+    assert [item["name"] for item in answer["files"]] == ["answer.csv"]  # the other one lies outside the output folder
+
+
+def test_files_are_served_by_number_and_nothing_else(page):
+    client, queue = page
+    identity = post(client, "oil").get_json()["id"]
+    ended(client, identity)
+    found = client.get("/jobs/%s/files/0" % identity, headers=HEADERS)
+    assert found.data == b"word,effect\n" and found.headers["X-Content-Type-Options"] == "nosniff"
+    for address in ("/jobs/%s/files/1" % identity, "/jobs/%s/files/../input.txt" % identity, "/jobs/x/files/0"):
+        assert client.get(address, headers=HEADERS).status_code == 404, address
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        dict(HEADERS, Host="evil.example:8765"),  # a name that was made to lead here
+        dict(HEADERS, Host="127.0.0.1:9999"),
+        dict(HEADERS, Origin="http://evil.example"),
+        dict(HEADERS, Origin="null"),
+        {"Host": "127.0.0.1:8765"},  # a form of another page cannot set our header
+    ],
+)
+def test_requests_from_elsewhere_are_refused(page, headers):
+    client, queue = page
+    assert post(client, "oil", headers).status_code == 403 and not queue.jobs
+
+
+def test_the_page_itself_only_under_its_own_name(page):
+    client, queue = page
+    assert client.get("/", headers=HEADERS).status_code == 200
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
+    policy = client.get("/", headers=HEADERS).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    "fields,said",
+    [
+        (dict(text=""), "is empty"),
+        (dict(text="  \n"), "is empty"),
+        (dict(text="x" * 101), "longer than 100"),
+        (dict(panel="other"), "no such panel"),
+    ],
+)
+def test_what_is_no_input_is_said_at_once(page, fields, said):
+    client, queue = page
+    answer = client.post("/jobs", data=dict(dict(panel="news", text="oil"), **fields), headers=HEADERS)
+    assert answer.status_code == 400 and said in answer.get_json()["error"] and not queue.jobs
+
+
+def test_uploads_are_bounded(page):
+    client, queue = page
+    data = dict(panel="news", text="oil", file=(io.BytesIO(b"x" * (server.LARGEST_UPLOAD + 1)), "x"))
+    answer = client.post("/jobs", data=data, headers=HEADERS)
+    assert answer.status_code == 413 and "larger than 25 MB" in answer.get_json()["error"]
+
+
+def test_the_scripts_own_line_is_shown_without_paths(page):
+    client, queue = page
+    answer = ended(client, post(client, "wrong").get_json()["id"])
+    assert (answer["state"], answer["error"]) == ("failed", "input.txt holds no words")
+
+
+@pytest.mark.parametrize("text", ["crash", "greedy"])
+def test_a_worker_that_dies_takes_nothing_along(page, text):
+    client, queue = page
+    answer = ended(client, post(client, text).get_json()["id"])
+    assert answer["state"] == "failed" and "ended with status" in answer["error"]
+    assert ended(client, post(client, "oil").get_json()["id"])["state"] == "done"
+
+
+def test_the_queue_shows_its_places_and_jobs_can_be_cancelled(page):
+    client, queue = page
+    first, second, third = (post(client, text).get_json()["id"] for text in ("slow", "oil", "oil"))
+    end = time.time() + 20
+    while client.get("/jobs/" + first, headers=HEADERS).get_json()["share"] is None and time.time() < end:
+        time.sleep(0.05)
+    states = [client.get("/jobs/" + identity, headers=HEADERS).get_json() for identity in (first, second, third)]
+    assert [state["state"] for state in states] == ["running", "waiting", "waiting"]
+    assert [state["ahead"] for state in states] == [0, 1, 2]
+    assert 0 <= states[0]["share"] <= 1 and states[0]["doing"] == "working"
+    for identity in (second, first):
+        client.post("/jobs/%s/cancel" % identity, headers=HEADERS)
+    assert ended(client, first)["state"] == "cancelled" and ended(client, second)["state"] == "cancelled"
+    assert ended(client, third)["state"] == "done"
+
+
+def test_a_hundred_requests_do_not_pile_up(page):
+    client, queue = page
+    post(client, "slow")
+    answers = [post(client, "oil").status_code for _ in range(100)]
+    assert answers[0] == 202 and answers[-1] == 400 and answers.count(202) <= jobs.WAITING + 1
+
+
+def test_nothing_stays_behind(page):
+    client, queue = page
+    ended(client, post(client, "oil").get_json()["id"])
+    assert os.listdir(queue.root)
+    queue.close()
+    assert not os.path.exists(queue.root)
+
+
+def test_numbers_and_choices_are_checked(tmp_path):
+    fields = (
+        Field("steps", "number", "steps", "步", 30, 1, 365),
+        Field("on", "choice", "on", "开", choices=(("", "", ""),)),
+    )
+    for form, said in (
+        (dict(steps="400"), "1 to 365"),
+        (dict(steps="1.5"), "1 to 365"),
+        (dict(steps="x"), "no number"),
+    ):
+        with pytest.raises(panels.UserError, match=said):
+            panels._value(fields[0], form, {}, str(tmp_path))
+    with pytest.raises(panels.UserError, match="cannot be 'x'"):
+        panels._value(fields[1], dict(on="x"), {}, str(tmp_path))
+    assert panels._value(fields[0], dict(steps="7"), {}, str(tmp_path)) == 7
+
+
+def test_every_panel_has_its_script_and_its_examples():
+    for panel in panels.PANELS:
+        assert os.path.exists(os.path.join(server.options.REPOSITORY, panel.script)), panel.script
+        for number, example in enumerate(panel.examples):
+            assert "text" in example or panels.example_file(panel.key, number), (panel.key, number)
+
+
+CHECKS = """
+(async function () {
+  function wait(test) { return new Promise(function (good, bad) { var n = 0; (function again() {
+    if (test()) { good(); } else if (n++ > 200) { bad("waited too long"); } else { setTimeout(again, 50); } }()); }); }
+  try {
+    document.querySelector(".examples button").click();
+    await wait(function () { return document.querySelector(".words span"); });
+    document.getElementById("to-zh").click();
+    var state = document.querySelector(".state").innerText;
+    document.title = "RESULT " + JSON.stringify({words: document.querySelectorAll(".words span").length, state: state,
+      language: document.documentElement.lang, remembered: localStorage.getItem("language"),
+      overflow: document.documentElement.scrollWidth - window.innerWidth});
+  } catch (error) { document.title = "RESULT " + JSON.stringify({error: String(error)}); }
+}());
+"""
+
+
+@pytest.mark.script
+@pytest.mark.parametrize("size", ["390,844", "1280,900"])
+def test_page_works_in_a_browser(page, tmp_path, monkeypatch, size):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    client, queue = page
+    names = set()
+    app = server.create_app(queue, names)
+    app.add_url_rule("/checks.js", "checks", lambda: (CHECKS, 200, {"Content-Type": "text/javascript"}))
+
+    def with_checks():
+        html = client.get("/", headers=HEADERS).get_data(as_text=True)
+        return html.replace("</body>", '<script src="/checks.js"></script></body>')
+
+    app.view_functions["page"] = with_checks
+    running = make_server("127.0.0.1", 0, app, threaded=True)
+    names.add("127.0.0.1:%d" % running.port)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
+    try:
+        flags = (
+            "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+            "--disable-component-update --disable-sync --enable-logging=stderr --timeout=20000 --dump-dom"
+        )
+        command = [browser] + flags.split() + ["--user-data-dir=%s" % (tmp_path / "profile"), "--window-size=" + size]
+        address = "http://127.0.0.1:%d/" % running.port
+        done = subprocess.run(
+            command + [address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=120
+        )
+    finally:
+        running.shutdown()
+    found = re.search(r"<title>RESULT (\{.*?\})</title>", done.stdout)
+    assert found, done.stdout[:500] + done.stderr[-2000:]
+    result = json.loads(found.group(1))
+    assert "CONSOLE" not in done.stderr, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert result == dict(
+        words=2, state="完成。", language="zh-CN", remembered="zh", overflow=result.get("overflow")
+    ), result
+    assert result["overflow"] <= 0
+
+
+def test_the_command_starts_and_says_where(tmp_path):
+    command = [sys.executable, "-W", "ignore", "-m", "tools.try_page.server", "--port", "0"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", cwd=server.options.REPOSITORY
+    )
+    try:
+        assert re.match(r"open http://127\.0\.0\.1:\d+ ", process.stdout.readline())
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)

@@ -1,0 +1,1 @@
+"""`make try`: a local page on which a reader's own text, series, sentence, photo and face go through the examples."""

@@ -1,0 +1,155 @@
+"""The local page: `make try`, or
+
+  python -m tools.try_page.server                  http://127.0.0.1:8765
+  python -m tools.try_page.server --port 9000
+
+It listens on this machine only, unless --host says otherwise. Each job runs as a script of the example in a process of its own,
+one after the other; what is uploaded lies in a temporary folder that is removed when the page ends. Requests that come from
+other pages, or under another name than this machine's, are refused.
+"""
+
+import argparse
+import os
+import sys
+from urllib.parse import urlsplit
+
+import flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
+
+from common import options
+from common.errors import UserError
+from tools.try_page import jobs, panels
+
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LARGEST_UPLOAD = 25 << 20  # bytes of a request
+MEDIA = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".wav": "audio/wav",
+    ".csv": "text/csv; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; "
+POLICY += "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def create_app(queue: jobs.Queue, names) -> flask.Flask:
+    """The page's application.
+
+    Args:
+      names: the ``host:port`` names under which it answers (another one means that a foreign page has its name resolved to here).
+    """
+    app = flask.Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_UPLOAD
+
+    @app.before_request
+    def only_from_here():
+        if flask.request.host not in names:
+            flask.abort(403, "this page answers under %s only" % " and ".join(sorted(names)))
+        origin = flask.request.headers.get("Origin")
+        if origin is not None and urlsplit(origin).netloc not in names:
+            flask.abort(403, "requests from other pages are refused")
+        if flask.request.method == "POST" and flask.request.headers.get("X-Companion") != "1":
+            flask.abort(403, "this request did not come from the page")
+
+    @app.after_request
+    def headers(response):
+        response.headers["Content-Security-Policy"] = POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.errorhandler(UserError)
+    def user_error(error):
+        return flask.jsonify(error=str(error)), 400
+
+    @app.errorhandler(HTTPException)
+    def http_error(error):
+        said = "that is larger than %d MB" % (LARGEST_UPLOAD >> 20) if error.code == 413 else error.description
+        return flask.jsonify(error=said), error.code
+
+    def job_of(identity):
+        job = queue.jobs.get(identity)
+        if job is None:
+            flask.abort(404, "there is no such job (any more)")
+        return job
+
+    @app.route("/")
+    def page():
+        return flask.render_template("page.html", panels=panels.ready())
+
+    @app.route("/jobs", methods=["POST"])
+    def add():
+        folder = queue.folder()
+        panel, command = panels.command_of(flask.request.form, flask.request.files, folder)
+        return flask.jsonify(id=queue.add(jobs.Job(panel, folder, command)).id), 202
+
+    @app.route("/jobs/<identity>")
+    def state(identity):
+        job = job_of(identity)
+        share, doing = job.progress()
+        answer = dict(state=job.state, error=job.error, ahead=queue.place(job), share=share, doing=doing)
+        if job.state == "done":
+            answer.update(panels.result_of(job))
+        return flask.jsonify(answer)
+
+    @app.route("/jobs/<identity>/cancel", methods=["POST"])
+    def cancel(identity):
+        queue.cancel(job_of(identity))
+        return flask.jsonify(state="cancelled")
+
+    @app.route("/jobs/<identity>/files/<int:number>")
+    def file(identity, number):
+        job = job_of(identity)
+        paths = panels.files_of(job) if job.state == "done" else []
+        if number >= len(paths):
+            flask.abort(404, "there is no such file")
+        path = paths[number]
+        ending = os.path.splitext(path)[1].lower()
+        if ending not in MEDIA:
+            flask.abort(404, "files of this kind are not shown")
+        return flask.send_file(path, mimetype=MEDIA[ending], download_name=os.path.basename(path))
+
+    @app.route("/shared/<any('page_style.css', 'page_script.js'):name>")
+    def shared(name):
+        return flask.send_file(os.path.join(TOOLS, name))  # the gallery's own
+
+    @app.route("/examples/<panel>/<int:number>")
+    def example(panel, number):
+        path = panels.example_file(panel, number)
+        if path is None:
+            flask.abort(404, "there is no such example")
+        return flask.send_file(path)
+
+    return app
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8765, help="[8765]")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1: this machine only]")
+    opts = parser.parse_args(argv)
+    if not 0 <= opts.port < 65536:
+        raise UserError("--port %d: a port is 0 to 65535" % opts.port)
+    queue = jobs.Queue()
+    names = set()
+    try:
+        try:
+            server = make_server(opts.host, opts.port, create_app(queue, names), threaded=True)
+        except (OSError, SystemExit) as error:  # Werkzeug ends the process itself where the port is taken
+            raise UserError("port %d of %s cannot be used (%s): take another --port" % (opts.port, opts.host, error))
+        names |= {"%s:%d" % (name, server.port) for name in ("127.0.0.1", "localhost", opts.host)}
+        if opts.host not in ("127.0.0.1", "localhost"):
+            print("note: this page can be reached from other machines, and anyone there can use it", file=sys.stderr)
+        print("open http://%s:%d (Ctrl-C ends it)" % (opts.host, server.port), flush=True)
+        server.serve_forever()
+    finally:
+        queue.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(options.run(main))

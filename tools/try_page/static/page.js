@@ -1,0 +1,153 @@
+function element(kind, attributes, text) {
+  var made = document.createElement(kind);
+  Object.keys(attributes || {}).forEach(function (name) { made.setAttribute(name, attributes[name]); });
+  if (text !== undefined) { made.textContent = text; }
+  return made;
+}
+
+function both(en, zh) {
+  var made = document.createDocumentFragment();
+  made.appendChild(element("span", { "class": "en-text" }, en));
+  made.appendChild(element("span", { "class": "zh-text", lang: "zh-CN" }, zh || en));
+  return made;
+}
+
+function compare(entry, address) {
+  var box = element("div", { "class": "compare" });
+  var over = element("img", { "class": "over", src: address(entry.before), alt: "before" });
+  var slider = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "before / after · 处理前 / 处理后" });
+  var left = element("span", { "class": "side left" }), right = element("span", { "class": "side right" });
+  function cut() { over.style.clipPath = "inset(0 " + (100 - slider.value) + "% 0 0)"; }
+  left.appendChild(both("before", "处理前"));
+  right.appendChild(both("after", "处理后"));
+  box.appendChild(element("img", { src: address(entry.after), alt: "after" }));
+  box.appendChild(over);
+  box.appendChild(left);
+  box.appendChild(right);
+  box.appendChild(slider);
+  slider.addEventListener("input", cut);
+  cut();
+  return box;
+}
+
+function show(result, answer, job) {
+  function address(number) { return "/jobs/" + job + "/files/" + number; }
+  result.textContent = "";
+  if (answer.headline) { var line = element("p"); line.appendChild(element("strong")); line.firstChild.appendChild(both(answer.headline, answer.headline_zh)); result.appendChild(line); }
+  if (answer.words) {
+    var words = element("p", { "class": "words" });
+    answer.words.forEach(function (pair) {
+      var strength = Math.min(1, Math.abs(pair[1]));
+      var word = element("span", { title: pair[1].toFixed(2) }, pair[0]);
+      word.style.background = pair[1] >= 0 ? "rgba(46, 160, 67, " + 0.6 * strength + ")" : "rgba(215, 58, 73, " + 0.6 * strength + ")";
+      words.appendChild(word);
+      words.appendChild(document.createTextNode(" "));
+    });
+    result.appendChild(words);
+  }
+  answer.files.forEach(function (entry) {
+    var figure = element("figure"), caption = element("figcaption"), link;
+    if (entry.kind === "picture") { figure.appendChild(element("img", { src: address(entry.file), alt: entry.caption })); }
+    if (entry.kind === "sound") { figure.appendChild(element("audio", { controls: "", src: address(entry.file) })); }
+    if (entry.kind === "comparison") { figure.appendChild(compare(entry, address)); }
+    caption.appendChild(both(entry.caption, entry.caption_zh));
+    caption.appendChild(document.createTextNode(" "));
+    link = element("a", { href: address(entry.file), download: entry.name }, "⬇ " + entry.name);
+    caption.appendChild(link);
+    figure.appendChild(caption);
+    result.appendChild(figure);
+  });
+  answer.tables.forEach(function (content) {
+    var scroll = element("div", { "class": "scroll" }), table = element("table"), row = element("tr");
+    content.columns.forEach(function (name) { row.appendChild(element("th", {}, name)); });
+    table.appendChild(row);
+    content.rows.forEach(function (cells) {
+      row = element("tr");
+      cells.forEach(function (cell) { row.appendChild(element("td", {}, cell)); });
+      table.appendChild(row);
+    });
+    scroll.appendChild(table);
+    result.appendChild(scroll);
+  });
+}
+
+function panel(form) {
+  var state = form.querySelector(".state"), bar = form.querySelector("progress"), result = form.querySelector(".result");
+  var go = form.querySelector(".go"), cancel = form.querySelector(".cancel"), job = null, timer = null;
+  var chosen = {};
+
+  function say(en, zh, bad) {
+    state.textContent = "";
+    state.classList.toggle("bad", Boolean(bad));
+    state.appendChild(both(en, zh));
+  }
+  function rest() { go.disabled = false; cancel.hidden = true; bar.hidden = true; job = null; clearTimeout(timer); }
+  function fail(text) { rest(); say("It did not work: " + text, "没有成功：" + text, true); }
+
+  function look() {
+    var asked = job;
+    fetch("/jobs/" + asked).then(function (answer) { return answer.json(); }).then(function (answer) {
+      if (asked !== job) { return; }
+      if (answer.state === "done") { rest(); say("Done.", "完成。"); show(result, answer, asked); return; }
+      if (answer.state === "failed" || answer.error) { fail(answer.error); return; }
+      if (answer.state === "cancelled") { rest(); say("Cancelled.", "已取消。"); return; }
+      if (answer.state === "waiting") { say("Waiting: " + answer.ahead + " before this one.", "排队中：前面还有 " + answer.ahead + " 个任务。"); }
+      else { say("Working… " + answer.doing, "正在处理…… " + answer.doing); }
+      bar.hidden = false;
+      if (answer.share === null || answer.state === "waiting") { bar.removeAttribute("value"); } else { bar.value = answer.share; }
+      timer = setTimeout(look, 400);
+    }).catch(function () { if (asked === job) { fail("the page's program does not answer"); } });
+  }
+
+  form.addEventListener("submit", function (event) {
+    var data = new FormData(form);
+    event.preventDefault();
+    Object.keys(chosen).forEach(function (name) {
+      var field = form.querySelector("input[type=file][name=" + name + "]");
+      if (field && !field.files.length) { data.set(name, chosen[name].blob, chosen[name].name); }
+    });
+    data.set("panel", form.getAttribute("data-panel"));
+    go.disabled = true;
+    result.textContent = "";
+    say("Sending…", "正在发送……");
+    fetch("/jobs", { method: "POST", body: data, headers: { "X-Companion": "1" } }).then(function (answer) {
+      return answer.json();
+    }).then(function (answer) {
+      if (answer.error) { fail(answer.error); return; }
+      job = answer.id;
+      cancel.hidden = false;
+      look();
+    }).catch(function () { fail("the page's program does not answer"); });
+  });
+
+  cancel.addEventListener("click", function () {
+    fetch("/jobs/" + job + "/cancel", { method: "POST", headers: { "X-Companion": "1" } });
+  });
+
+  form.querySelectorAll(".examples button").forEach(function (button) {
+    var name = button.getAttribute("data-field");
+    button.addEventListener("click", function () {
+      if (button.hasAttribute("data-text")) { form.querySelector("[name=" + name + "]").value = button.getAttribute("data-text"); form.requestSubmit(go); return; }
+      fetch(button.getAttribute("data-file")).then(function (answer) { return answer.blob(); }).then(function (blob) {
+        form.querySelector("input[type=file][name=" + name + "]").value = "";
+        chosen[name] = { blob: blob, name: button.getAttribute("data-name") };
+        form.requestSubmit(go);
+      });
+    });
+  });
+  form.querySelectorAll("input[type=file]").forEach(function (field) {
+    field.addEventListener("change", function () { delete chosen[field.name]; });
+  });
+  form.querySelectorAll("input[type=range]").forEach(function (slider) {
+    var output = slider.parentNode.querySelector("output");
+    if (output) { slider.addEventListener("input", function () { output.textContent = slider.value; }); }
+  });
+}
+
+document.querySelectorAll("form[data-panel]").forEach(panel);
+function choices() {
+  var language = document.body.classList.contains("zh") ? "zh" : "en";
+  document.querySelectorAll("option[data-zh]").forEach(function (option) { option.textContent = option.getAttribute("data-" + language); });
+}
+document.querySelectorAll(".language button").forEach(function (button) { button.addEventListener("click", choices); });
+choices();
