@@ -28,7 +28,7 @@ from common.options import Value
 from data import gopro
 
 VALUES = [
-    Value("steps", 24000, "batches in all", tiny=4, low=1, fixed=False),
+    Value("steps", 6000, "batches in all", tiny=4, low=1, fixed=False),
     Value(
         "fall_from",
         4000,
@@ -39,7 +39,7 @@ VALUES = [
     ),
     Value("batch_size", 2, "crops in a batch", low=1),
     Value("crop", 128, "side of the square crops, a multiple of 16", tiny=32, low=16),
-    Value("learning_rate", 1e-3, "Adam's, before it falls", low=0.0),
+    Value("learning_rate", 5e-4, "Adam's, before it falls", low=0.0),
     Value(
         "average",
         0.999,
@@ -48,8 +48,8 @@ VALUES = [
         high=1.0,
     ),
     Value("real_share", 0.33, "share of crops that come from pairs", low=0.0, high=1.0),
-    Value("validate_every", 1000, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
-    Value("save_every", 500, "steps between two checkpoints", tiny=4, low=1, fixed=False),
+    Value("validate_every", 500, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
+    Value("save_every", 250, "steps between two checkpoints", tiny=4, low=1, fixed=False),
 ]
 
 
@@ -144,7 +144,8 @@ def build(opts, settings):
     net["loss"] = tf.reduce_mean(tf.sqrt(difference**2 + 1e-6))  # Charbonnier's: a smooth absolute value
     weights = wide_view.variables()
     gradients, _ = tf.clip_by_global_norm(tf.gradients(net["loss"], weights), 1.0)
-    moved = tf.train.AdamOptimizer(net["learning_rate"]).apply_gradients(zip(gradients, weights))
+    # beta2: with zeros at the branch's end its gradients grow from nothing, and their mean square must keep up with them
+    moved = tf.train.AdamOptimizer(net["learning_rate"], beta2=0.99).apply_gradients(zip(gradients, weights))
     # num_updates: at the start the average follows quickly
     average = tf.train.ExponentialMovingAverage(opts.average, num_updates=net["step"])
     with tf.control_dependencies([moved]):
@@ -185,6 +186,7 @@ def validate(session, net, kinds, settings):
 
 def add_options(parser):
     parser.add_argument("--photos", help="folder of sharp photos", required=True)
+    parser.add_argument("--start-from", metavar="NPZ", help="small generator to start from [none: from nothing]")
     parser.add_argument("--clips", help="folder of clips that hold blur and sharp; none: made blur alone")
     parser.add_argument(
         "--val-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs to watch training with"
@@ -216,9 +218,12 @@ def main(argv=None):
         net = build(opts, settings)
         saver = tf.train.Saver(max_to_keep=3)
         record = this.record("beyond 10.2.12", data)
-        for place in ("photos", "clips"):  # where files lay says nothing about the result
+        for place in ("photos", "clips", "start_from"):  # where files lay says nothing about the result
             record.content["settings"].pop(place, None)
         session.run(tf.global_variables_initializer())
+        if opts.start_from:
+            wide_view.load_small(session, opts.start_from, settings)
+            session.run([tf.assign(average, weight) for average, weight in zip(net["averages"], net["weights"])])
         done = this.restore(saver, session)
         history = [row for row in options.read_json(history_file)["rows"] if row["step"] <= done] if done else []
         losses, began, processor = [], time.time(), time.process_time()

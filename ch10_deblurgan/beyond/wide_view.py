@@ -1,50 +1,78 @@
-"""The wide-view generator: sees far around each pixel at little cost, and changes nothing until it has learned to.
+"""The wide-view generator: the small generator of ``generator.py`` with a wide view built into its middle.
 
-DeblurGAN's generator works at the picture's own size and sees a few dozen pixels around each. Here every 4×4 block of pixels
-becomes one place with 48 channels at the start (pixel unshuffle); residual blocks work at a quarter, an eighth and a sixteenth
-of the size with skips between equal sizes (U-Net); the paper's head adds the result to the input. 3×3 convolutions of many
-channels are done by Winograd's method on a processor (``fast.py``).
+The generator's blocks work at a quarter of the picture's size and see some 45 pixels around each. Between its blocks a branch
+of residual blocks at an eighth and a sixteenth of the size, with a skip between equal sizes (U-Net), looks much
+farther, at little cost: a sixteenth of the size has a 256th of the places. What the branch finds is added to the blocks' values; its last
+convolution starts from zeros, so that the network starts as the small generator, whose weights it can take over
+(``load_small``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
+same arithmetic in another order (``fast.py``).
 """
 
 import numpy as np
 import tensorflow as tf
 
-from ch10_deblurgan.beyond.fast import winograd
+from ch10_deblurgan.beyond import fast as arithmetic
 from common import images, weights
 from common.errors import UserError
 
-SETTINGS = dict(unshuffle=4, channels=(96, 128, 160), encoder=(1, 2, 5), decoder=(3, 2))
+SETTINGS = dict(ngf=24, n_blocks=4, wide=[128, 160], down_blocks=[2, 4], up_blocks=2)
 
 
 def multiple(settings):
     """Sides of pictures must be multiples of this."""
-    return settings["unshuffle"] * 2 ** (len(settings["channels"]) - 1)
+    return 4 * 2 ** len(settings["wide"])
 
 
-def _variable(name, shape, gain):
-    """He's initial values, times ``gain``."""
+def _parameters(name, shape, gain):
+    """A kernel of He's initial values, times ``gain``, and a bias of zeros."""
     deviation = gain * np.sqrt(2.0 / np.prod(shape[:-1]))
-    return tf.get_variable(name, shape, initializer=tf.random_normal_initializer(stddev=deviation))
+    kernel = tf.get_variable(name + "/kernel", shape, initializer=tf.random_normal_initializer(stddev=deviation))
+    return kernel, tf.get_variable(name + "/bias", shape[-1:], initializer=tf.zeros_initializer())
 
 
 def _convolution(x, filters, size, name, gain=1.0, stride=1, fast=True):
     channels = x.shape[3].value
-    kernel = _variable(name + "/kernel", [size, size, channels, filters], gain)
-    bias = tf.get_variable(name + "/bias", [filters], initializer=tf.zeros_initializer())
+    kernel, bias = _parameters(name, [size, size, channels, filters], gain)
     if fast and size == 3 and stride == 1 and min(channels, filters) >= 96:
-        y = winograd(x, tf.convert_to_tensor(kernel))
-        y.set_shape(x.shape[:3].concatenate(filters))
+        y = arithmetic.winograd(x, tf.convert_to_tensor(kernel))
+    elif fast and filters <= 3:
+        y = arithmetic.narrow(x, tf.convert_to_tensor(kernel))
     else:
         y = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], "SAME")
     return tf.nn.bias_add(y, bias)
 
 
-def _blocks(x, count, name, fast):
-    """Residual blocks without normalisation (EDSR): their sum starts close to the input."""
+def _up_convolution(x, filters, name, fast):
+    """Each pixel four times, then a 3×3 convolution, as in listing 10-1."""
+    kernel, bias = _parameters(name, [3, 3, x.shape[3].value, filters], 1.0)
+    if fast:
+        y = arithmetic.upconv(x, tf.convert_to_tensor(kernel))
+    else:
+        size = 2 * tf.shape(x)[1:3]
+        y = tf.nn.conv2d(tf.image.resize_nearest_neighbor(x, size), kernel, [1, 1, 1, 1], "SAME")
+    return tf.nn.bias_add(y, bias)
+
+
+def _blocks(x, count, name, fast, gain=0.2):
+    """Residual blocks without normalisation: their sum starts close to the input."""
     for index in range(count):
         y = tf.nn.relu(_convolution(x, x.shape[3].value, 3, "%s/%d/first" % (name, index), fast=fast))
-        x += _convolution(y, x.shape[3].value, 3, "%s/%d/second" % (name, index), gain=0.2, fast=fast)
+        x += _convolution(y, x.shape[3].value, 3, "%s/%d/second" % (name, index), gain=gain, fast=fast)
     return x
+
+
+def _wide_branch(x, settings, fast):
+    """What blocks at smaller sizes have to add to ``x``; nothing at the start."""
+    filters, h, skips = x.shape[3].value, x, []
+    for level, channels in enumerate(settings["wide"]):
+        h = tf.nn.relu(_convolution(h, channels, 3, "wide/down%d" % level, stride=2, fast=fast))
+        h = _blocks(h, settings["down_blocks"][level], "wide/blocks%d" % level, fast)
+        skips.append(h)
+    for level in reversed(range(len(settings["wide"]) - 1)):
+        up = _convolution(h, 4 * settings["wide"][level], 1, "wide/up%d" % (level + 1), fast=fast)
+        h = skips[level] + tf.depth_to_space(up, 2)
+        h = _blocks(h, settings["up_blocks"], "wide/up_blocks%d" % level, fast)
+    return tf.depth_to_space(_convolution(h, 4 * filters, 1, "wide/up0", gain=0.0, fast=fast), 2)
 
 
 def wide_view(pictures, settings=None, fast=True):
@@ -52,32 +80,30 @@ def wide_view(pictures, settings=None, fast=True):
 
     Args:
       pictures: float32 ``[N, H, W, 3]``, −1…1, H and W multiples of ``multiple(settings)``.
-      settings: as ``SETTINGS``: the side of the blocks that become one place; channels at each size; residual blocks on the
-        way down (and at the bottom) and on the way up.
-      fast: 3×3 convolutions of 96 channels and more by Winograd's method; the same results within rounding.
+      settings: as ``SETTINGS``: of the generator the filters of the first layer and its blocks; of the branch the channels at each size,
+        the blocks on the way down, and those on the way up.
+      fast: the arithmetic of ``fast.py``; the same results within rounding.
 
     Returns:
-      float32 ``[N, H, W, 3]``, not clipped. Variables are made in the scope ``wide_view``, or used again.
+      float32 ``[N, H, W, 3]``, −1…1. Variables are made in the scope ``wide_view``, or used again.
     """
     settings = settings or SETTINGS
-    channels, side = settings["channels"], settings["unshuffle"]
+    ngf, half = settings["ngf"], settings["n_blocks"] // 2
     with tf.variable_scope("wide_view", reuse=tf.AUTO_REUSE):
-        x = _convolution(tf.space_to_depth(pictures, side), channels[0], 3, "start", fast=fast)
-        skips = []
-        for level, filters in enumerate(channels):
-            if level:
-                x = tf.nn.relu(_convolution(x, filters, 3, "down%d" % level, stride=2, fast=fast))
-            x = _blocks(x, settings["encoder"][level], "encoder%d" % level, fast)
-            skips.append(x)
-        for level in reversed(range(len(channels) - 1)):
-            x = tf.depth_to_space(_convolution(x, 4 * channels[level], 1, "up%d" % level, fast=fast), 2)
-            x = _blocks(x + skips[level], settings["decoder"][level], "decoder%d" % level, fast)
-        change = _convolution(x, 3 * side * side, 3, "end", gain=0.0, fast=fast)
-        return pictures + tf.depth_to_space(change, side)
+        full = tf.nn.relu(_convolution(pictures, ngf, 7, "start", fast=fast))
+        halved = tf.nn.relu(_convolution(full, 2 * ngf, 3, "down0", stride=2, fast=fast))
+        x = tf.nn.relu(_convolution(halved, 4 * ngf, 3, "down1", stride=2, fast=fast))
+        x = _blocks(x, half, "blocks0", fast)
+        x += _wide_branch(x, settings, fast)
+        x = _blocks(x, settings["n_blocks"] - half, "blocks1", fast)
+        x = tf.nn.relu(_up_convolution(x, 2 * ngf, "up0", fast)) + halved
+        x = tf.nn.relu(_up_convolution(x, ngf, "up1", fast)) + full
+        change = tf.tanh(_convolution(x, 3, 3, "end", gain=0.0, fast=fast))
+        return tf.clip_by_value(pictures + change, -1.0, 1.0)
 
 
 def variables():
-    """The network's variables in the order of their making, which is that of the weights file."""
+    """The network's variables in the order of their making."""
     return tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="wide_view/")
 
 
@@ -115,3 +141,20 @@ def load_into(session, values):
         if value is None or value.shape != tuple(variable.shape.as_list()):
             raise UserError("the weights do not fit the network: %s" % variable.op.name)
         variable.load(value, session)
+
+
+def load_small(session, path, settings):
+    """Takes over the weights of a small generator (an npz of ``generator.py``); the branch keeps its own.
+
+    Raises:
+      UserError: the generator is another one than that of ``settings``.
+    """
+    values, found = weights.load(path)
+    wanted = dict(
+        ngf=settings["ngf"], n_blocks=settings["n_blocks"], norm="none", head="residual", end_kernel=3, skips=True
+    )
+    if found != wanted:
+        raise UserError("the generator of %s is not that of the wide-view network: %s" % (path, found))
+    own = [variable for variable in variables() if "/wide/" not in variable.op.name]
+    for variable, name in zip(own, sorted(values)):
+        variable.load(values[name], session)

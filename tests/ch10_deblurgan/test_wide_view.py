@@ -11,7 +11,7 @@ from ch10_deblurgan.beyond import photo_crops, train_photos, wide_view
 from common import images, run
 from common.errors import UserError
 
-SMALL = dict(unshuffle=4, channels=[6, 8, 10], encoder=[1, 1, 1], decoder=[1, 1])
+SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
 
 
 @pytest.fixture(autouse=True)
@@ -111,10 +111,10 @@ def test_it_starts_by_giving_the_picture_back():
 
 
 def test_fast_equals_plain():
-    settings = dict(unshuffle=2, channels=[96, 96], encoder=[1, 1], decoder=[1])
+    settings = dict(ngf=24, n_blocks=2, wide=[96, 100], down_blocks=[1, 1], up_blocks=1)
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     both = [wide_view.wide_view(photo, settings, fast) for fast in (True, False)]
-    values = np.random.RandomState(0).uniform(-1, 1, (1, 20, 28, 3)).astype(np.float32)
+    values = np.random.RandomState(0).uniform(-1, 1, (1, 32, 48, 3)).astype(np.float32)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for variable in wide_view.variables():  # the last kernel, zero at first, would hide all before it
