@@ -1,8 +1,8 @@
 """The wide-view generator: the small generator of ``generator.py`` with a wide view built into its middle.
 
-The generator's blocks work at a quarter of the picture's size and see some 45 pixels around each. Between its blocks a branch
-of residual blocks at an eighth and a sixteenth of the size, with a skip between equal sizes (U-Net), looks much
-farther, at little cost: a sixteenth of the size has a 256th of the places. What the branch finds is added to the blocks' values; its last
+The generator's blocks work at a quarter of the picture's size and see some 45 pixels around each. Between them a branch of
+residual blocks at an eighth and a sixteenth of the size, with a skip between equal sizes (U-Net), looks much farther at little
+cost: a sixteenth of the size has a 256th of the places. What it finds is added to the blocks' values. The branch's last
 convolution starts from zeros, so that the network starts as the small generator, whose weights it can take over
 (``load_small``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
 same arithmetic in another order (``fast.py``).
@@ -80,8 +80,8 @@ def wide_view(pictures, settings=None, fast=True):
 
     Args:
       pictures: float32 ``[N, H, W, 3]``, −1…1, H and W multiples of ``multiple(settings)``.
-      settings: as ``SETTINGS``: of the generator the filters of the first layer and its blocks; of the branch the channels at each size,
-        the blocks on the way down, and those on the way up.
+      settings: as ``SETTINGS``: of the generator, the filters of the first layer and its blocks; of the branch, the channels at
+        each size, the blocks on the way down, and those on the way up.
       fast: the arithmetic of ``fast.py``; the same results within rounding.
 
     Returns:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import ndimage
 
-from ch10_deblurgan.beyond import photo_crops, train_photos, wide_view
+from ch10_deblurgan.beyond import generator, photo_crops, train_photos, wide_view
 from common import images, run
 from common.errors import UserError
 
@@ -117,8 +117,8 @@ def test_fast_equals_plain():
     values = np.random.RandomState(0).uniform(-1, 1, (1, 32, 48, 3)).astype(np.float32)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        for variable in wide_view.variables():  # the last kernel, zero at first, would hide all before it
-            if variable.op.name.endswith("end/kernel"):
+        for variable in wide_view.variables():  # those that start from zeros would hide all before them
+            if variable.op.name.endswith(("/end/kernel", "/wide/up0/kernel")):
                 variable.load(np.random.RandomState(1).normal(0, 0.05, variable.shape.as_list()), session)
         fast, plain = session.run(both, {photo: values})
     assert np.abs(plain - values).max() > 0.1
@@ -130,15 +130,31 @@ def test_the_view_is_wide_and_every_weight_learns():
     output = wide_view.wide_view(photo, SMALL)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        for variable in wide_view.variables():
-            if variable.op.name.endswith("end/kernel"):
-                variable.load(np.random.RandomState(1).normal(size=variable.shape.as_list()), session)
-        values = np.random.RandomState(0).uniform(-1, 1, (1, 256, 256, 3))
+        for variable in wide_view.variables():  # those that start from zeros
+            if variable.op.name.endswith(("/end/kernel", "/wide/up0/kernel")):
+                variable.load(np.random.RandomState(1).normal(0, 0.1, variable.shape.as_list()), session)
+        values = np.random.RandomState(0).uniform(-0.5, 0.5, (1, 256, 256, 3))
         seen = session.run(tf.gradients(output[0, 128, 128], photo)[0], {photo: values})[0]
         columns = np.flatnonzero(np.abs(seen).sum(axis=(0, 2)))
         gradients = session.run(tf.gradients(tf.reduce_sum(output**2), wide_view.variables()), {photo: values})
     assert columns.min() < 128 - 64 and columns.max() > 128 + 64
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
+
+
+def test_it_can_start_as_the_small_generator(tmp_path):
+    photo = tf.placeholder(tf.float32, [1, None, None, 3])
+    with tf.Session() as session:
+        tf.keras.backend.set_session(session)
+        small, _ = generator.load_generator(generator.SHIPPED)
+        outputs = [small(photo), wide_view.wide_view(photo, fast=False)]
+        run.initialize_uninitialized(session)
+        wide_view.load_small(session, generator.SHIPPED, wide_view.SETTINGS)
+        values = images.from_uint8(texture(48, 64))[np.newaxis]
+        of_small, wide = session.run(outputs, {photo: values})
+        np.testing.assert_allclose(wide, of_small, atol=1e-5)
+        assert np.abs(of_small - values).max() > 0.05
+        with pytest.raises(UserError, match="not that of the wide-view network"):
+            wide_view.load_small(session, generator.SHIPPED, dict(wide_view.SETTINGS, n_blocks=3))
 
 
 def test_weights_come_back_and_foreign_ones_are_refused(tmp_path):
