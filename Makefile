@@ -6,10 +6,7 @@ PYTHON := $(VENV)/bin/python
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo try test test-fast hard lint format try: env  ## a local page: your own text, series, sentence, photo, face
-	@$(PYTHON) -W ignore -m tools.try_page.server
-
-births capsule tacotron deblurgan attgan gallery index results env-check clean
+.PHONY: help env demo try test test-fast hard lint format births capsule tacotron deblurgan attgan gallery index results env-check clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +16,9 @@ env:  ## set up the environment (every other target does so by itself)
 
 demo: env  ## run all five examples at preset tiny on generated samples, build the gallery
 	@$(PYTHON) tools/demo.py
+
+try: env  ## a local page: your own text, series, sentence, photo, face
+	@$(PYTHON) -W ignore -m tools.try_page.server
 
 births capsule tacotron deblurgan attgan: env  ## one example at preset tiny
 	@$(PYTHON) tools/demo.py $@

@@ -8,7 +8,7 @@ Writes  output/capsule_rnn/<preset>/: settings.json, checkpoints/, losses.json, 
 Time    on two idle cores: tiny under a minute, book some 15 minutes
 Differs from the print: E01, E04, E09. Kept as printed, though marked: E02, E03, E05, E06, E07
 Beyond it: beyond/fast.py (the same training by compiled loops), beyond/evaluate.py, beyond/hybrid.py (a better model)
-Next    ext_9_6_7_documents.py, beyond/evaluate.py
+Next: ext_9_6_7_documents.py, beyond/evaluate.py
 """
 
 import collections

@@ -1,10 +1,12 @@
 """Listing 9-10 (sections 9.8.4 and 9.8.5): highway layers and the CBHG module.
 
 CBHG: a bank of 1-D convolutions, highway layers, a bidirectional GRU (Tacotron, arXiv 1703.10135, section 3.1). It reads the
-text (``encoder_cbhg``) and turns mel frames into linear spectrogram frames (``post_cbhg``). Imported by listing 9-16.
+text (``encoder_cbhg``) and turns mel frames into linear spectrogram frames (``post_cbhg``). Imported by listing 9-16; run by
+itself it does nothing, as in print. Part: ``cell``, the GRU cell of each direction.
 
-Differs from the print: E23. Parts: ``cell``, the GRU cell of each direction; its default is the printed one.
-See also: ``ext_9_8_4_cbhg.py`` shows what each stage does. Next: ``code_9_11_attention.py``.
+Differs from the print: E23.
+Beyond it: ext_9_8_4_cbhg.py (what each stage does to a sentence).
+Next: code_9_11_attention.py.
 """
 
 import tensorflow as tf

@@ -1,10 +1,11 @@
 """Listing 9-11 (section 9.8.6): location-sensitive attention.
 
 Attention that also looks at where it has been (Chorowski et al. 2015, arXiv 1506.07503; Tacotron 2, arXiv 1712.05884).
-Imported by listing 9-12.
+Imported by listing 9-12. Part: ``memory_sequence_length``, None as printed.
 
-Differs from the print: E24, E31 (kept as printed). Parts: ``memory_sequence_length``, whose default is the printed None.
-See also: ``ext_9_8_6_attention.py`` compares its kinds. Next: ``code_9_12_decoder_wrapper.py``.
+Differs from the print: E24; E31 is kept as printed.
+Beyond it: ext_9_8_6_attention.py (its kinds compared), beyond/parts.py (off the padding, sharpened, forced).
+Next: code_9_12_decoder_wrapper.py.
 """
 
 import tensorflow as tf

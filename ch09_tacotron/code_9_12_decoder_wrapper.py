@@ -1,7 +1,10 @@
 """Listing 9-12 (section 9.8.7): prenet, attention, RNN and projections as one RNN cell. Imported by listing 9-16.
 
-Differs from the print: E24, E25. Parts: ``attention`` (units, memory → mechanism) and ``dropout`` (rate, name → layer that is
-called with ``training=``); their defaults are the printed ones. Next: ``code_9_13_helpers.py``.
+Parts: ``attention`` (units, memory → mechanism) and ``dropout`` (rate, name → layer that is called with ``training=``).
+
+Differs from the print: E24, E25.
+Beyond it: beyond/parts.py (noise that a resumed training repeats).
+Next: code_9_13_helpers.py.
 """
 
 import tensorflow as tf
@@ -10,7 +13,9 @@ from tensorflow.python.framework import ops, tensor_shape
 from tensorflow.python.ops import array_ops, check_ops, rnn_cell_impl, tensor_array_ops
 from tensorflow.python.util import nest
 
-from ch09_tacotron.code_9_11_attention import LocationSensitiveAttention
+from ch09_tacotron import code_9_11_attention as attention
+
+LocationSensitiveAttention = attention.LocationSensitiveAttention
 
 
 class TacotronDecoderwrapper(rnn_cell_impl.RNNCell):

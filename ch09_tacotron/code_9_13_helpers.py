@@ -1,6 +1,8 @@
 """Listing 9-13 (section 9.8.8): what the decoder reads next, in training and in synthesis. Imported by listing 9-16.
 
-Differs from the print: E26. Next: ``code_9_14_decoder.py``.
+Differs from the print: E26.
+Beyond it: beyond/parts.py (scheduled sampling; a limit for a voice that does not stop).
+Next: code_9_14_decoder.py.
 """
 
 import tensorflow as tf

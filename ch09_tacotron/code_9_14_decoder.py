@@ -1,7 +1,10 @@
 """Listing 9-14 (section 9.8.9): a decoder whose steps return frames and stop tokens. Imported by listing 9-16.
 
-Like ``tf.contrib.seq2seq.BasicDecoder``; it also passes the stop tokens to the helper and returns them. As printed.
-Next: ``code_9_15_dataset.py``.
+Like ``tf.contrib.seq2seq.BasicDecoder``; it also passes the stop tokens to the helper and returns them.
+
+Differs from the print: in nothing.
+Beyond it: nothing.
+Next: code_9_15_dataset.py.
 """
 
 import collections

@@ -1,10 +1,11 @@
 """Listing 9-15 (section 9.8.10): text symbols and batches of spectrograms. Imported by listings 9-16 and 9-17.
 
-Reads ``train.txt`` and the spectrograms beside it, which ``code_9_09_preprocess.py`` writes; run by itself, it prints the symbol
-table as the print does at import. Time: none to speak of.
+Reads   ``train.txt`` and the spectrograms beside it, which ``code_9_09_preprocess.py`` writes.
+Writes  nothing; run by itself, it prints the symbol table, as the print does at import.
 
-Differs from the print: E28, E30; kept as printed: E27 (the end symbol is never appended), E29 (each batch is padded to
-the longest utterance of all). Beyond it: ``beyond/batches.py``. Next: ``code_9_16_tacotron.py``.
+Differs from the print: E28, E30; E27 and E29 are kept as printed.
+Beyond it: beyond/utterances.py (batches of like length, padded to their own longest, with an end symbol).
+Next: code_9_16_tacotron.py.
 """
 
 import os
@@ -12,9 +13,10 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from common import text
+from common import arrays, text
+from common.errors import UserError
 
-_pad, _eos = "_", "~"
+_pad, _eos = "_", "~"  # Erratum E27: the end symbol is never appended; kept
 _padv = 0
 _stop_token_padv = 1
 
@@ -41,17 +43,21 @@ def mydataset(metadata_filename, outputs_per_step, batch=32, shuffleflag=True, m
       ids int32 [B, T_in], their lengths int32 [B]; float32: linear [B, T, 1025], mel [B, T, 80], stop targets [B, T].
 
     Raises:
-      UserError: the file is missing or no text.
+      UserError: the file is missing or no text, or a character of it has no symbol.
     """
     datadir = os.path.dirname(metadata_filename)
     print("metadata_filename", metadata_filename)
     f = text.read_lines(metadata_filename, "list of utterances (written by code_9_09_preprocess.py)")
     _metadata = [line.split("|") for line in f]
 
-    inputseq = [[index_symbols[symbol] for symbol in fields[3]] for fields in _metadata]
+    try:
+        inputseq = [[index_symbols[symbol] for symbol in fields[3]] for fields in _metadata]
+    except KeyError as symbol:
+        raise UserError("%s: no symbol for %s: write pinyin with tone digits" % (metadata_filename, symbol))
     seqlen = [len(sequence) for sequence in inputseq]
 
-    # Erratum E28: the longest of numbers; the print compares texts, where '98' > '1000'. Plus 1: a stop frame for each clip
+    # Erratum E29: every batch is padded to this length; kept. Plus 1: a stop frame for each clip
+    # Erratum E28: the longest of numbers; the print compares texts, where '98' > '1000'
     Max_output_length = max(int(fields[2]) for fields in _metadata) + 1
     Max_output_length = [
         Max_output_length + outputs_per_step - Max_output_length % outputs_per_step,
@@ -69,7 +75,9 @@ def mydataset(metadata_filename, outputs_per_step, batch=32, shuffleflag=True, m
 
     def mymap(_meta, seq, seqlen):
         def _parse(meta):
-            linear_target, mel_target = (np.load(os.path.join(datadir, name.decode())) for name in meta.numpy()[:2])
+            linear_target, mel_target = (
+                arrays.read_npy(os.path.join(datadir, name.decode()), "spectrogram") for name in meta.numpy()[:2]
+            )
             stop_token_target = np.zeros(len(linear_target), np.float32)
             padding = Max_output_length - len(linear_target)
             linear_target = np.pad(linear_target, [(0, padding), (0, 0)], mode="constant", constant_values=_padv)

@@ -1,19 +1,28 @@
 """Listing 9-16 (sections 9.8.11 and 9.8.12): the whole network and its losses. Imported by listing 9-17.
 
 Tacotron (arXiv 1703.10135) with the location-sensitive attention and the stop token of Tacotron 2 (arXiv 1712.05884):
-pinyin → mel spectrogram → linear spectrogram.
+pinyin → mel spectrogram → linear spectrogram. Parts: see ``Tacotron``.
 
-Differs from the print: E23, E26; kept as printed: E39 (losses over the padding count like speech). Parts: see ``Tacotron``.
-Beyond it: ``beyond/guided.py``. Next: ``code_9_17_train.py``.
+Differs from the print: E23, E26; E39 is kept as printed.
+Beyond it: beyond/losses.py (attention that is taught, losses without padding), beyond/voice.py (it speaks).
+Next: code_9_17_train.py.
 """
 
 import tensorflow as tf
 
-from ch09_tacotron.code_9_10_cbhg import encoder_cbhg, post_cbhg
-from ch09_tacotron.code_9_12_decoder_wrapper import TacotronDecoderwrapper
-from ch09_tacotron.code_9_13_helpers import TacoTestHelper, TacoTrainingHelper
-from ch09_tacotron.code_9_14_decoder import TacotronDecoder
-from ch09_tacotron.code_9_15_dataset import symbols
+from ch09_tacotron import code_9_10_cbhg as cbhg
+from ch09_tacotron import code_9_12_decoder_wrapper as rnnwrapper
+from ch09_tacotron import code_9_13_helpers as Helpers
+from ch09_tacotron import code_9_14_decoder as Decoder
+from ch09_tacotron import code_9_15_dataset as cn_dataset
+
+encoder_cbhg = cbhg.encoder_cbhg
+post_cbhg = cbhg.post_cbhg
+TacotronDecoderwrapper = rnnwrapper.TacotronDecoderwrapper
+TacoTestHelper = Helpers.TacoTestHelper
+TacoTrainingHelper = Helpers.TacoTrainingHelper
+TacotronDecoder = Decoder.TacotronDecoder
+symbols = cn_dataset.symbols
 
 
 class Tacotron:
@@ -49,7 +58,7 @@ class Tacotron:
         post=post_cbhg,
         dropout=tf.keras.layers.Dropout,
     ):
-        with tf.variable_scope("inference"):
+        with tf.variable_scope("inference") as scope:  # noqa: F841
             is_training = linear_targets is not None
             batch_size = tf.shape(inputs)[0]
 
@@ -120,7 +129,8 @@ class Tacotron:
 
         Sets ``loss``, ``mel_loss``, ``stop_token_loss``, ``linear_loss``, ``learning_rate``, ``gradients`` and ``optimize``.
         """
-        with tf.variable_scope("loss"):
+        with tf.variable_scope("loss") as scope:  # noqa: F841
+            # Erratum E39: what is only padding counts like speech; kept as printed
             self.mel_loss = tf.reduce_mean(tf.abs(self.mel_targets - self.mel_outputs))
             self.stop_token_loss = tf.reduce_mean(
                 tf.nn.sigmoid_cross_entropy_with_logits(labels=self.stop_token_targets, logits=self.stop_token_outputs)
@@ -132,7 +142,7 @@ class Tacotron:
 
             self.loss = self.mel_loss + self.stop_token_loss + self.linear_loss
 
-        with tf.variable_scope("optimizer"):
+        with tf.variable_scope("optimizer") as scope:  # noqa: F841
             initial_learning_rate = 0.001
             self.learning_rate = _learning_rate_decay(initial_learning_rate, global_step)
             optimizer = tf.train.AdamOptimizer(self.learning_rate)

@@ -22,10 +22,14 @@ import tensorflow as tf
 from scipy import signal
 from scipy.io import wavfile
 
-from ch09_tacotron.code_9_15_dataset import index_symbols, mydataset, sequence_to_text
-from ch09_tacotron.code_9_16_tacotron import Tacotron
+from ch09_tacotron import code_9_15_dataset as cn_dataset
+from ch09_tacotron import code_9_16_tacotron as tacotron
 from common import options, run
 from common.plotting import plt
+
+Tacotron = tacotron.Tacotron
+mydataset = cn_dataset.mydataset
+sequence_to_text = cn_dataset.sequence_to_text
 
 
 def time_string():
@@ -132,7 +136,7 @@ def train(log_dir, opts=None):
         stop_token_targets = tf.placeholder(tf.float32, [None, None], "stop_token_targets")
 
         global_step = tf.Variable(0, name="global_step", trainable=False)
-        with tf.variable_scope("model"):
+        with tf.variable_scope("model") as scope:  # noqa: F841
             model = Tacotron(
                 inputs,
                 input_lengths,
@@ -157,7 +161,7 @@ def train(log_dir, opts=None):
             else:
                 tf.logging.info("Starting new training")
 
-            for _ in this.steps(step, opts.epochs):
+            for i in this.steps(step, opts.epochs):  # noqa: B007
                 seq, seqlen, linear_target, mel_target, stop_token_target = sess.run(next_element)
                 feed = {
                     inputs: seq,
@@ -211,7 +215,7 @@ def train(log_dir, opts=None):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
-    print(index_symbols)  # Erratum E30: in print when listing 9-15 is imported
+    print(cn_dataset.index_symbols)  # Erratum E30: in print when listing 9-15 is imported
     run.start(opts.seed, log=True)  # too long a log? leave out log=True (section 9.7.6)
     train(os.path.join(opts.output_dir, "model-cpk"), opts)
 

@@ -6,8 +6,8 @@
 
 Reads the model that was trained with the same ``--preset`` (or ``--output-dir``); without one, the trained weights in
 ``ch09_tacotron/weights`` if they are there. Writes ``speech/sentence-001.wav`` and its alignment picture for each sentence,
-and all together as ``speech/speech.wav``. About one second of work for a second of speech on two cores, after ten seconds of loading.
-Next: beyond/train.py.
+and all together as ``speech/speech.wav``. About one second of work for a second of speech on two cores, after ten seconds of
+loading. Next: beyond/train.py.
 """
 
 import glob

@@ -115,8 +115,9 @@ def discriminator_model(image_shape, norm=KL.BatchNormalization, last="sigmoid",
     x = KL.Conv2D(ndf, (4, 4), strides=2, padding="same")(inputs)
     x = KL.LeakyReLU(0.2)(x)
 
+    nf_mult = 1
     for n in range(n_layers):
-        nf_mult = min(2**n, 8)
+        nf_mult_prev, nf_mult = nf_mult, min(2**n, 8)  # noqa: F841  (the former is printed, and never read)
         x = KL.Conv2D(ndf * nf_mult, (4, 4), strides=2, padding="same")(x)
         x = norm()(x)
         x = KL.LeakyReLU(0.2)(x)

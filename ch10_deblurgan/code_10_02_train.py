@@ -5,7 +5,7 @@ weights (``python -m data fetch vgg16``). Writes into the run folder: ``weights/
 ``discriminator_<epoch>.h5`` (61 MB an epoch, as printed), ``log.txt``, ``checkpoints/`` (the same command goes on from there) and
 a record. Time on two cores: tiny half a minute; at the printed size minutes an iteration, and 17 GB: it wants a graphics card.
 
-Differs from the print: E54, E56, E58, E61, E113; E55, E57, E59, E60 are kept as printed.
+Differs from the print: E54, E56, E58, E61; E55, E57, E59, E60 are kept as printed.
 Beyond it: ``beyond/train.py`` (a better recipe for a processor; this one in less time or less memory).
 Next: ``code_10_03_deblur.py``; ``ext_10_2_11_batchnorm.py``.
 """
@@ -60,10 +60,10 @@ def save_all_weights(d, g, epoch_number, current_loss, folder=""):
     Erratum E59: the day and the loss are in the names, as printed; listing 10-3 looks for the newest here.
     """
     now = datetime.datetime.now()
-    save_dir = os.path.join(folder, BASE_DIR, "{}_{}".format(now.month, now.day))
-    generator_name = "generator_{}_{}.h5".format(epoch_number, current_loss)
+    save_dir = os.path.join(folder, BASE_DIR, f"{now.month}_{now.day}")
+    generator_name = f"generator_{epoch_number}_{current_loss}.h5"
     keras_weights.save(g, os.path.join(save_dir, generator_name))
-    keras_weights.save(d, os.path.join(save_dir, "discriminator_{}.h5".format(epoch_number)))
+    keras_weights.save(d, os.path.join(save_dir, f"discriminator_{epoch_number}.h5"))
 
 
 def _processimg(imgname, image_shape=RESHAPE):
@@ -118,10 +118,8 @@ def pre_train_epoch(sess, iterator, datatensor, critic_updates=critic_updates, t
         except tf.errors.OutOfRangeError:
             break
         # Erratum E56: labels as long as the batch; the printed arrays of batch_size do not fit a shorter last one
-        output_true_batch, output_false_batch = (
-            np.ones((len(image_blur_batch), 1)),
-            -np.ones((len(image_blur_batch), 1)),
-        )
+        ones = np.ones((len(image_blur_batch), 1))
+        output_true_batch, output_false_batch = ones, -ones
 
         generated_images = g.predict(x=image_blur_batch)
 
@@ -178,7 +176,7 @@ def main(argv=None, norm=SwitchNormalization):
 
         vgg_file = vgg16.find(opts.vgg_dir, sample=opts.preset == "tiny")
         myperceptual_loss = partial(perceptual_loss, image_shape=opts.reshape, weights=vgg_file)
-        myperceptual_loss.__name__ = "myperceptual_loss"  # Erratum E113: a partial has none, and compile asks for it
+        myperceptual_loss.__name__ = "myperceptual_loss"  # doubtful: perhaps a line that the scan lost
         loss = [myperceptual_loss, wasserstein_loss]
         loss_weights = [100, 1]
         d_on_g.compile(optimizer=d_on_g_opt, loss=loss, loss_weights=loss_weights)
@@ -203,8 +201,9 @@ def main(argv=None, norm=SwitchNormalization):
             if this.stopping:
                 this.save(saver, K.get_session(), epoch)  # what was learnt; the epoch begins again
                 break
+            # Erratum E60: only ever appended to, as printed; in a folder that belongs to this run
             with open(os.path.join(opts.output_dir, "log.txt"), "a+") as f:
-                f.write("{} - {} - {}\n".format(epoch, dloss, gloss))
+                f.write(f"{epoch} - {dloss} - {gloss}\n")
             save_all_weights(d, g, epoch, int(gloss), opts.output_dir)
             this.save(saver, K.get_session(), epoch + 1)
             record.metric("epochs", epoch + 1)

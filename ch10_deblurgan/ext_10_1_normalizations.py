@@ -3,6 +3,7 @@
 Draws which values of a feature map ``[N, H, W, C]`` share a mean in Batch, ReNorm, Layer, Instance, Group and Switchable
 norm, and what each does to one and the same map, with TensorFlow's own implementations where they exist (``tf.layers`` for
 Batch and ReNorm, ``tf.contrib.layers`` for Layer, Instance and Group; Switchable norm is ``common.normalization``).
+Erratum E113: of the two recurrent cells with layer norm that 10.1.6 names, TensorFlow 1.13 exports one.
 
 Reads: nothing. Writes: ``axes.png``, ``effect.png`` and a record with a table of means and deviations. Ten seconds on two cores.
 Next: ``code_10_01_models.py``, where Switchable norm is used.

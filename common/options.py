@@ -1,21 +1,21 @@
-"""Command-line options and presets, the same for every script.
+"""Command-line options, the same for every script: a value stands once, in one row.
 
-A script keeps the printed constants at its top and lists its presets beside them::
+A script keeps the printed constants at its top and lists a row for each value that may be given::
 
-    PRESETS = {
-        "book": dict(batch_size=100, epochs=20),
-        "cpu": dict(batch_size=64, epochs=30),
-        "tiny": dict(batch_size=8, epochs=2),
-    }
+    BATCH_SIZE = 100
+
+    VALUES = [
+        options.Value("batch_size", BATCH_SIZE, "newswires in a batch", low=1, tiny=20),
+    ]
 
     def main(argv=None):
-        opts = options.parse(__doc__, PRESETS, example="capsule_rnn", argv=argv)
+        opts = options.parse_values(__file__, __doc__, VALUES, argv=argv)
         ...
 
     if __name__ == "__main__":
         options.run(main)
 
-Every key of the preset ``book`` becomes an option (``--batch-size``) whose default is the chosen preset's value.
+Option (``--batch-size``), default, help, check and what a preset makes of it come from that row.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import math
 import os
 import re
 import sys
-from typing import Callable, Dict, Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 from common.errors import Stopped, UserError
 from common.files import read_json, write_json
@@ -70,82 +70,6 @@ def _boolean(text: str) -> bool:
     if value in ("0", "false", "no", "off"):
         return False
     raise argparse.ArgumentTypeError("'%s' is neither true nor false" % text)
-
-
-def _type_of(value) -> Callable:
-    if isinstance(value, bool):
-        return _boolean
-    return str if value is None else type(value)
-
-
-def _add_preset_options(parser: argparse.ArgumentParser, presets: Dict[str, dict], help_texts: Dict[str, str]):
-    group = parser.add_argument_group("values (default: from the preset)")
-    for key, value in presets["book"].items():
-        if value is None:  # "no limit" and the like: another preset tells the type
-            value = next((preset[key] for preset in presets.values() if preset.get(key) is not None), None)
-        defaults = ", ".join(
-            "%s %s" % (name, preset.get(key, presets["book"][key])) for name, preset in presets.items()
-        )
-        help_text = (help_texts.get(key, "") + " [%s]" % defaults).strip().replace("%", "%%")
-        common_arguments = dict(dest=key, default=None, help=help_text)
-        flag = "--" + key.replace("_", "-")
-        if isinstance(value, (list, tuple)):
-            item_type = _type_of(value[0]) if value else str
-            group.add_argument(flag, nargs="*", type=item_type, metavar="VALUE", **common_arguments)
-        elif isinstance(value, bool):
-            group.add_argument(flag, nargs="?", const=True, type=_boolean, metavar="true|false", **common_arguments)
-        else:
-            metavar = _type_of(value).__name__.upper()
-            group.add_argument(flag, type=_type_of(value), metavar=metavar, **common_arguments)
-
-
-def parse(
-    description: str,
-    presets: Dict[str, dict],
-    example: str,
-    argv=None,
-    add: Optional[Callable[[argparse.ArgumentParser], None]] = None,
-    help_texts: Optional[Dict[str, str]] = None,
-) -> argparse.Namespace:
-    """Reads the command line of one script.
-
-    Args:
-      description: the script's docstring; shown by ``--help``.
-      presets: ``{"book": {...}, "cpu": {...}, "tiny": {...}}``; ``book`` names every value, the others what differs.
-      example: name of the folder below ``output/``.
-      argv: the arguments, ``None`` for the process's own.
-      add: called with the parser to add options of the script's own.
-      help_texts: a help line a preset key.
-
-    Returns:
-      A namespace with ``preset``, ``seed``, ``threads``, ``data_dir`` (or None), ``output_dir`` (absolute: the run's own
-      folder, by default ``output/<example>/<preset>``), ``example``, each key of ``presets["book"]``, and
-      ``explicit`` (the set of preset keys that the user gave).
-    """
-    parser = Parser(description=description, formatter_class=Formatter)
-    parser.add_argument("--preset", choices=sorted(presets), default="book", help="set of values (default: book)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of every random generator (default: 0)")
-    parser.add_argument("--threads", type=int, default=0, help="processor threads; 0: all (default: 0)")
-    parser.add_argument("--data-dir", help="folder of the data set (default: $BOOK_DATA_DIR/<name>, then data/<name>)")
-    parser.add_argument("--output-dir", help="folder of this run (default: output/%s/<preset>)" % example)
-    for name, preset in presets.items():
-        unknown = sorted(set(preset) - set(presets["book"]))
-        if unknown:  # would be set without an option, and without a value in the other presets
-            raise ValueError("preset %s has values that preset book lacks: %s" % (name, ", ".join(unknown)))
-    _add_preset_options(parser, presets, help_texts or {})
-    if add is not None:
-        add(parser)
-    opts = parser.parse_args(argv)
-    opts.example = example
-    opts.explicit = {key for key in presets["book"] if getattr(opts, key) is not None}
-    for key, value in {**presets["book"], **presets[opts.preset]}.items():
-        if getattr(opts, key) is None:
-            setattr(opts, key, value)
-    default_output = os.path.join(REPOSITORY, "output", example, opts.preset)
-    opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default_output))
-    if opts.data_dir is not None:
-        opts.data_dir = os.path.abspath(os.path.expanduser(opts.data_dir))
-    return opts
 
 
 class Value:

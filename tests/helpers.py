@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 
-from common import training
 from tools import readme_commands
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -29,17 +28,6 @@ def run_script(script, *arguments, cwd=None, check=True, env=None, timeout=580):
     if check and result.returncode != 0:
         raise AssertionError("%s ended with %d\n%s\n%s" % (script, result.returncode, result.stdout, result.stderr))
     return result
-
-
-def stop_at_once(monkeypatch):
-    """As if Ctrl-C came before the first step of any training in this process."""
-
-    class Stopped(training.StopSignals):
-        def __init__(self):
-            super().__init__()
-            self.requested = True
-
-    monkeypatch.setattr(training, "StopSignals", Stopped)
 
 
 def assert_user_error(result, *fragments):

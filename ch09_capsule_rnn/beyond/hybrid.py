@@ -8,7 +8,7 @@ Reads   reuters.npz (data set `reuters`)
 Writes  output/capsule_rnn/<preset>/hybrid/: settings.json, checkpoints/ (last epochs), best/ (best epoch on the validation
         part, or the last), history.json, summaries/, report.txt, confusion.png, curve.png, record-hybrid.json
 Time    a minute or two; tiny: seconds. The first start compiles for some ten seconds more
-Next    predict.py (classify your own text), seeds.py, ablation.py
+Next    calibrate.py (when to believe it), predict.py (your own text), seeds.py; export.py ships preset small
 """
 
 import os
@@ -37,9 +37,15 @@ VALUES = [
     options.Value("learning_rate", 0.003, "of Adam", low=0.0, tiny=0.005),
     options.Value("rnn_units", [32], "units of the IndyLSTM layers, in each direction", low=1, tiny=[12]),
     options.Value(
-        "num_words", listing.num_words, "ids of this and above become 2, 'unknown word'", low=4, more=True, tiny=1000
+        "num_words",
+        listing.num_words,
+        "ids of this and above become 2, 'unknown word'",
+        low=4,
+        more=True,
+        small=10000,
+        tiny=1000,
     ),
-    options.Value("embedding_size", 128, "numbers in a word's vector", low=1, more=True, tiny=32),
+    options.Value("embedding_size", 128, "numbers in a word's vector", low=1, more=True, small=64, tiny=32),
     options.Value("out_caps_num", listing.out_caps_num, "capsules", low=1, more=True),
     options.Value("out_caps_dim", 16, "numbers in a capsule", low=1, more=True),
     options.Value("iter_num", 3, "rounds of routing", low=1, more=True),

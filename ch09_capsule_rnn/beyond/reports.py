@@ -154,3 +154,29 @@ def draw_couplings(path, words, couplings, strengths, title, words_a_row=20):
     figure.suptitle(title)
     figure.tight_layout(rect=[0, 0, 1, 0.97])
     return save_figure(figure, path)
+
+
+def draw_words(path, words, effects, title, width=96):
+    """A text whose words have colours.
+
+    Args:
+      effects: float ``[T]``, −1…1 for the full colours (red: against, green: for); more is cut.
+      width: characters of a line.
+    """
+    column, line, places = 0, 0, []
+    for word in words:
+        if column and column + len(word) > width:
+            column, line = 0, line + 1
+        places.append((column, line))
+        column += len(word) + 1
+    figure = plt.figure(figsize=(11, 0.8 + 0.3 * (line + 1)))
+    axes = figure.add_axes([0, 0, 1, 1])
+    axes.set_xlim(-1, width + 1)
+    axes.set_ylim(line + 1, -2)
+    axes.axis("off")
+    axes.text(0, -1.2, title, fontsize=11, va="center")
+    for word, effect, (left, row) in zip(words, np.clip(effects, -1, 1), places):
+        color = (0.1, 0.6, 0.2, float(effect)) if effect > 0 else (0.85, 0.2, 0.15, float(-effect))
+        axes.add_patch(plt.Rectangle((left - 0.3, row - 0.45), len(word) + 0.6, 0.9, facecolor=color, edgecolor="none"))
+        axes.text(left + len(word) / 2.0, row, word, fontsize=9, family="monospace", ha="center", va="center")
+    return save_figure(figure, path)

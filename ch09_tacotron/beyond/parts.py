@@ -85,7 +85,7 @@ class GuidedWrapper(TacotronDecoderwrapper):
 
 
 class CappedHelper(TacoTestHelper):
-    """Ends each sample after so many steps (``limits``, int ``[B]``) at the latest: an untrained network would babble for 18 s."""
+    """Ends each sample after ``limits`` (int ``[B]``) steps at the latest: an untrained network would babble for 18 s."""
 
     def __init__(self, batch_size, output_dim, r, limits):
         super().__init__(batch_size, output_dim, r)

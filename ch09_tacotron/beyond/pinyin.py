@@ -1,33 +1,40 @@
 """Beyond the print (section 9.8.14): Chinese text as the pinyin that the corpus writes.
 
-The corpus (THCHS-30, BZNSYP) writes syllables with a tone digit, ü as v, the neutral tone as 5, and no punctuation.
+The corpora (THCHS-30, BZNSYP) write syllables with a tone digit, ü as v, the neutral tone as 5, and no punctuation. A word
+that a reader writes is found in CC-CEDICT or in pypinyin's dictionary; jieba says where words end, and that decides the
+rest: polyphones that stand alone (得, 地, 为, 长 …), 儿 (a syllable, or the r of the one before), and with ``tone_sandhi``
+the tones that 一, 不 and third tones take beside others, which BZNSYP writes and THCHS-30 does not.
+
+``written_text.py`` makes figures, dates and signs readable, ``readings.py`` has the words that the dictionaries read otherwise,
+``pinyin_accuracy.py`` measures the whole against BZNSYP's labels.
 """
 
 import functools
 import re
 import unicodedata
+from typing import Dict, List, Optional, Tuple
 
-from pypinyin import Style, lazy_pinyin
-from pypinyin.pinyin_dict import pinyin_dict
-
+from ch09_tacotron.beyond import readings
+from ch09_tacotron.beyond.written_text import DIGITS, HAN, as_spoken, named
 from common.errors import UserError
 
 SYLLABLE = re.compile(r"^[a-z]+[1-5]$")
 SENTENCE_ENDS = "。！？!?；;…\n"
 CLAUSE_ENDS = "，,、：:"
 PUNCTUATION = set(SENTENCE_ENDS + CLAUSE_ENDS + "—-·~～.“”‘’\"'（）()《》〈〉【】[]「」『』 \t\r\u3000")
-# Words whose 儿 melts into the syllable before it (erhua); elsewhere (女儿, 儿子, 幼儿 …) it is a syllable of its own.
-ERHUA = ["一会儿", "一点儿", "有点儿", "一块儿", "这儿", "那儿", "哪儿", "玩儿", "事儿", "劲儿", "个儿", "味儿", "门儿"]
-ERHUA += ["花儿", "鸟儿", "词儿", "气儿", "盖儿", "道儿", "准儿", "盹儿", "摊儿", "底儿"]
-DIGITS = "零一二三四五六七八九"
+NUMERALS = DIGITS + "〇十百千万亿两"
+# Interjections whose dictionary reading has no vowel that the corpora know.
+INTERJECTIONS = {"n2": "en2", "n4": "en4", "ng2": "en2", "ng4": "en4", "m2": "mu2", "hm5": "heng1"}
 
 
 @functools.lru_cache(maxsize=None)
 def known_syllables():
     """All syllables of Mandarin without tones, ü as v, of pypinyin's dictionary; and erhua (``wanr``)."""
+    from pypinyin.pinyin_dict import pinyin_dict
+
     found = set()
-    for readings in pinyin_dict.values():
-        for reading in readings.split(","):
+    for marked in pinyin_dict.values():
+        for reading in marked.split(","):
             plain = unicodedata.normalize("NFD", reading.replace("ü", "v"))
             plain = "".join(c for c in plain if not unicodedata.combining(c) or c == "\u0308").replace("u\u0308", "v")
             if re.match("^[a-z]+$", plain):
@@ -35,40 +42,354 @@ def known_syllables():
     return frozenset(found | {syllable + "r" for syllable in found if not syllable.endswith("r")})
 
 
-def read_number(digits):
-    """A whole number in Chinese characters: ``105`` → 一百零五; more than 8 digits, or a leading 0, digit by digit."""
-    if len(digits) > 8 or (len(digits) > 1 and digits[0] == "0"):
-        return "".join(DIGITS[int(d)] for d in digits)
-
-    def below_ten_thousand(value):
-        text, zero = "", False
-        for unit, name in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
-            digit, value = divmod(value, unit)
-            if digit:
-                text += ("零" if zero and text else "") + DIGITS[digit] + name
-            zero = not digit
-        return text
-
-    value = int(digits)
-    if value == 0:
-        return "零"
-    high, low = divmod(value, 10000)
-    text = below_ten_thousand(high) + "万" if high else ""
-    if high and 0 < low < 1000:
-        text += "零"
-    text += below_ten_thousand(low)
-    return text[1:] if text.startswith("一十") else text
+# --- dictionaries
 
 
-def _numbers_to_characters(text):
-    text = unicodedata.normalize("NFKC", text)  # full-width digits, letters and punctuation
-    text = re.sub(r"(?<!\d)-(?=\d)", "负", text)
-    text = re.sub(r"(\d+(?:\.\d+)?)%", r"百分之\1", text)
-    text = re.sub(r"(\d{4})(?=年)", lambda m: "".join(DIGITS[int(d)] for d in m.group(1)), text)
-    text = re.sub(
-        r"(\d+)\.(\d+)", lambda m: read_number(m.group(1)) + "点" + "".join(DIGITS[int(d)] for d in m.group(2)), text
-    )
-    return re.sub(r"\d+", lambda m: read_number(m.group()), text)
+@functools.lru_cache(maxsize=None)
+def _dictionaries():
+    """(CC-CEDICT, pypinyin's phrases): word → a list of marked readings for each character."""
+    from pypinyin.phrases_dict import phrases_dict
+    from pypinyin_dict.phrase_pinyin_data.cc_cedict import phrases_dict as cedict
+
+    return cedict, phrases_dict
+
+
+@functools.lru_cache(maxsize=None)
+def _tokenizer():
+    """jieba's tokenizer, its dictionary read here: its own loader writes a cache outside of this project, and prints."""
+    import jieba
+
+    tokenizer = jieba.Tokenizer()
+    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
+    tokenizer.initialized = True
+    for word in readings.NO_WORDS:
+        tokenizer.del_word(word)
+    return tokenizer
+
+
+@functools.lru_cache(maxsize=None)
+def _parts_of_speech() -> Dict[str, str]:
+    """word → part of speech of jieba's dictionary: v, a, d (adverb), n, nr (name of a person), r (pronoun) …"""
+    with _tokenizer().get_dict_file() as stream:
+        lines = (line.decode("utf-8").split(" ") for line in stream)
+        return {word: tag.strip() for word, _, tag in lines}
+
+
+def _numbered(marked: str) -> str:
+    from pypinyin.contrib.tone_convert import to_tone3
+
+    syllable = to_tone3(marked, v_to_u=False, neutral_tone_with_five=True).replace("ü", "v")
+    return INTERJECTIONS.get(syllable, syllable)
+
+
+@functools.lru_cache(maxsize=None)
+def _read_character(character: str) -> str:
+    """The reading of a character that stands alone.
+
+    Raises:
+      UserError: no reading is known.
+    """
+    if character in readings.CHARACTERS:
+        return readings.CHARACTERS[character]
+    from pypinyin import Style, lazy_pinyin
+
+    found = lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False)[0]
+    found = INTERJECTIONS.get(found, found)
+    if not SYLLABLE.match(found):
+        raise UserError("no pinyin is known for %s" % named(character))
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def _look_up(word: str) -> Optional[Tuple[str, ...]]:
+    """A word's syllables in the dictionaries, one a character; None where they do not have it."""
+    cedict, phrases = _dictionaries()
+    if word in readings.WORDS:
+        return tuple(readings.WORDS[word].split())
+    if len(word) == 1 or (word not in cedict and word not in phrases):
+        return None
+    if word in cedict:
+        syllables = [_numbered(choices[0]) for choices in cedict[word]]
+        for i in range(1, len(word)):
+            if word[i - 1 : i + 1] in readings.SPOKEN_LIGHT:
+                syllables[i] = syllables[i][:-1] + "5"
+            elif syllables[i].endswith("5") and word[i] in readings.SPOKEN_FULL:
+                full = _read_character(word[i])
+                syllables[i] = full if full[:-1] == syllables[i][:-1] else syllables[i]
+        return tuple(syllables)
+    # pypinyin's phrases have no neutral tones: the words inside of a longer one lend theirs
+    syllables, i = [_numbered(choices[0]) for choices in phrases[word]], 0
+    while i < len(word) - 1:
+        for size in range(min(len(word) - i, len(word) - 1), 1, -1):
+            inner = _look_up(word[i : i + size])
+            if inner:
+                if [s[:-1] for s in inner] == [s[:-1] for s in syllables[i : i + size]]:
+                    syllables[i : i + size] = inner
+                i += size - 1
+                break
+        i += 1
+    return tuple(syllables)
+
+
+class Word:
+    """A word of a clause: its characters, part of speech ('x': jieba made it up), and a syllable for each character.
+
+    ``loose[i]``: the character stands in no word of the dictionaries, so that its neighbours decide.
+    """
+
+    def __init__(self, text: str):
+        self.text = text
+        self.tag = _parts_of_speech().get(text, "x")
+        found = _look_up(text)
+        if found:
+            self.syllables, self.loose = list(found), [False] * len(text)
+            return
+        self.syllables, self.loose, i = [], [], 0
+        if 2 <= len(text) <= 3 and text[0] in readings.SURNAMES and self.tag in ("x", "nr"):
+            self.syllables, self.loose, i = [readings.SURNAMES[text[0]]], [False], 1
+        while i < len(text):
+            size = next(n for n in range(len(text) - i, 0, -1) if n == 1 or _look_up(text[i : i + n]))
+            piece = text[i : i + size]
+            self.syllables += _look_up(piece) or [_read_character(piece)]
+            self.loose += [size == 1] * size
+            i += size
+
+
+def segment(clause: str) -> List[Word]:
+    """A clause in words; particles that jieba glued to made-up words (细心|地, 唱|得) are words of their own."""
+    cedict, phrases = _dictionaries()
+    tags, words = _parts_of_speech(), []
+    for text in _tokenizer().lcut(clause):
+        pieces = [text]
+        if len(text) > 1 and text not in cedict and text not in readings.WORDS:
+            if text not in tags and text not in phrases:
+                pieces = re.split("([地得的为儿])", text)
+            elif "得" in text[1:] and text[0] not in "不" and text[: text.index("得", 1)] in tags:
+                pieces = re.split("(得)", text, maxsplit=1)
+            elif text[-1] == "地" and tags.get(text[:-1], "x")[0] in "adziol":
+                pieces = [text[:-1], "地"]
+            elif text[0] == "地" and len(text) == 2:
+                pieces = ["地", text[1]]
+        words += [Word(piece) for piece in pieces if piece]
+    return words
+
+
+class Clause:
+    """Characters between two signs of punctuation, and how they are read.
+
+    Attributes: ``text``; ``words``; ``syllables``, one a character, '' where it has melted into the one before (erhua).
+    """
+
+    def __init__(self, text: str, tone_sandhi: bool):
+        self.text, self.words = text, segment(text)
+        self.word_of = [n for n, word in enumerate(self.words) for _ in word.text]
+        self.starts = [self.word_of.index(n) for n in range(len(self.words))]
+        self._read_light()
+        self.syllables = [syllable for word in self.words for syllable in word.syllables]
+        loose = [flag for word in self.words for flag in word.loose]
+        for p in range(len(text)):
+            reading = self._read_by_neighbours(p) if loose[p] else None
+            if reading:
+                self.syllables[p] = reading
+        melted = [p for p, character in enumerate(text) if character == "儿" and self._melts(p)]
+        for p, character in enumerate(text):
+            if character == "一":
+                self.syllables[p] = self._read_one(p) if tone_sandhi else "yi1"
+            elif character == "儿" and p not in melted:
+                self.syllables[p] = "er2"
+            elif character == "不":
+                low = self.syllables[p + 1 : p + 2] and self.syllables[p + 1][-1] == "4"
+                self.syllables[p] = "bu2" if low and tone_sandhi else "bu4"
+        for p in melted:
+            self.syllables[p - 1] = self.syllables[p - 1][:-1] + "r" + self.syllables[p - 1][-1]
+            self.syllables[p] = ""
+        if tone_sandhi:
+            self._lift_third_tones()
+
+    def _neighbour(self, p: int, side: int):
+        """(text, part of speech) of the word before (``side`` −1) or behind (1) the character at ``p``, or of the part of its
+        own word there; ('', '') at the ends."""
+        n = self.word_of[p]
+        at, word = p - self.starts[n], self.words[n].text
+        own = word[:at] if side < 0 else word[at + 1 :]
+        if own:
+            return own, _parts_of_speech().get(own, "x")
+        if 0 <= n + side < len(self.words):
+            return self.words[n + side].text, self.words[n + side].tag
+        return "", ""
+
+    def _read_light(self):
+        """Neutral tones that follow from grammar: a doubled verb (看看) or name (圆圆), and 个."""
+        tags = _parts_of_speech()
+        for n, word in enumerate(self.words):
+            text, syllables = word.text, word.syllables
+            before = self.words[n - 1].text if n else ""
+            if text in readings.WORDS:
+                continue
+            if (
+                len(text) == 2
+                and text[0] == text[1]
+                and (word.tag[0] == "v" or not _known_light(text) and word.tag[0] in "nx")
+            ):
+                first = _read_character(text[0])
+                syllables[:] = [first, first if first[-1] in "13" else first[:-1] + "5"]
+            elif len(text) == 3 and text[0] == text[1] != text[2] and tags.get(text[0], "x")[0] == "v":
+                if syllables[0][-1] in "24":
+                    syllables[1] = syllables[0][:-1] + "5"
+            elif text == before and len(text) == 1 and word.tag[0] == "v" and syllables[0][-1] in "24":
+                syllables[0] = syllables[0][:-1] + "5"
+            if text[-1] == "个" and (before or len(text) > 1):
+                light = (text[-2:-1] or before[-1]) in "这那是有找换像着了" or (
+                    text == "个" and self.words[n - 1].tag[0] == "v"
+                )
+                syllables[-1] = "ge5" if light else "ge4"
+
+    def _read_by_neighbours(self, p: int) -> Optional[str]:
+        """A polyphone that stands alone; None where its usual reading holds."""
+        character = self.text[p]
+        before, before_tag = self._neighbour(p, -1)
+        after, after_tag = self._neighbour(p, 1)
+        if character in readings.SURNAMES and after in readings.TITLES:
+            return readings.SURNAMES[character]
+        if character == "地":
+            noun = not before or before[-1] in readings.BEFORE_GROUND or after[:1] in ("位", "附", "的")
+            noun = noun or after_tag in ("f", "u") and after[:1] != "被"
+            return "di4" if noun or (not after and before_tag[:1] not in "dzax") else "de5"
+        if character == "得":
+            if after and (before in readings.MUST or before_tag in ("d", "r", "")):
+                return "dei3"
+            return "de2" if not after or after[0] in "了嘞" else "de5"
+        if character == "为":
+            return self._read_wei(p, before, before_tag, after, after_tag)
+        if character == "了" and before[-1:] == "不":
+            return "liao3"
+        if character == "倒":
+            pair = before and len(self.words[self.word_of[p]].text) == 2  # 累倒
+            return "dao3" if before_tag[:1] == "v" or after[:1] in tuple("在下") or pair else None
+        if character == "只":
+            return "zhi1" if before[-1:] and before[-1] in NUMERALS + "几那这每有多" else None
+        if character == "种":
+            counted = before[-1:] and before[-1] in NUMERALS + "几那这每各多少某何哪有此"
+            return None if counted or not before else ("zhong4" if before_tag[:1] in "dvcn" and after else None)
+        if character == "长":
+            grows = after and after[0] in "着了得大胖个痘满出成起在" or before and before[-1] in "再越生"
+            return "zhang3" if grows or before and before[-1] in readings.HEADED else None
+        if character == "数":
+            return "shu3" if after[:1] and after[0] in "了着不得完" else None
+        if character == "教":
+            return "jiao1" if after_tag[:1] == "r" or len(self.words[self.word_of[p]].text) == 1 and after else None
+        if character == "耶":
+            return "ye5" if not after else "ye1"
+        if character == "着" and not before:
+            return "zhuo2"
+        return None
+
+    def _read_wei(self, p, before, before_tag, after, after_tag):
+        """为: wei4 ('for') where somebody does something behind it, else wei2 ('to be, to become')."""
+        n = self.word_of[p]
+        if (
+            len(self.words[n].text) > 1
+            or before in readings.BECOME
+            or before in readings.TO_BE
+            or "以" in self.text[max(0, p - 8) : p]
+        ):
+            return "wei2"
+        if before in readings.FOR or after in readings.HIM:
+            return "wei4"
+        later = self.words[n + 2 :]
+        if after_tag == "m" and after[0] in NUMERALS and not any(word.tag[0] == "v" for word in later):
+            return "wei2"
+        if not before and after_tag[:1] in ("v", "n", "r"):
+            return "wei4"
+        if any(word.tag[0] == "v" and word.tag != "vn" for word in later) and not (
+            before_tag[:1] == "v" and len(before) == 1
+        ):
+            return "wei4"
+        return "wei4" if after_tag == "v" and before else "wei2"
+
+    def _melts(self, p: int) -> bool:
+        """Whether the 儿 at ``p`` is the r of the syllable before it: 玩儿 is one syllable, 女儿 and 两个|儿子 are not."""
+        cedict, _ = _dictionaries()
+        n = self.word_of[p]
+        at, word = p - self.starts[n], self.words[n].text
+        if p == 0 or at == 0 and len(word) > 1:
+            return False
+        pieces = [self.text[max(0, p + 1 - size) : p + 1] for size in (4, 3, 2)]
+        if any(piece in readings.SUNG for piece in pieces):
+            return False
+        for piece in pieces:
+            if piece in cedict and piece.endswith("儿"):
+                return _numbered(cedict[piece][-1][0]) == "er5"
+        before, tag = self._neighbour(p, -1)
+        if len(before) == 1 and tag[:1] in ("v", "p") and at == 0:
+            return False  # 救|儿, 为|儿: the child
+        if self.words[n].tag == "nr":
+            return False
+        return self.text[p - 1] in _erhua_endings()
+
+    def _read_one(self, p: int) -> str:
+        """一 as it is spoken: yi1 where it counts in digits or orders, yi2 before a fourth tone, else yi4."""
+        before, after, later = self.text[p - 1 : p], self.text[p + 1 : p + 2], self.text[p + 2 : p + 3]
+        word = self.words[self.word_of[p]].text
+        last = p + 1 == len(self.text) or self.word_of[p + 1] != self.word_of[p]
+        if not after:
+            return "yi1"
+        if after not in "百千万亿":
+            digits = DIGITS + "〇"
+            counts = (
+                before and before in digits + "十第初" or before == "百" and after == "十" or after in digits + "两"
+            )
+            counts = counts or before == "点" and self.text[p - 2 : p - 1] in NUMERALS
+            counts = counts or after == "点" and later and later in digits
+            ordinal = after in "月号级楼线审氧"  # 一月 is January, 一号 the first
+            ends = len(word) > 1 and last and word[-1] == "一" and word[0] not in "这那哪另某每任同有刚"
+            if counts or ordinal or ends or word == "一" and after == "是":
+                return "yi1"
+        spoken = self.syllables[p + 1]
+        return "yi2" if spoken.endswith("4") or spoken == "ge5" else "yi4"
+
+    def _lift_third_tones(self):
+        """A third tone before another becomes a second: within words and runs of one-character words, then between these.
+
+        Between two groups the second's tone counts as it is spoken by then: 我 keeps its tone in 我|理解 (wo3 li2 jie3).
+        """
+        groups = []  # [positions, first word, last word]
+        for n, word in enumerate(self.words):
+            positions = [p for p in range(self.starts[n], self.starts[n] + len(word.text)) if self.syllables[p]]
+            if not positions:
+                continue
+            if groups and len(word.text) == 1 and len(groups[-1][2].text) == 1 and len(groups[-1][1].text) == 1:
+                groups[-1][0].extend(positions)
+                groups[-1][2] = word
+            else:
+                groups.append([positions, word, word])
+        for positions, _, _ in groups:
+            lifted = third_tone_sandhi([self.syllables[p] for p in positions])
+            for p, syllable in zip(positions, lifted):
+                self.syllables[p] = syllable
+        for (left, _, last), (right, first, _) in zip(groups, groups[1:]):
+            # a noun before the predicate's adverb: speakers halt there
+            halt = len(last.text) > 1 and last.tag[0] in "nx" and (first.tag == "d" or first.text == "以及")
+            pair = [self.syllables[left[-1]], self.syllables[right[0]]]
+            if not halt:
+                self.syllables[left[-1]] = third_tone_sandhi(pair)[0]
+
+
+def _known_light(word: str) -> bool:
+    return word in _dictionaries()[0]
+
+
+@functools.lru_cache(maxsize=None)
+def _erhua_endings():
+    """Characters that erhua melts with: the last of CC-CEDICT's words with r, and those of ``readings.py``."""
+    cedict, _ = _dictionaries()
+    with_r = {
+        word[-2] for word, reading in cedict.items() if len(word) > 1 and word[-1] == "儿" and reading[-1][0] == "er"
+    }
+    return with_r | readings.ERHUA_ENDINGS
+
+
+# --- what the other scripts use
 
 
 def is_pinyin(text):
@@ -86,13 +407,27 @@ def third_tone_sandhi(syllables):
     return result
 
 
+def read(text: str, tone_sandhi: bool = False) -> List[Tuple[str, str]]:
+    """Chinese text as (character, syllable) pairs without punctuation; the syllable is '' where 儿 has melted.
+
+    Figures come as the characters that are spoken for them (``written_text.as_spoken``).
+
+    Raises:
+      UserError: something in the text cannot be read; the message names it.
+    """
+    pairs = []
+    for clause in re.findall("%s+" % HAN, as_spoken(text)):
+        pairs += zip(clause, Clause(clause, tone_sandhi).syllables)
+    return pairs
+
+
 def to_pinyin(text, tone_sandhi=False):
     """One sentence, Chinese or pinyin with tone digits, as the corpus's pinyin: ``你好`` → ``ni3 hao3``.
 
     Erratum E36: the print's ``lazy_pinyin(text, style=Style.TONE3)`` gives no digit for the neutral tone; the corpus writes 5.
 
     Args:
-      tone_sandhi: apply ``third_tone_sandhi`` to Chinese text (pinyin is taken as it stands).
+      tone_sandhi: write the tones that 一, 不 and third tones take beside others (pinyin is taken as it stands).
 
     Raises:
       UserError: Latin letters or another character that cannot be spoken; or a syllable that does not exist.
@@ -102,35 +437,10 @@ def to_pinyin(text, tone_sandhi=False):
         if unknown:
             raise UserError("no such syllable of Mandarin: %s (write ü as v)" % " ".join(unknown))
         return " ".join(text.split())
-    if any(SYLLABLE.match(word) for word in text.split()):
+    if any(SYLLABLE.match(word) and word[:-1] in known_syllables() for word in text.split()):
         wrong = [word for word in text.split() if not SYLLABLE.match(word)]
         raise UserError("not pinyin with tone digits 1-5 (5: neutral), or mixed with other text: %s" % " ".join(wrong))
-    syllables = []
-    for clause in re.split("[%s]" % re.escape("".join(PUNCTUATION)), _numbers_to_characters(text)):
-        if not clause:
-            continue
-        strange = [c for c in clause if not re.match("[\u3007\u3400-\u9fff]", c)]
-        if strange:
-            hint = (
-                "write Latin words in characters or pinyin" if any(c.isalpha() for c in strange) else "leave them out"
-            )
-            raise UserError("cannot speak '%s' in '%s': %s" % ("".join(strange), text, hint))
-        spoken = lazy_pinyin(clause, style=Style.TONE3, neutral_tone_with_five=True, v_to_u=False)
-        spoken = [
-            {"n2": "en2", "n4": "en4", "ng2": "en2", "ng4": "en4", "m2": "mu2", "hm5": "heng1"}.get(s, s)
-            for s in spoken
-        ]
-        unspeakable = [c for c, s in zip(clause, spoken) if not SYLLABLE.match(s)]
-        if len(spoken) != len(clause) or unspeakable:
-            raise UserError("no pinyin is known for '%s'" % "".join(unspeakable or clause))
-        melted = {match.end() - 1 for word in ERHUA for match in re.finditer(word, clause)}
-        kept = []
-        for i, syllable in enumerate(spoken):
-            if i in melted and kept:
-                kept[-1] = kept[-1][:-1] + "r" + kept[-1][-1]
-            else:
-                kept.append(syllable)
-        syllables += third_tone_sandhi(kept) if tone_sandhi else kept
+    syllables = [syllable for _, syllable in read(text, tone_sandhi) if syllable]
     if not syllables:
         raise UserError("nothing to speak in '%s'" % text.strip())
     return " ".join(syllables)
@@ -139,8 +449,8 @@ def to_pinyin(text, tone_sandhi=False):
 def split_sentences(text, max_syllables=25):
     """A text in the pieces that are spoken one after the other.
 
-    It is cut at sentence ends; a sentence of more than ``max_syllables`` characters also at its commas. Pinyin is cut at
-    ends of lines, and every ``max_syllables`` syllables.
+    It is cut at sentence ends; a sentence of more than ``max_syllables`` characters also at its commas (not inside of
+    numbers and times). Pinyin is cut at ends of lines, and every ``max_syllables`` syllables.
     """
     pieces = []
     for sentence in re.split("[%s]+|(?<!\\d)\\.+|\\.+(?!\\d)" % re.escape(SENTENCE_ENDS), text):
@@ -152,7 +462,7 @@ def split_sentences(text, max_syllables=25):
             parts = [sentence]
         else:  # put clauses together as long as they fit
             parts = [""]
-            for clause in re.split("(?<=[%s])" % re.escape(CLAUSE_ENDS), sentence):
+            for clause in re.split("(?<=[%s])(?!(?<=\\d.)\\d)" % re.escape(CLAUSE_ENDS), sentence):
                 if parts[-1] and len(parts[-1]) + len(clause) > max_syllables:
                     parts.append("")
                 parts[-1] += clause

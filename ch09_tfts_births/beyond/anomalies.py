@@ -12,7 +12,7 @@ from common import options, records, run
 
 def main(argv=None):
     """The exercise's search, with this model."""
-    opts = options.parse_values(__file__, __doc__, exercise.VALUES, argv, series.add_arguments)
+    opts = options.parse_values(__file__, __doc__, exercise.VALUES, argv, series.add_arguments, folder="{preset}")
     run.start(opts.seed)
     data = series.load(opts)
     exercise.check_length(len(data.values), opts)

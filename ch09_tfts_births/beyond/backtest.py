@@ -36,7 +36,7 @@ VALUES = exercises.VALUES + [
         list(BIRTHS),
         "TFTS models of the births; a series of your own has one, by its cycles",
         choices=tuple(BIRTHS) + (TWO_VARIABLES, LSTM),
-        tiny=["week+year+holidays"],
+        tiny=["week+year"],
     ),
     options.Value("steps", 28, "horizon: steps a forecast", tiny=7, low=1, high=5000),
     options.Value("every", 7, "steps from one origin to the next", low=1, high=5000),
@@ -63,7 +63,7 @@ class Backtest:
         self.values, self.horizon = values, opts.steps
         self.last = len(values) - opts.holdout_days  # values that the fits see
         self.origins = fitting.make_origins(len(values), opts.holdout_days, opts.steps, opts.every)
-        self.season = fitting.best_season(values, self.last, cycles)
+        self.season = fitting.best_season(values, self.last, cycles, self.horizon)
         self.horizons = [horizon for horizon in opts.horizons if horizon <= opts.steps]
         self.rows, self.coverage_rows = [], []
 
@@ -230,7 +230,7 @@ def plot_backtest(rows, path, title, unit):
 
 def main(argv=None):
     """Fits, forecasts from every origin, tabulates."""
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments, folder="{preset}")
     run.start(opts.seed)
     data = series.load(opts, at_least=2 * opts.window_size + 2)
     backtest = Backtest(opts, data.values, data.step.cycles)

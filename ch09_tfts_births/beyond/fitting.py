@@ -20,12 +20,20 @@ from common.errors import UserError
 
 
 class Setting(NamedTuple):
-    """One structural model: cycles (in steps), latent values of each, and the holidays it is told of (``[values, kinds]``)."""
+    """One structural model.
+
+    Attributes:
+      name: of its folder and in tables.
+      periodicities, latent_values: its cycles (in steps), and the latent values of each.
+      holidays: what it is told of them, ``[values, kinds]``, or None.
+      model: what tells it from others that could have the same folder; the name by default.
+    """
 
     name: str
     periodicities: Sequence[float]
     latent_values: Sequence[int]
     holidays: Optional[np.ndarray] = None
+    model: str = ""
 
 
 def latent_values_of(periodicity: float) -> int:
@@ -99,9 +107,7 @@ def fit_structural(setting, opts, values, last, origins):
         values[:last],
         features,
         opts.train_steps,
-        model=setting.name,
-        periodicities=list(map(float, setting.periodicities)),
-        latent_values=list(setting.latent_values),
+        model=setting.model or setting.name,
     )
     return estimator, seconds, features
 
@@ -154,10 +160,17 @@ def seasonal_naive(values, origins, horizon, last, season):
     return mean, np.tile(spread * np.sqrt(ahead // season + 1), [len(origins), 1])
 
 
-def best_season(values, last, cycles):
-    """The season, 1 or one of ``cycles``, with which repeating the last season errs least on the first ``last`` values."""
+def best_season(values, last, cycles, horizon):
+    """The season, 1 or one of ``cycles``, with which the seasonal naive errs least on the first ``last`` values."""
     seasons = [1] + [int(round(cycle)) for cycle in cycles if 2 * round(cycle) <= last]
-    return min(seasons, key=lambda season: np.abs(values[season:last] - values[: last - season]).mean())
+    horizon = min(horizon, last // 3)
+    origins = np.unique(np.linspace(min(max(seasons), last - horizon), last - horizon, 200).astype(int))
+
+    def error(season):
+        mean, _ = seasonal_naive(values, origins, horizon, last, season)
+        return np.abs(observed(values, origins, horizon) - mean).mean()
+
+    return min(seasons, key=error)
 
 
 def statsmodels_forecasts(make, rest, known, origins, horizon, last, iterations):

@@ -48,6 +48,11 @@ class Step(NamedTuple):
         return self.unit if self.count == 1 else "%d %ss" % (self.count, self.unit)
 
     @property
+    def words(self) -> str:
+        """With its article: an hour, a day, 15 minutes."""
+        return str(self) if str(self)[0].isdigit() else ("an " if self.unit == "hour" else "a ") + str(self)
+
+    @property
     def cycles(self) -> List[float]:
         """Lengths, in values, of the cycles that a series of this step usually has, shortest first."""
         if self.unit == "second":
@@ -105,7 +110,7 @@ class Series(NamedTuple):
         times = self.step.at(self.times[0], len(self.times) + np.arange(count))
         if count and times[-1].astype("datetime64[Y]").astype(int) + 1970 > LAST_YEAR:
             raise UserError(
-                "%d steps of a %s after %s end after the year %d" % (count, self.step, self.times[-1], LAST_YEAR)
+                "%d steps of %s after %s end after the year %d" % (count, self.step.words, self.times[-1], LAST_YEAR)
             )
         return times
 
@@ -113,15 +118,6 @@ class Series(NamedTuple):
     def days(self) -> np.ndarray:
         """The times as ``datetime64[D]``."""
         return self.times.astype("datetime64[D]")
-
-    def stamp(self) -> str:
-        """A short text that changes when the series does (kept with the settings of a run)."""
-        return "%d values, a %s apart, from %s, sum %.9g" % (
-            len(self.values),
-            self.step,
-            self.times[0],
-            self.values.sum(),
-        )
 
 
 def shown(times) -> List[str]:
@@ -320,7 +316,7 @@ def _only_values(path, rows, opts):
     step = parse_step(opts.step)
     times = step.at(np.datetime64(first, "s"), np.arange(len(rows)))
     if (times[-1] < times[0]) or not FIRST_YEAR <= times[-1].astype("datetime64[Y]").astype(int) + 1970 <= LAST_YEAR:
-        raise UserError("%s: %d values a %s apart end after the year %d" % (path, len(rows), step, LAST_YEAR))
+        raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
     return [line for line, _ in rows], list(times.astype(datetime.datetime)), [row[0] for _, row in rows], None
 
 
@@ -461,20 +457,15 @@ def _on_grid(path, lines, times, values, opts, notes):
     off = np.flatnonzero(positions != np.floor(positions))
     if len(off):
         raise UserError(
-            "%s, line %d: %s does not lie on a grid of a %s from %s on (%d lines do not): give --step, or make the series regular"
-            % (path, lines[off[0]], shown(times[off[:1]])[0], step, shown(times[:1])[0], len(off))
+            "%s, line %d: %s does not lie on a grid of %s from %s on (%d lines do not): give --step, or make the series regular"
+            % (path, lines[off[0]], shown(times[off[:1]])[0], step.words, shown(times[:1])[0], len(off))
         )
     positions = positions.astype(np.int64)
-    twice = np.flatnonzero(np.diff(positions) == 0)
-    if len(twice):
-        raise UserError(
-            "%s, line %d: two values within one %s: give a shorter --step" % (path, lines[twice[0] + 1], step)
-        )
     count = int(positions[-1]) + 1
     if count > MOST_VALUES:
         raise UserError(
-            "%s: %d values a %s apart would be needed to fill its gaps, at most %d are read"
-            % (path, count, step, MOST_VALUES)
+            "%s: %d values %s apart would be needed to fill its gaps, at most %d are read"
+            % (path, count, step.words, MOST_VALUES)
         )
     whole = np.full(count, np.nan)
     whole[positions] = values
@@ -531,7 +522,7 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     if values.std() < 1e-9 * np.abs(values).max():
         raise UserError("%s: the values differ by less than a billionth of their size: subtract what they share" % path)
     name = os.path.basename(path)
-    description = "%s, %d values, a %s apart, from %s" % (name, len(values), step, shown(times[:1])[0])
+    description = "%s, %d values, %s apart, from %s" % (name, len(values), step.words, shown(times[:1])[0])
     return Series(name, description, times, values, step, notes)
 
 

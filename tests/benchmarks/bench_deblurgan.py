@@ -1,27 +1,24 @@
-"""Paired speed and memory of the DeblurGAN (example 54): the printed way against ours, the same mathematics.
+"""Paired speed and memory of the DeblurGAN (example 54): the listings themselves against what lies beyond, the same mathematics.
 
     python tests/benchmarks/bench_deblurgan.py             # one training iteration, interleaved in one process
     python tests/benchmarks/bench_deblurgan.py --memory    # peak memory of each way (and its time), in a process of its own
-    python tests/benchmarks/bench_deblurgan.py --inference # frozen graph against Keras's predict
+    python tests/benchmarks/bench_deblurgan.py --inference # Keras's predict, a frozen graph, beyond/fast.py
 
-An iteration is the book's: predict, five critic pairs, one joint generator step with VGG. The printed way goes through Keras's
-``predict`` and ``train_on_batch`` and a switchable norm that goes over the data for each statistic and each of its steps; ours is
-``code_10_02_train.build``; fast, recompute and fast+recompute are the same with those options (``--ways`` chooses; memory
-depends on the activations only where the pictures are large enough). Seconds are of the processor (``time.process_time``), so
-that a busy machine disturbs less; the wall's are shown beside them.
+An iteration is the book's: predict, five critic pairs, one joint generator step with VGG (random weights). ``printed`` is one
+batch of listing 10-2's ``pre_train_epoch`` on its compiled models; ``graph`` is ``beyond/train.py --preset printed``; fast,
+recompute and fast+recompute are the same with those options (``--ways`` chooses; memory depends on the activations only where
+the pictures are large enough). Seconds are of the processor (``time.process_time``), so that a busy machine disturbs less; the
+wall's are shown beside them.
 """
 
 import argparse
 import gc
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,110 +26,82 @@ import tensorflow as tf
 from tensorflow.keras import backend as K
 
 from ch10_deblurgan import code_10_01_models as models
-from ch10_deblurgan import code_10_02_train as train
-from ch10_deblurgan import kernels
-from common import training
-from common.normalization import SwitchNormalization
+from ch10_deblurgan import code_10_02_train as listing
+from ch10_deblurgan.beyond import fast, kernels, losses, train
+from common import run
 
 
-class PlainSwitchNormalization(SwitchNormalization):
-    """The norm as its formula reads: three means and three variances of the data, then step by step."""
-
-    def call(self, inputs, training=None):
-        training = K.learning_phase() if training is None else training
-        means, variances = [], []
-        for axes in ([1, 2], [1, 2, 3], [0, 1, 2]):
-            means.append(K.mean(inputs, axis=axes, keepdims=True))
-            variances.append(K.var(inputs, axis=axes, keepdims=True))
-        self._update_averages(inputs, means[2], variances[2], training)
-        means[2] = K.in_train_phase(means[2], tf.reshape(self.moving_mean, self._broadcast), training)
-        variances[2] = K.in_train_phase(variances[2], tf.reshape(self.moving_variance, self._broadcast), training)
-        mean_weights, variance_weights = K.softmax(self.mean_weights), K.softmax(self.variance_weights)
-        mean = sum(mean_weights[i] * means[i] for i in range(3))
-        variance = sum(variance_weights[i] * variances[i] for i in range(3))
-        normed = (inputs - mean) / K.sqrt(variance + self.epsilon)
-        return normed * tf.reshape(self.gamma, self._broadcast) + tf.reshape(self.beta, self._broadcast)
-
-
-def printed_way(size):
-    """One iteration as listing 10-2 does it: a function of a batch."""
+def printed_way(size, sess):
+    """One iteration of listing 10-2: a function of a batch."""
     shape = size.shape
-    models.NORMS["plain"] = PlainSwitchNormalization
-    g = models.generator_model(shape, ngf=size.ngf, n_blocks=size.n_blocks, norm="plain")
+    g = models.generator_model(shape, ngf=size.ngf, n_blocks_gen=size.n_blocks)
     d = models.discriminator_model(shape, ndf=size.ndf)
-    d.compile(optimizer=tf.keras.optimizers.Adam(1e-4), loss=train.wasserstein_loss)
-    d.trainable = False
     joint = models.g_containing_d_multiple_outputs(g, d, shape)
-    features = train.vgg_features(shape)
-
-    def perceptual(y_true, y_pred):
-        return train.perceptual_loss(y_true, y_pred, shape, features)
-
-    joint.compile(
-        optimizer=tf.keras.optimizers.Adam(1e-4), loss=[perceptual, train.wasserstein_loss], loss_weights=[100, 1]
-    )
+    d.compile(optimizer=listing.Adam(lr=1e-4), loss=listing.wasserstein_loss)
+    d.trainable = False
+    content = partial(losses.feature_loss, losses.vgg_features(shape))  # 10-2's loss, without a weights file
+    content.__name__ = "content"
+    joint.compile(optimizer=listing.Adam(lr=1e-4), loss=[content, listing.wasserstein_loss], loss_weights=[100, 1])
     d.trainable = True
+    batches = tf.placeholder(tf.float32, (2, None) + shape + (3,))
+    iterator = tf.data.Dataset.from_tensors((batches[0], batches[1])).make_initializable_iterator()
+    datatensor = iterator.get_next()
+
+    class Fed:
+        """Hands the batch to the pass that ``pre_train_epoch`` starts."""
+
+        def __init__(self, pictures):
+            self.pictures = pictures
+
+        def run(self, fetches):
+            return sess.run(fetches, {batches: np.stack(self.pictures)} if fetches is iterator.initializer else None)
 
     def iteration(blurred, sharp):
-        ones = np.ones((len(blurred), 1))
-        generated = g.predict(blurred)
-        for _ in range(train.critic_updates):
-            d.train_on_batch(sharp, ones)
-            d.train_on_batch(generated, -ones)
-        joint.train_on_batch(blurred, [sharp, ones])
+        listing.g, listing.d, listing.d_on_g = g, d, joint  # as its `main` leaves them in the module
+        listing.pre_train_epoch(Fed([blurred, sharp]), iterator, datatensor)
 
     return iteration
 
 
-def our_way(size, sess, way):
+def graph_way(size, sess, way):
     """The same iteration in one graph."""
-    opts = SimpleNamespace(**train.PRESETS["book"])
-    vars(opts).update(ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random")
+    opts = SimpleNamespace(**{row.name: row.presets.get("printed", row.value) for row in train.VALUES})
+    vars(opts).update(ngf=size.ngf, ndf=size.ndf, n_blocks=size.n_blocks, vgg="random", vgg_file=None)
     opts.fast, opts.recompute = "fast" in way, "recompute" in way
-    opts.vgg_dir = None
     net = train.build(opts, size.shape)
-    training.initialize_uninitialized(sess)
-
-    def iteration(blurred, sharp):
-        feed = {net.blurred: blurred, net.sharp: sharp}
-        feed[net.generated] = sess.run(net.restored, {net.photo: blurred})
-        for _ in range(train.critic_updates):
-            for step in net.d_steps:
-                sess.run(step, feed)
-        sess.run([net.g_losses, net.g_step], feed)
-
-    return iteration
+    run.initialize_uninitialized(sess)
+    return lambda blurred, sharp: train.train_step(sess, net, opts, blurred, sharp, 1e-4)
 
 
 def batch(size):
     random = np.random.RandomState(0)
-    return [random.uniform(-1, 1, (size.batch,) + size.shape).astype(np.float32) for _ in range(2)]
+    return [random.uniform(-1, 1, (size.batch,) + size.shape + (3,)).astype(np.float32) for _ in range(2)]
 
 
-WAYS = ("printed", "ours", "fast", "recompute", "fast+recompute")
+WAYS = ("printed", "graph", "fast", "recompute", "fast+recompute")
 
 
 def make(way, size):
     """(iteration, the session it must run in) in a graph of its own."""
     graph = tf.Graph()
     with graph.as_default():
-        sess = tf.Session(config=training.session_config(size.threads), graph=graph)
+        sess = tf.Session(config=run.session_config(size.threads), graph=graph)
         with sess.as_default():
             K.set_session(sess)
-            iteration = printed_way(size) if way == "printed" else our_way(size, sess, way)
+            iteration = printed_way(size, sess) if way == "printed" else graph_way(size, sess, way)
 
-    def run(*pictures):
+    def iterate(*pictures):
         with graph.as_default(), sess.as_default():
             K.set_session(sess)
             iteration(*pictures)
 
-    return run
+    return iterate
 
 
-def clock(run, pictures):
+def clock(iterate, pictures):
     """(seconds of the processor, seconds of the wall) of one iteration."""
     began = time.process_time(), time.time()
-    run(*pictures)
+    iterate(*pictures)
     return time.process_time() - began[0], time.time() - began[1]
 
 
@@ -141,8 +110,8 @@ def speed(size):
     pictures = batch(size)
     seconds, wall = {way: [] for way in ways}, {way: [] for way in ways}
     for repeat in range(size.repeats + 1):
-        for way, run in ways.items():
-            cpu, clocked = clock(run, pictures)
+        for way, iterate in ways.items():
+            cpu, clocked = clock(iterate, pictures)
             if repeat:  # the first builds and warms up
                 seconds[way].append(cpu)
                 wall[way].append(clocked)
@@ -162,10 +131,10 @@ def speed(size):
 
 def memory(size):
     if size.only:
-        run = make(size.only, size)
+        iterate = make(size.only, size)
         idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         pictures = batch(size)
-        times = [clock(run, pictures) for _ in range(size.repeats + 1)][1:]  # the first builds and warms up
+        times = [clock(iterate, pictures) for _ in range(size.repeats + 1)][1:]  # the first builds and warms up
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         cpu, wall = (min(column) for column in zip(*times))
         print(json.dumps(dict(idle=idle / 1024.0, peak=peak / 1024.0, cpu=cpu, wall=wall)))
@@ -194,20 +163,20 @@ def memory(size):
 
 
 def inference(size):
-    """The same weights through Keras's predict, a frozen graph, and predict with ``fast``, one picture at a time."""
+    """The same weights through Keras's predict, a frozen graph, and ``beyond/fast.py``, one picture at a time."""
     picture = batch(size)[0][:1]
-    with tf.Session(config=training.session_config(size.threads)) as sess:
+    with tf.Session(config=run.session_config(size.threads)) as sess:
         K.set_session(sess)
         K.set_learning_phase(0)
-        g = models.generator_model((None, None, 3), istrain=False, ngf=size.ngf, n_blocks=size.n_blocks)
-        training.initialize_uninitialized(sess)
-        quick = models.generator_model((None, None, 3), False, size.ngf, size.n_blocks, fast=True)
-        quick.set_weights(g.get_weights())
+        g = models.generator_model((None, None), istrain=False, ngf=size.ngf, n_blocks_gen=size.n_blocks)
+        run.initialize_uninitialized(sess)
+        photo = tf.placeholder(tf.float32, [1, None, None, 3])
+        quick, _ = fast.applied(g, photo, fast=True)
         name = g.output.op.name
         frozen = tf.graph_util.convert_variables_to_constants(sess, sess.graph.as_graph_def(), [name])
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(frozen, name="")
-            with tf.Session(config=training.session_config(size.threads), graph=graph) as other:
+            with tf.Session(config=run.session_config(size.threads), graph=graph) as other:
                 ends = graph.get_tensor_by_name(g.input.name), graph.get_tensor_by_name(name + ":0")
                 seconds = {"predict": [], "frozen": [], "fast": []}
                 for repeat in range(size.repeats + 1):
@@ -217,11 +186,11 @@ def inference(size):
                             second = other.run(ends[1], {ends[0]: picture})
                         else:
                             with sess.graph.as_default(), sess.as_default():
-                                first = (g if way == "predict" else quick).predict(picture)
+                                first = g.predict(picture) if way == "predict" else sess.run(quick, {photo: picture})
                         if repeat:
                             seconds[way].append(time.process_time() - began)
                 assert np.abs(first - second).max() < 1e-4  # the last of `first` is fast's
-        del g, quick  # their functions belong to this session, so they go before it is closed
+        del g  # their functions belong to this session, so they go before it is closed
         gc.collect()
     for way, values in seconds.items():
         print("%-8s best %.2f s for a picture of %d×%d" % (way, min(values), size.width, size.height))
@@ -238,8 +207,8 @@ def main():
     for key, value in sizes.items():
         parser.add_argument("--" + key.replace("_", "-"), type=int, default=value)
     size = parser.parse_args()
-    size.shape = (size.height, size.width, 3)
-    training.start()
+    size.shape = (size.height, size.width)
+    run.start()
     kernels.use_threads(size.threads)
     if size.memory:
         memory(size)

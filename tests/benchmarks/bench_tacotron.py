@@ -1,79 +1,74 @@
-"""Example 53: seconds a training step, utterances a second and memory: the printed input path and graph, and ours.
+"""Example 53: seconds a training step, utterances a second and memory: the listing itself, and what lies beyond it.
 
     python tests/benchmarks/bench_tacotron.py --run-folder output/tacotron/cpu --batch-size 32 --steps 5
 
-Printed: every utterance padded to the longest of the corpus, loaded by a ``tf.py_func`` one after the other, a shuffle buffer
-of 1000 whole spectrograms, plain GRU cells. Ours: batches of like length padded to their own longest and loaded ahead, fused
-GRU cells. Both train the same network with the printed losses on the utterances of one run folder (``code_9_09_preprocess.py``
-makes it); each in a process of its own, step by step in turn, so that whatever else the machine does meets both alike.
+Listing: 9-15's batches (every utterance padded to the longest of the corpus, loaded one after the other, a shuffle buffer of
+1000 whole spectrograms) and 9-16's training step. Beyond: batches of like length padded to their own longest and loaded ahead
+(``beyond/utterances.py``), for the same network and losses; and ``beyond/train_few.py``'s own step. All on the utterances of one
+run folder (``beyond/prepare.py`` makes it); each in a process of its own, step by step in turn, so that whatever else the
+machine does meets all alike.
 """
 
 import argparse
 import multiprocessing
 import os
 import resource
-import sys
 import time
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 import numpy as np
 
+WAYS = ("listing", "batches", "train_few")
 
-def printed_batches(metadata, batch, r=5):
-    """The input path of listing 9-15, with the longest output as a number (Erratum E28)."""
+
+def training_step(way, metadata, batch):
+    """(fetches of a step: [operation, loss, frames of the batch]; the iterator to initialise, or None)."""
     import tensorflow as tf
 
-    from ch09_tacotron.code_9_15_dataset import read_metadata, text_to_sequence
+    from ch09_tacotron import code_9_15_dataset, code_9_16_tacotron
+    from ch09_tacotron.beyond import alignment, train_few, utterances
+    from common import options
 
-    rows, folder = read_metadata(metadata), os.path.dirname(metadata)
-    longest = -(-max(row[2] for row in rows) // r) * r
-    texts = [text_to_sequence(row[3]) for row in rows]
-    width = max(len(text) for text in texts)
-
-    def load(index):
-        spec, mel, frames, _ = rows[index]
-        spec, mel = (np.load(os.path.join(folder, name), allow_pickle=False) for name in (spec, mel))
-        pad = [(0, longest - frames), (0, 0)]
-        stop = np.float32(np.arange(longest) >= frames)
-        return np.pad(spec, pad, mode="constant"), np.pad(mel, pad, mode="constant"), stop
-
-    def utterance(index, text, length):
-        spec, mel, stop = tf.py_func(load, [index], [tf.float32] * 3)
-        spec.set_shape([longest, 1025])
-        mel.set_shape([longest, 80])
-        stop.set_shape([longest])
-        return text, length, spec, mel, stop, length
-
-    padded = np.array([text + [0] * (width - len(text)) for text in texts], np.int32)
-    lengths = np.array([len(text) for text in texts], np.int32)
-    dataset = tf.data.Dataset.from_tensor_slices((np.arange(len(rows)), padded, lengths))
-    return dataset.map(utterance).shuffle(1000, seed=0).repeat().batch(batch, drop_remainder=True).prefetch(1)
+    step = tf.train.get_or_create_global_step()
+    words = ["--batch-size", str(batch), "--splice", "0"]
+    if way == "listing":
+        tensors, iterator = code_9_15_dataset.mydataset(metadata, 5, batch), None
+        shapes = ([None, None], [None], [None, None, 1025], [None, None, 80], [None, None])
+        for tensor, shape in zip(tensors, shapes):
+            tensor.set_shape(shape)  # which listing 9-17 does by its placeholders
+    else:
+        if way == "batches":
+            words += ["--end-symbol", "false", "--tail-steps", "0"]
+        opts = options.parse_values(train_few.__file__, None, train_few.VALUES, words, base="cpu")
+        rows = utterances.read_metadata(metadata)
+        spans = alignment.read_spans(os.path.join(os.path.dirname(metadata), alignment.SPANS_FILE), rows)
+        iterator = utterances.batches(metadata, opts, 0, spans).make_initializable_iterator()
+        tensors = iterator.get_next()
+    frames = tf.shape(tensors[3])[1]
+    if way == "train_few":
+        model = train_few.build(opts, tensors, step)
+        return [model.optimize, model.loss, frames], iterator
+    inputs, lengths, linear, mel, stop = tensors[:5]
+    with tf.variable_scope("model"):
+        model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop)
+        model.buildTrainModel(16000, 1025, step)
+    return [model.optimize, model.loss, frames], iterator
 
 
 def work(way, metadata, batch, threads, pipe):
     """A process that makes one training step whenever it is told to."""
     import tensorflow as tf
 
-    from ch09_tacotron import code_9_10_cbhg, code_9_15_dataset, code_9_16_tacotron
-    from common import training
+    from common import run
 
-    training.start(0)
-    if way == "printed":
-        code_9_10_cbhg.gru_cell = code_9_16_tacotron.gru_cell = tf.nn.rnn_cell.GRUCell
-        dataset = printed_batches(metadata, batch)
-    else:
-        dataset = code_9_15_dataset.mydataset(metadata, 5, batch)
-    iterator = dataset.make_initializable_iterator()
-    inputs, lengths, linear, mel, stop, *_ = iterator.get_next()
-    step = tf.train.get_or_create_global_step()
-    model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop, step=step)
-    model.buildTrainModel(16000, 1025, step)
-    with tf.Session(config=training.session_config(threads)) as session:
-        session.run([tf.global_variables_initializer(), iterator.initializer])
+    run.start(0)
+    fetches, iterator = training_step(way, metadata, batch)
+    with tf.Session(config=run.session_config(threads)) as session:
+        session.run(tf.global_variables_initializer())
+        if iterator is not None:
+            session.run(iterator.initializer)
         while pipe.recv():
             wall, cpu = time.time(), time.process_time()
-            _, loss, frames = session.run([model.train_op, model.loss, tf.shape(mel)[1]])
+            _, loss, frames = session.run(fetches)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
             pipe.send((time.time() - wall, time.process_time() - cpu, int(frames), float(loss), peak))
 
@@ -88,7 +83,7 @@ def main():
     metadata = os.path.join(os.path.abspath(args.run_folder), "training", "train.txt")
     context = multiprocessing.get_context("spawn")
     workers = {}
-    for way in ("printed", "ours"):
+    for way in WAYS:
         here, there = context.Pipe()
         process = context.Process(target=work, args=(way, metadata, args.batch_size, args.threads, there), daemon=True)
         process.start()
@@ -106,17 +101,19 @@ def main():
             results[way].append(step(way))
             wall, cpu, frames, loss, _ = results[way][-1]
             print(
-                "%-8s step %d: %7.2f s, %7.2f s of CPU, %d frames, loss %.4f"
+                "%-9s step %d: %7.2f s, %7.2f s of CPU, %d frames, loss %.4f"
                 % (way, number + 1, wall, cpu, frames, loss)
             )
     medians = {}
     for way, rows in results.items():
         medians[way] = [float(np.median([row[i] for row in rows])) for i in (0, 1)]
         print(
-            "%-8s %.2f s/step, %.2f utterances/s, %.2f s of CPU a step, %.1f GiB at most"
+            "%-9s %.2f s/step, %.2f utterances/s, %.2f s of CPU a step, %.1f GiB at most"
             % (way, medians[way][0], args.batch_size / medians[way][0], medians[way][1], max(row[4] for row in rows))
         )
-    print("printed / ours: %.2f in time, %.2f in CPU time" % tuple(np.divide(medians["printed"], medians["ours"])))
+    for way in WAYS[1:]:
+        ratio = np.divide(medians["listing"], medians[way])
+        print("listing / %s: %.2f in time, %.2f in CPU time" % (way, ratio[0], ratio[1]))
     for process, pipe in workers.values():
         pipe.send(False)
         process.join()

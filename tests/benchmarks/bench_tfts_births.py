@@ -1,57 +1,44 @@
 """Speed of example 52: windows a second at several batch sizes, interleaved in one run.
 
-The structural model steps through a window day by day; a step with 16 windows costs far less than four steps with 4, which is
-why the backtest trains with batches of 16. Run: python tests/benchmarks/bench_tfts_births.py
+The structural model of listing 9-8 steps through a window day by day; a step with 16 windows costs far less than four steps
+with 4, which is why the exercises train with batches of 16. Run: python tests/benchmarks/bench_tfts_births.py
 """
 
-import os
-import sys
 import time
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 import numpy as np
 import tensorflow as tf
 
-from common import training
+from ch09_tfts_births import code_9_08_births as listing
+from ch09_tfts_births import ext_9_7_7_fit as exercises
+from common import run
 
-SIZES = (4, 16)
+SIZES = (listing.BATCH_SIZE, 16)
 ROUNDS = 3
 STEPS = 5
 
 
 def build(batch_size):
     """A graph with a gradient step of the printed model on random windows; returns (session, operation)."""
-    from tensorflow.contrib.timeseries.python.timeseries.state_space_models import (
-        state_space_model,
-        structural_ensemble,
-    )
-
     graph = tf.Graph()
     with graph.as_default():
-        model = structural_ensemble.MultiResolutionStructuralEnsemble(
-            cycle_num_latent_values=15,
-            moving_average_order=4,
-            autoregressive_order=0,
-            periodicities=200,
-            configuration=state_space_model.StateSpaceModelConfiguration(dtype=tf.float64),
-        )
+        model = exercises.structural_model(listing.PERIODICITIES, listing.CYCLE_NUM_LATENT_VALUES)
         model.initialize_graph()
         random = np.random.RandomState(0)
         features = {
-            "times": tf.constant(np.tile(np.arange(64), [batch_size, 1])),
-            "values": tf.constant(random.normal(size=[batch_size, 64, 1])),
+            "times": tf.constant(np.tile(np.arange(listing.WINDOW_SIZE), [batch_size, 1])),
+            "values": tf.constant(random.normal(size=[batch_size, listing.WINDOW_SIZE, 1])),
         }
         loss = model.define_loss(features, tf.estimator.ModeKeys.TRAIN).loss
         gradients = [item for item in tf.gradients(loss, tf.trainable_variables()) if item is not None]
-        session = tf.Session(config=training.session_config())
+        session = tf.Session(config=run.session_config())
         session.run(tf.global_variables_initializer())
     return session, gradients
 
 
 def main():
     """Prints windows a second for each batch size and the ratio."""
-    training.start(0)
+    run.start(0)
     runs = {size: build(size) for size in SIZES}
     seconds = dict.fromkeys(SIZES, 0.0)
     for session, gradients in runs.values():

@@ -6,9 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from ch09_capsule_rnn.beyond import predict
 from common import files
-from common.errors import UserError
 from tests.helpers import assert_user_error, in_copy, printed, run_script
 
 FOLDER = "ch09_capsule_rnn"
@@ -71,7 +69,7 @@ def test_tables_of_comparisons_are_whole(runs):
         (("ablation", "record-ablation.json"), ["routing", "mean"]),
         (("..", "tiny", "documents", "record-ext_9_6_7_documents.json"), ["flat", "two_level"]),
         (("fast", "documents", "record-documents.json"), ["flat", "two_level"]),
-        (("record-yardsticks.json",), ["most frequent topic", "linear SVM on log-tf-idf"]),
+        (("record-yardsticks.json",), ["most frequent topic", "linear SVM on log-tf-idf, last 80 words"]),
         (("seeds", "record-seeds.json"), ["linear machine alone", "seed 0", "seed 1", "mean", "standard deviation"]),
     ):
         table = record(runs, *path)["tables"][0]
@@ -95,16 +93,9 @@ def test_a_text_gets_its_topic_and_its_picture(runs, walk):
     output, _ = printed(walk(FOLDER), "predict.py")
     assert re.search(r"^crude +\d+\.\d+ %$", output, re.MULTILINE), output
     assert "words are known" in output and "capsule 5 listened to" in output
+    assert re.search(r"^answer: crude, confidence \d+ %$", output, re.MULTILINE)
+    assert re.search(r"^words for and against crude: crude \+", output, re.MULTILINE)
     record(runs, "hybrid", "record-predict.json")
-
-
-def test_words_that_are_not_known_are_in_brackets_and_texts_without_a_known_word_refused():
-    index = {"crude": 5, "rare": 5000}
-    words, ids = predict.to_ids("Crude oil, rare!", index, 1000)
-    assert words == ["(start)", "crude", "[oil]", "[rare]"] and ids == [1, 8, 2, 2]
-    for text, message in (("", "no words"), ("天气很好", "none of the"), ("qqqq wwww", "none of the 2 words")):
-        with pytest.raises(UserError, match=message):
-            predict.to_ids(text, index, 1000)
 
 
 def test_a_file_is_read_and_users_errors_are_one_line(runs, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch09_tacotron import code_9_11_attention as listing
+from ch09_tacotron.beyond.parts import GuidedAttention
 
 
 def softmax(x):
@@ -11,20 +12,15 @@ def softmax(x):
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def run_attention(lengths=None, smoothing=False, cumulate=True, seed=0, sharpen=1.0):
+def run_attention(lengths=None, seed=0, attention=listing.LocationSensitiveAttention, **keywords):
     """One step on random numbers: (alignments, next state, the same by NumPy, the state before)."""
     tf.reset_default_graph()
     random = np.random.RandomState(seed)
     memory, query = random.randn(2, 6, 5).astype(np.float32), random.randn(2, 3).astype(np.float32)
     state = random.rand(2, 6).astype(np.float32)
-    attention = listing.LocationSensitiveAttention(
-        4,
-        tf.constant(memory),
-        smoothing=smoothing,
-        cumulate_weights=cumulate,
-        sharpen=sharpen,
-        memory_sequence_length=None if lengths is None else tf.constant(lengths),
-    )
+    if lengths is not None:
+        keywords["memory_sequence_length"] = tf.constant(lengths)
+    attention = attention(4, tf.constant(memory), **keywords)
     alignments, next_state = attention(tf.constant(query), tf.constant(state))
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -36,9 +32,11 @@ def run_attention(lengths=None, smoothing=False, cumulate=True, seed=0, sharpen=
         memory = memory * (np.arange(6)[None, :, None] < np.array(lengths)[:, None, None])
     padded = np.pad(state, [(0, 0), (15, 15)], mode="constant")
     windows = np.stack([padded[:, i : i + 6] for i in range(31)], axis=2)  # [B, T_in, 31]
-    location = windows @ values["location_convolution/kernel"][:, 0] + values["location_convolution/bias"]
+    location = (
+        windows @ values["location_features_convolution/kernel"][:, 0] + values["location_features_convolution/bias"]
+    )
     hidden = memory @ values["memory_layer/kernel"] + (query @ values["query_layer/kernel"])[:, None]
-    hidden = hidden + location @ values["location_layer/kernel"] + values["attention_bias"]
+    hidden = hidden + location @ values["location_features_layer/kernel"] + values["attention_bias"]
     energy = np.tanh(hidden) @ values["attention_variable"]
     return result[0], result[1], energy, state
 
@@ -50,12 +48,12 @@ def test_alignments_equal_numpy():
 
 
 def test_without_cumulation_the_state_is_the_last_alignment():
-    alignments, next_state, _, _ = run_attention(cumulate=False)
+    alignments, next_state, _, _ = run_attention(cumulate_weights=False)
     np.testing.assert_array_equal(alignments, next_state)
 
 
 def test_sharpened_weights_are_powers():
-    sharp, _, energy, _ = run_attention(sharpen=2.5)
+    sharp, _, energy, _ = run_attention(attention=GuidedAttention, sharpen=2.5)
     plain = softmax(energy)
     np.testing.assert_allclose(sharp, plain**2.5 / np.sum(plain**2.5, axis=1, keepdims=True), rtol=1e-4)
 
@@ -78,6 +76,6 @@ def test_sizes_of_the_variables():
     attention = listing.LocationSensitiveAttention(256, tf.zeros([2, 6, 256]))
     attention(tf.zeros([2, 256]), tf.zeros([2, 6]))
     shapes = {v.op.name.split("/", 1)[-1]: v.shape.as_list() for v in tf.trainable_variables()}
-    assert shapes["location_convolution/kernel"] == [31, 1, 32]
-    assert shapes["location_layer/kernel"] == [32, 256]
+    assert shapes["location_features_convolution/kernel"] == [31, 1, 32]
+    assert shapes["location_features_layer/kernel"] == [32, 256]
     assert len(shapes) == 7

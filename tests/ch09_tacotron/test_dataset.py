@@ -1,4 +1,4 @@
-"""Listing 9-15: symbols, batches, padding."""
+"""Listing 9-15: the printed batches."""
 
 import os
 import subprocess
@@ -15,142 +15,88 @@ from tests.helpers import REPOSITORY
 
 @pytest.fixture
 def corpus(tmp_path):
-    """Ten utterances of 7, 14, … 70 frames whose values are the utterance's number."""
-    with open(str(tmp_path / "train.txt"), "w", encoding="utf-8") as stream:
-        for number in range(1, 11):
-            frames = 7 * number
-            np.save(str(tmp_path / ("s%d.npy" % number)), np.full([frames, 1025], number, np.float32))
-            np.save(str(tmp_path / ("m%d.npy" % number)), np.full([frames, 80], number, np.float32))
-            stream.write("s%d.npy|m%d.npy|%d|%s\n" % (number, number, frames, "ma1 " * number + "ni3"))
-    return str(tmp_path / "train.txt")
+    """A function: numbers of frames → a metadata file of utterances whose values are their number (1, 2 …)."""
+
+    def write(*lengths):
+        with open(str(tmp_path / "train.txt"), "w", encoding="utf-8") as stream:
+            for number, frames in enumerate(lengths, 1):
+                np.save(str(tmp_path / ("s%d.npy" % number)), np.full([frames, 1025], number, np.float32))
+                np.save(str(tmp_path / ("m%d.npy" % number)), np.full([frames, 80], number, np.float32))
+                stream.write("s%d.npy|m%d.npy|%d|%s\n" % (number, number, frames, "ma1 " * number + "ni3"))
+        return str(tmp_path / "train.txt")
+
+    return write
+
+
+def take(tensors, count):
+    with tf.Session() as session:
+        return [session.run(tensors) for _ in range(count)]
 
 
 def test_symbols():
-    assert listing.symbols[0] == "_" and listing.symbols[1] == "~"
-    assert len(listing.symbols) == len(set(listing.symbols)) == 75
+    assert listing.symbols[:2] == ["_", "~"] and (listing._padv, listing._stop_token_padv) == (0, 1)
+    assert len(listing.symbols) == len(set(listing.symbols)) == len(listing.index_symbols) == 75
+    assert listing.sequence_to_text([28, 54, 75, 0]) == "a1_"  # ids beyond the table are left out
 
 
-def test_text_there_and_back():
-    text = "ni3 hao3, lv4 (zhong1!)"
-    assert listing.sequence_to_text(listing.text_to_sequence(text)) == text
-    assert listing.text_to_sequence("a1") == [28, 54]
+def test_every_clip_has_a_stop_frame(corpus, capsys):
+    """Line 32: the longest output plus 1, then rounded up: two clips of 500 frames become 505 long."""
+    path = corpus(500, 500)
+    ((inputs, lengths, linear, mel, stop),) = take(listing.mydataset(path, 5, batch=2), 1)
+    assert linear.shape == (2, 505, 1025) and mel.shape == (2, 505, 80) and stop.shape == (2, 505)
+    assert stop.sum(axis=1).tolist() == [5, 5] and not stop[:, :500].any()
+    assert not linear[:, 500:].any() and not mel[:, 500:].any()
+    assert sorted(lengths.tolist()) == [7, 11] and inputs.shape == (2, 11)
+    assert not inputs[lengths.argmin(), 7:].any()
+    assert [value.dtype for value in (inputs, lengths, linear, mel, stop)] == [np.int32] * 2 + [np.float32] * 3
+    shown = capsys.readouterr().out
+    for line in ("metadata_filename " + path, "\n11\n", "(tf.int32, tf.int32, tf.float32, tf.float32, tf.float32)"):
+        assert line in shown
 
 
-def test_e27_the_end_symbol_can_be_appended():
-    assert listing.text_to_sequence("a1", end_symbol=True)[-1] == 1
-    assert 1 not in listing.text_to_sequence("a1")
+def test_an_even_length_is_not_rounded_up_further(corpus):
+    ((_, _, linear, _, _),) = take(listing.mydataset(corpus(499, 30), 5, batch=2, shuffleflag=False), 1)
+    assert linear.shape[1] == 500
 
 
-@pytest.mark.parametrize("text, character", [("你好", "你"), ("a1_", "_"), ("a1~", "~"), ("lü4", "ü")])
-def test_an_unknown_character_is_named(text, character):
-    with pytest.raises(UserError, match=character):
-        listing.text_to_sequence(text)
-
-
-def test_e28_lengths_are_numbers(tmp_path):
-    path = str(tmp_path / "train.txt")
-    with open(path, "w", encoding="utf-8") as stream:
-        stream.write("a|b|98|ma1\na|b|1000|ma1\n")
+def test_e28_lengths_are_numbers(corpus):
+    path = corpus(98, 1000)
     with open(path, encoding="utf-8") as stream:
         assert max(line.split("|")[2] for line in stream) == "98"  # the printed way: then 98 - 1000 frames of padding
-    assert max(row[2] for row in listing.read_metadata(path)) == 1000
+    ((_, _, linear, _, _),) = take(listing.mydataset(path, 5, batch=2), 1)
+    assert linear.shape[1] == 1005
 
 
-def test_bad_metadata(tmp_path):
-    path = tmp_path / "train.txt"
+def test_e29_every_batch_is_as_long_as_the_longest_of_all(corpus):
+    """As printed; ``beyond/utterances.py`` pads a batch to its own longest."""
+    batches = take(listing.mydataset(corpus(7, 14, 70), 5, batch=1, shuffleflag=False), 3)
+    assert [batch[2].shape[1] for batch in batches] == [75, 75, 75]
+
+
+def test_training_is_shuffled_and_endless_and_the_rest_in_order(corpus):
+    path = corpus(*range(10, 18))
+    tf.set_random_seed(1)
+    epochs = np.array([batch[2][0, 0, 0] for batch in take(listing.mydataset(path, 5, batch=1), 16)]).reshape(2, 8)
+    assert np.array_equal(np.sort(epochs, axis=1), [np.arange(1, 9)] * 2) and not np.array_equal(*epochs)
+    in_order = listing.mydataset(path, 5, batch=3, mode="test")
+    with tf.Session() as session:
+        found = [session.run(in_order)[2][:, 0, 0].tolist() for _ in range(3)]
+        with pytest.raises(tf.errors.OutOfRangeError):
+            session.run(in_order)
+    assert found == [[1, 2, 3], [4, 5, 6], [7, 8]]
+
+
+def test_what_is_missing_or_has_no_symbol_is_said(tmp_path):
     with pytest.raises(UserError, match="code_9_09"):
-        listing.read_metadata(str(path))
-    path.write_text("")
-    with pytest.raises(UserError, match="empty"):
-        listing.read_metadata(str(path))
-    path.write_text("a|b|12|ma1\na|b|c\n")
-    with pytest.raises(UserError, match="line 2"):
-        listing.read_metadata(str(path))
-
-
-def test_e29_a_batch_is_padded_to_its_own_longest(corpus):
-    rows = listing.read_metadata(corpus)
-    folder = os.path.dirname(corpus)
-    utterances = [listing.load_utterance(folder, row) for row in rows[:2]]
-    inputs, input_lengths, linear, mel, stop, lengths, places = listing.make_batch(utterances, 5)
-    assert linear.shape == (2, 15, 1025) and mel.shape == (2, 15, 80)  # 14 frames, rounded up; the corpus has 70
-    assert linear.dtype == mel.dtype == stop.dtype == np.float32
-    assert stop.tolist() == [[0] * 7 + [1] * 8, [0] * 14 + [1]]
-    assert np.all(mel[0, :7] == 1) and np.all(mel[0, 7:] == 0) and np.all(mel[1, :14] == 2)
-    assert inputs.shape == (2, 11) and input_lengths.tolist() == [7, 11] and np.all(inputs[0, 7:] == 0)
-    assert lengths.tolist() == [7, 14]
-    np.testing.assert_allclose(places, [[0, 6, 6], [0, 5, 10]])  # no spans: evenly, 1 and 2 whole steps long
-
-
-def test_places_follow_the_recording():
-    """'ma1 ni3' and an end symbol: 2 frames before, the syllables in frames 2 to 5 and 7 to 10."""
-    places = listing.symbol_places("ma1 ni3", 8, 14, np.array([[2, 6], [7, 11]]))
-    np.testing.assert_allclose(places[:7], [0, 0, 0, 0.75, 1.5, 2.25, 3])  # m, a, 1, blank
-    np.testing.assert_allclose(places[7:], [4, 4.75, 5.5, 6.25, 7, 7, 7])  # n, i, 3, end symbol
-    utterance = ("ma1 ni3", np.zeros([14, 1025]), np.zeros([14, 80]), np.array([[2, 6], [7, 11]]))
-    *_, batch_places = listing.make_batch([utterance], 5, end_symbol=True)
-    np.testing.assert_allclose(batch_places, places[None, [2, 7, 12]])  # the middle frame of each step
-
-
-def test_tail_gives_every_utterance_stop_frames(corpus):
-    rows = listing.read_metadata(corpus)
-    utterances = [listing.load_utterance(os.path.dirname(corpus), row) for row in rows[4:6]]
-    *_, stop, lengths, _ = listing.make_batch(utterances, 5, end_symbol=True, tail_steps=2)
-    assert lengths.tolist() == [45, 55]  # 35 and 42 frames, rounded up, and 10
-    assert stop.shape == (2, 55)
-    assert stop[1, :42].sum() == 0 and stop[1, 42:].sum() == 13
-
-
-def test_batches_cover_every_epoch():
-    lengths = list(range(100, 112))
-    batches = [listing.batch_rows(lengths, number, 4, seed=1, group=3) for number in range(6)]
-    assert sorted(sum(batches[:3], [])) == sorted(sum(batches[3:], [])) == list(range(12))
-    assert batches[:3] != batches[3:]
-
-
-def test_batches_depend_on_seed_and_number_alone():
-    lengths = np.random.RandomState(0).randint(50, 500, 37).tolist()
-    first = [listing.batch_rows(lengths, n, 4, seed=2) for n in range(20)]
-    assert [listing.batch_rows(lengths, n, 4, seed=2) for n in reversed(range(20))] == first[::-1]
-    assert [listing.batch_rows(lengths, n, 4, seed=3) for n in range(20)] != first
-
-
-def test_grouping_saves_padding():
-    lengths = np.random.RandomState(0).randint(50, 500, 200).tolist()
-
-    def padding(group):
-        batches = [[lengths[i] for i in listing.batch_rows(lengths, n, 8, group=group)] for n in range(40)]
-        return sum(max(batch) * 8 - sum(batch) for batch in batches)
-
-    assert padding(8) < 0.4 * padding(1)
-
-
-def test_dataset_goes_on_where_it_is_told_to(corpus):
-    def take(first, count, **keywords):
-        dataset = listing.mydataset(corpus, 5, batch=3, seed=4, group=2, first_batch=first, **keywords)
-        iterator = dataset.make_initializable_iterator()
-        batch = iterator.get_next()
-        with tf.Session() as session:
-            session.run(iterator.initializer)
-            return [session.run(batch) for _ in range(count)]
-
-    whole, resumed = take(0, 5), take(3, 2)
-    for expected, found in zip(whole[3:], resumed):
-        for a, b in zip(expected, found):
-            np.testing.assert_array_equal(a, b)
-    spans = [np.arange(number + 2)[:, None] * 5 + [0, 4] for number in range(10)]
-    spliced = take(0, 5, spans=spans, splice=1.0)  # even sound has no weak places, so it stays whole
-    assert all(np.array_equal(a, b) for one, two in zip(whole, spliced) for a, b in zip(one[:6], two[:6]))
-    in_order = take(0, 4, mode="test")
-    assert [len(batch[0]) for batch in in_order] == [3, 3, 3, 1]
-    assert [int(batch[3][0, 0, 0]) for batch in in_order] == [1, 4, 7, 10]
-    with pytest.raises(tf.errors.OutOfRangeError):
-        take(0, 5, mode="test")
+        listing.mydataset(str(tmp_path / "train.txt"), 5)
+    (tmp_path / "train.txt").write_text("s|m|9|lü4\n", encoding="utf-8")
+    with pytest.raises(UserError, match="'ü'"):
+        listing.mydataset(str(tmp_path / "train.txt"), 5)
 
 
 def test_e30_importing_prints_nothing():
     code = "import ch09_tacotron.code_9_15_dataset"
-    result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True
-    )
+    environment = dict(os.environ, PYTHONPATH=REPOSITORY)
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    result = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, check=True)
     assert result.stdout == b""

@@ -5,22 +5,21 @@ import pytest
 import tensorflow as tf
 from tensorflow.contrib.seq2seq import dynamic_decode
 
-from ch09_tacotron.code_9_10_cbhg import gru_cell
-from ch09_tacotron.code_9_12_decoder_wrapper import TacotronDecoderwrapper, dropout
+from ch09_tacotron.code_9_12_decoder_wrapper import TacotronDecoderwrapper
 from ch09_tacotron.code_9_13_helpers import TacoTestHelper, TacoTrainingHelper, _go_frames
 from ch09_tacotron.code_9_14_decoder import TacotronDecoder
 
 
-def wrapper(is_training=False, batch=2, **keywords):
+def wrapper(is_training=False, batch=2, **parts):
     memory = tf.random_normal([batch, 7, 16], seed=3)
-    return TacotronDecoderwrapper(memory, is_training, gru_cell(256), num_mels=4, outputs_per_step=3, **keywords)
+    return TacotronDecoderwrapper(memory, is_training, tf.nn.rnn_cell.GRUCell(256), 4, 3, **parts)
 
 
 def test_shapes_of_one_step():
     cell = wrapper()
     (frames, stop), state = cell(tf.zeros([2, 4]), cell.zero_state(2, tf.float32))
     assert frames.shape.as_list() == [2, 12] and stop.shape.as_list() == [2, 3]
-    assert cell.output_size == (12, 3)
+    assert cell.output_size == 12
     assert state.attention.shape.as_list() == [2, 16] and state.alignments.shape.as_list() == [2, 7]
 
 
@@ -40,26 +39,9 @@ def test_e24_calls_share_their_variables():
     count = len(tf.trainable_variables())
     cell(tf.zeros([2, 4]), state)
     assert len(tf.trainable_variables()) == count
-    tf.layers.dense(tf.zeros([2, 4]), 8)  # the printed way: a new layer, with new variables, in each call
-    tf.layers.dense(tf.zeros([2, 4]), 8)
+    tf.keras.layers.Dense(8)(tf.zeros([2, 4]))  # the printed way: a new layer, with new variables, in each call
+    tf.keras.layers.Dense(8)(tf.zeros([2, 4]))
     assert len(tf.trainable_variables()) == count + 4
-
-
-def test_given_attention_is_read_and_added_up_by_the_utterances_it_is_given_to():
-    given = np.zeros([2, 7, 3], np.float32)
-    given[:, 4, 1] = 1.0  # in the second step symbol 4
-    cell = wrapper(given_alignments=tf.constant(given), given=tf.constant([True, False]))
-    zero = cell.zero_state(2, tf.float32)._replace(time=tf.constant(1))
-    _, state = cell(tf.zeros([2, 4]), zero)
-    with tf.Session() as session:
-        session.run(tf.global_variables_initializer())
-        memory, context, own, total = session.run(
-            [cell._attention_mechanism.values, state.attention, state.alignments, state.attention_state]
-        )
-    np.testing.assert_allclose(context[0], memory[0, 4], rtol=1e-5)
-    np.testing.assert_allclose(context[1], own[1] @ memory[1], rtol=1e-5)
-    np.testing.assert_allclose(total, [given[0, :, 1], own[1]], atol=1e-6)
-    assert own[0].max() < 0.9  # what the guide teaches is the network's own attention
 
 
 def test_stop_tokens_are_logits_only_in_training():
@@ -77,16 +59,6 @@ def test_batch_size_is_checked():
         session.run(cell.zero_state(3, tf.float32).cell_state)
 
 
-def test_dropout_depends_on_its_key_alone():
-    x = tf.ones([50, 40])
-    first, again, other = (dropout(x, 0.5, tf.constant([2, step])) for step in (7, 7, 8))
-    with tf.Session() as session:
-        a, b, c = session.run([first, again, other])
-        d = session.run(first)
-    assert np.array_equal(a, b) and np.array_equal(a, d) and not np.array_equal(a, c)
-    assert set(np.unique(a)) == {0.0, 2.0} and abs(a.mean() - 1) < 0.1
-
-
 def test_teacher_forcing_feeds_every_rth_frame_and_ends_after_the_last():
     targets = np.arange(2 * 6 * 4, dtype=np.float32).reshape(2, 6, 4)
     helper = TacoTrainingHelper(tf.constant(targets), 4, 3)
@@ -101,16 +73,6 @@ def test_teacher_forcing_feeds_every_rth_frame_and_ends_after_the_last():
     assert not done[0].any() and done[1].all()
 
 
-def test_feed_back_mixes_in_own_frames():
-    targets, own = tf.zeros([400, 6, 4]), tf.ones([400, 12])
-    with tf.Session() as session:
-        for share in (0.0, 0.3, 1.0):
-            helper = TacoTrainingHelper(targets, 4, 3, feed_back=tf.constant(share), step=1)
-            fed = session.run(helper.next_inputs(tf.constant(0), own, None)[1])
-            assert np.all(fed == fed[:, :1])  # all of a frame, or nothing
-            assert abs(fed.mean() - share) < 0.08
-
-
 def test_go_frames_are_zero():
     with tf.Session() as session:
         assert np.array_equal(session.run(_go_frames(3, 4)), np.zeros([3, 4]))
@@ -119,7 +81,7 @@ def test_go_frames_are_zero():
 def test_synthesis_feeds_back_the_last_frame():
     outputs = np.arange(24, dtype=np.float32).reshape(2, 12)
     helper = TacoTestHelper(2, 4, 3)
-    finished, fed, _ = helper.next_inputs(0, tf.constant(outputs), None, None, tf.constant([[0.1, 0.2, 0.3]] * 2))
+    finished, fed, _ = helper.next_inputs(tf.constant(outputs), None, tf.constant([[0.1, 0.2, 0.3]] * 2))
     with tf.Session() as session:
         np.testing.assert_array_equal(session.run(fed), outputs[:, 8:])
         assert not session.run(finished).any()
@@ -128,7 +90,7 @@ def test_synthesis_feeds_back_the_last_frame():
 class StoppingCell(tf.contrib.rnn.RNNCell):
     """Sample i stops in step i; its frames show the step."""
 
-    output_size = (6, 3)
+    output_size = 6
     state_size = 1
 
     def __call__(self, inputs, state, scope=None):
@@ -154,8 +116,26 @@ def test_e26_each_sample_of_a_batch_ends_by_itself():
     class Printed(TacoTestHelper):
         """One value for the whole batch."""
 
-        def next_inputs(self, time, outputs, state, sample_ids=None, stop_token_preds=None, name=None):
+        def next_inputs(self, outputs, state, stop_token_preds, name=None, **unused_kwargs):
             finished = tf.reduce_any(tf.cast(tf.round(stop_token_preds), tf.bool))
             return tf.tile([finished], [self._batch_size]), outputs[:, -self._output_dim :], state
 
     assert decode(Printed(3, 2, 3))[2].tolist() == [1, 1, 1]  # all end with the first
+
+
+def test_the_constructor_checks_types():
+    cell, helper = StoppingCell(), TacoTestHelper(3, 2, 3)
+    for arguments, words in (
+        ((object(), helper, None), "not an RNNCell"),
+        ((cell, object(), None), "helper must be a Helper, received: <class 'object'>"),
+        ((cell, helper, None, object()), "output_layer must be a Layer, received: <class 'object'>"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            TacotronDecoder(*arguments)
+
+
+def test_an_output_layer_changes_the_frames():
+    decoder = TacotronDecoder(StoppingCell(), TacoTestHelper(3, 2, 3), tf.zeros([3, 1]), tf.layers.Dense(4))
+    assert decoder.output_size.rnn_output.as_list() == [4] and decoder.output_size.token_output == 3
+    outputs, *_ = dynamic_decode(decoder, maximum_iterations=2)
+    assert outputs.rnn_output.shape.as_list()[2] == 4

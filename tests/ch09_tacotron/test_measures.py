@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.spatial.distance
 
-from ch09_tacotron import measures
+from ch09_tacotron.beyond import measures
 
 
 def alignment(positions, length):

@@ -1,11 +1,11 @@
-"""Extra: sentences out of pieces (``--splice``)."""
+"""Sentences spliced from pieces of recordings."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from ch09_tacotron import splicing
+from ch09_tacotron.beyond import splicing
 
 
 def test_cuts_stand_where_the_sound_is_weak():

@@ -1,30 +1,30 @@
-"""Listing 9-17: figures, windows, the loss guard."""
+"""Listing 9-17's pieces, and those of beyond/train_few.py and beyond/voice.py."""
 
+import collections
 import os
+import types
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from ch09_tacotron import code_9_17_train as listing
-from common import training
+from ch09_tacotron.beyond import sound, train_few, voice
+from common import options, run
 from common.errors import TrainingStopped
 from common.plotting import plt
 
 
 def test_printed_constants_are_the_defaults():
-    book = listing.PRESETS["book"]
-    assert (book["outputs_per_step"], book["batch_size"], book["checkpoint_interval"]) == (5, 32, 1000)
-    assert (listing.griffin_lim_iters, book["init_lr"], book["warmup_steps"]) == (60, 0.001, 4000)
-    off = dict(masked_loss=False, mask_attention=False, end_symbol=False, tail_steps=0, guide_weight=0.0, feed_back=0.0)
-    off.update(decay_from=0, guide_by="text", give_attention=0.0, sharpen=1.0, splice=0.0)
-    assert all(book[key] == value for key, value in off.items())
+    book = options.parse_values(listing.__file__, listing.__doc__, listing.VALUES, [])
+    assert (book.epochs, book.batch, book.outputs_per_step, book.checkpoint_interval) == (100000, 32, 5, 1000)
+    assert (listing.griffin_lim_iters, listing.power) == (60, 1.5)
 
 
 def test_e34_figures_are_closed(tmp_path):
     before = len(plt.get_fignums())
-    for step in range(3):
-        path = listing.plot_alignment(np.eye(5), str(tmp_path / ("%d.png" % step)), "step %d" % step)
+    for step in range(2):
+        path = str(tmp_path / ("%d.png" % step))
+        listing.plot_alignment(np.eye(5), path, "step %d" % step)
         assert os.path.getsize(path) > 1000
     assert len(plt.get_fignums()) == before
     figure = plt.figure()  # the printed way: saved and left open
@@ -33,54 +33,89 @@ def test_e34_figures_are_closed(tmp_path):
     plt.close(figure)
 
 
-def test_e40_a_bad_loss_stops_training():
+def test_plot_has_the_printed_labels(tmp_path, monkeypatch):
+    seen = {}
+
+    def close(figure):
+        axes, bar = figure.axes
+        seen.update(x=axes.get_xlabel(), y=axes.get_ylabel(), title=axes.get_title(), bars=bool(bar))
+
+    monkeypatch.setattr(plt, "close", close)
+    listing.plot_alignment(np.eye(3), str(tmp_path / "a.png"), " now, step=3, loss=0.5")
+    assert seen == dict(x="Decoder timestep\n\n now, step=3, loss=0.5", y="Encoder timestep", title="", bars=True)
+
+
+def test_e40_a_bad_loss_stops_training(tmp_path):
+    opts = options.parse_values(listing.__file__, listing.__doc__, listing.VALUES, ["--output-dir", str(tmp_path)])
     for value in (float("nan"), 101.0):
         with pytest.raises(TrainingStopped, match="step 7"):
-            training.check_loss(value, 7, limit=100)
+            run.Run(opts).check(7, limit=100, loss=value)
 
 
-def test_e35_losses_behind_the_checkpoint_are_dropped_and_windows_are_bounded(tmp_path):
-    path = str(tmp_path / "losses.csv")
-    listing._keep_losses_until(path, 0)
-    with open(path, "a", encoding="utf-8") as stream:
-        stream.write("1,0.1,2\n2,0.1,2\n3,0.1,2\n")
-    listing._keep_losses_until(path, 2)
-    with open(path, encoding="utf-8") as stream:
-        assert [line.split(",")[0] for line in stream] == ["step", "1", "2"]
+def test_e35_windows_are_bounded():
     with open(listing.__file__, encoding="utf-8") as stream:
         assert stream.read().count("deque(maxlen=100)") == 2
+    assert len(collections.deque(range(1000), maxlen=100)) == 100
 
 
-def test_free_running_cuts_each_sample_at_its_own_end():
-    class Model:
-        outputs_per_step = 2
-        linear_outputs = tf.constant(np.arange(2 * 6 * 3, dtype=np.float32).reshape(2, 6, 3))
-        mel_outputs = tf.zeros([2, 6, 4])
-        alignments = tf.zeros([2, 9, 3])
-        output_steps = tf.constant([1, 3])
-        stop_token_outputs = tf.constant([[0.1, 0.9, 0, 0, 0, 0], [0, 0, 0, 0, 0.2, 0.3]])
-        inputs = tf.placeholder(tf.int32, [None, None])
-        input_lengths = tf.placeholder(tf.int32, [None])
+def test_losses_behind_the_checkpoint_are_dropped(tmp_path):
+    path = str(tmp_path / "losses.csv")
+    train_few.keep_losses_until(path, 0)
+    with open(path, "a", encoding="utf-8") as stream:
+        stream.write("1,0.1,2\n2,0.1,2\n3,0.1,2\n")
+    train_few.keep_losses_until(path, 2)
+    with open(path, encoding="utf-8") as stream:
+        assert [line.split(",")[0] for line in stream] == ["step", "1", "2"]
 
-    with tf.Session() as session:
-        first, second = listing.free_running(session, Model, np.zeros([2, 9]), [4, 9])
+
+def test_a_voice_cuts_each_sample_at_its_own_end():
+    values = [np.arange(2 * 6 * 3).reshape(2, 6, 3), np.zeros([2, 6, 4]), np.zeros([2, 7, 3]), np.array([1, 3])]
+    values.append(np.array([[0.1, 0.9, 0, 0, 0, 0], [0, 0, 0, 0, 0.2, 0.3]]))
+    model = collections.defaultdict(lambda: None)
+    speaker = types.SimpleNamespace(
+        settings=dict(outputs_per_step=2, end_symbol=True),
+        model=types.SimpleNamespace(
+            linear_outputs=0,
+            mel_outputs=1,
+            alignments=2,
+            sequence_lengths=3,
+            stop_token_outputs=4,
+            inputs=5,
+            input_lengths=6,
+        ),
+        session=types.SimpleNamespace(run=lambda fetches, feed: model.update(feed) or [values[i] for i in fetches]),
+    )
+    first, second = voice.Voice.frames(speaker, ["ma1", "ni3 a1"])
+    assert model[6] == [4, 7] and model[5][0].tolist() == [40, 28, 54, 1, 0, 0, 0]
     assert first[0].shape == (2, 3) and second[0].shape == (6, 3)
-    assert first[2].shape == (4, 1) and second[2].shape == (9, 3)
+    assert first[2].shape == (4, 1) and second[2].shape == (7, 3)
     assert first[3] and not second[3]  # the second was cut off by the limit
 
 
+def test_the_sound_takes_its_loudness_from_the_mel_frames():
+    random = np.random.RandomState(6)
+    linear = random.uniform(0.4, 0.5, (60, sound.num_freq))
+    # falls towards high notes, linear does not
+    mel = np.repeat(np.linspace(0.8, 0.4, sound.num_mels)[None], 60, axis=0)
+    speaker = types.SimpleNamespace(settings={}, _planned=True, frames=lambda texts: [(linear, mel, None, True)])
+    distances = []
+    for mel_bands in (True, False):
+        wave = voice.Voice.speak(speaker, "ma1", 20, mel_bands=mel_bands)[0]
+        heard = sound.melspectrogram(sound.magnitude(wave)).T[5:55]
+        distances.append(np.abs(heard - mel[: len(heard)]).mean())
+    assert distances[0] < 0.02 and distances[1] > 0.06
+
+
+def test_join_sentences():
+    loud, soft, noise = np.array([0.5, -2.0, 1.0]), np.array([0.05, 0.1]), np.array([0.001])
+    joined = voice.join_sentences([loud, soft, noise], 2 / 16000)
+    np.testing.assert_allclose(joined, [0.25, -1, 0.5, 0, 0, 0.5, 1, 0, 0, 0.1])
+
+
 def test_summaries_hold_pictures_and_sounds(tmp_path):
-    picture = listing.plot_alignment(np.eye(3), str(tmp_path / "a.png"))
-    sound = listing.save_wav(np.sin(np.arange(2000) / 5), str(tmp_path / "a.wav"))
-    summary = listing._summary({"loss": 1.5}, {"alignment": picture}, {"speech": sound})
+    picture = str(tmp_path / "a.png")
+    listing.plot_alignment(np.eye(3), picture)
+    wave = sound.save_wav(np.sin(np.arange(2000) / 5), str(tmp_path / "a.wav"))
+    summary = train_few.summary({"loss": 1.5}, {"alignment": picture}, {"speech": wave})
     kinds = {value.tag: value.WhichOneof("value") for value in summary.value}
     assert kinds == {"loss": "simple_value", "alignment": "image", "speech": "audio"}
-
-
-def test_the_last_part_of_the_learning_rate():
-    step = tf.placeholder(tf.int64, [])
-    factor = listing.final_decay(step, 100, 200)
-    with tf.Session() as session:
-        values = [float(session.run(factor, {step: value})) for value in (0, 99, 100, 149, 199)]
-    np.testing.assert_allclose(values, [1, 1, 1, 50 / 99, 0.05], rtol=1e-5)
-    assert listing.final_decay(step, 0, 200) == 1.0

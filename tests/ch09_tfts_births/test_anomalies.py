@@ -1,9 +1,8 @@
-"""Injection, rolling z-scores and the measures, against plain loops."""
+"""Injection, rolling z-scores, the second model and the measures, against plain loops."""
 
 import numpy as np
 
 from ch09_tfts_births import ext_9_7_7a_anomalies as anomalies
-from ch09_tfts_births import ext_9_7_7b_multivariate as multivariate
 
 
 def test_injected_days_are_the_changed_days():
@@ -35,6 +34,20 @@ def test_judge_by_hand():
     assert anomalies.judge(distance, truth, 9.0) == (0.0, 0.0, 0.0)
 
 
-def test_working_days():
-    days = np.arange("1990-12-22", "1991-01-03", dtype="datetime64[D]")  # Saturday to Wednesday
-    assert multivariate.working_days(days).tolist() == [0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0]
+def test_band_features():
+    features = anomalies.band_features(np.array([0.5, -3.0, 100.0]))
+    np.testing.assert_allclose(features[:, 0], [0.5, 3.0, 20.0])
+    np.testing.assert_allclose(features[:, 1], [0.0, 1.04, 18.04], rtol=1e-5)
+    assert features[:, 2].tolist() == [1.0, -1.0, 1.0] and features[:, 3].tolist() == [0.0, 0.5, 3.0]
+
+
+def test_second_model_learns_what_no_threshold_can():
+    """Only distances upwards are anomalies here: the sign decides, which a threshold on the size cannot see."""
+    signed = np.random.RandomState(0).normal(0.0, 3.0, 800)
+    truth = signed > 3.0
+    features = anomalies.band_features(signed)
+    found = anomalies.second_model(features[:400], truth[:400], features, seed=0)
+    by_model = anomalies.judge(found[400:], truth[400:], 0.5)[2]
+    threshold = anomalies.learn_threshold(features[:400, 0], truth[:400])
+    assert by_model > 0.9 > anomalies.judge(features[400:, 0], truth[400:], threshold)[2]
+    assert (anomalies.second_model(features[:400], truth[:400], features, seed=0) == found).all()

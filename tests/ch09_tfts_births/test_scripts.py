@@ -1,4 +1,4 @@
-"""The scripts as a user runs them, at ``tiny``."""
+"""What the README's tiny commands left, and what a second run makes of it."""
 
 import json
 import os
@@ -7,77 +7,67 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ch09_tfts_births import code_9_08_births
-from tests.helpers import assert_user_error, run_script, stop_at_once
+from tests import helpers
 
-LISTING = "ch09_tfts_births/code_9_08_births.py"
-TINY = ("--preset", "tiny", "--threads", "1", "--output-dir")
-
-
-def snapshot(folder):
-    return {
-        os.path.join(base, name): os.path.getmtime(os.path.join(base, name))
-        for base, _, names in os.walk(str(folder))
-        for name in names
-    }
+FOLDER = "ch09_tfts_births"
+pytestmark = [pytest.mark.script, pytest.mark.slow]
 
 
-@pytest.mark.script
-def test_a_stopped_training_is_no_result(tmp_path, monkeypatch, capsys):
-    stop_at_once(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        code_9_08_births.main([*TINY, str(tmp_path)])
-    assert "stopped at step 1; the same command goes on" in capsys.readouterr().out
-    assert not os.path.exists(str(tmp_path / "record-code_9_08_births.json"))
+@pytest.fixture
+def tiny(walk):
+    """The run folder of the walk."""
+    return os.path.join(walk(FOLDER), "output", "tfts_births", "tiny")
 
 
-@pytest.mark.script
-@pytest.mark.slow
-def test_listing_runs_saves_and_takes_up_its_own_run(tmp_path):
-    """Errata E12, E14: the figure is saved; a second run says what it takes up; other settings are refused."""
-    first = run_script(LISTING, *TINY, tmp_path / "run", "--train-steps", "4")
-    assert "generated sample, not real data" in first.stdout and "taking up" not in first.stdout
-    assert (
-        "average_loss, covariance, global_step, log_likelihood, loss, mean, observed, start_tuple, times"
-        in first.stdout
-    )
-    forecast = pd.read_csv(str(tmp_path / "run" / "forecast.csv"))
-    assert forecast.date.tolist() == ["1978-02-05", "1978-02-06"] and np.isfinite(forecast["mean"]).all()
-    with open(str(tmp_path / "run" / "forecast.png"), "rb") as stream:
-        assert stream.read(8) == b"\x89PNG\r\n\x1a\n"
-    with open(str(tmp_path / "run" / "record-code_9_08_births.json"), encoding="utf-8") as stream:
-        loss = json.load(stream)["metrics"]["evaluation loss"]["value"]
-    assert np.isfinite(loss)
-
-    # The same folder again, through another reader and with another horizon: no training, the same evaluation.
-    arguments = ("--train-steps", "4", "--reader", "tfrecord", "--steps", "3")
-    second = run_script(LISTING, *TINY, tmp_path / "run", *arguments)
-    assert "at step 4 of 4" in second.stdout
-    assert "evaluation loss: %.7f" % loss in second.stdout
-    assert len(pd.read_csv(str(tmp_path / "run" / "forecast.csv"))) == 3
-
-    # A run of its own with the same seed gives the same figures.
-    again = run_script(LISTING, *TINY, tmp_path / "again", "--train-steps", "4")
-    assert "evaluation loss: %.7f" % loss in again.stdout
-    assert pd.read_csv(str(tmp_path / "again" / "forecast.csv"))["mean"].tolist() == forecast["mean"].tolist()
-
-    before = snapshot(tmp_path)
-    other = run_script(LISTING, *TINY, tmp_path / "run", "--periodicities", "7", check=False)
-    assert_user_error(other, "periodicities [200.0], not [7.0]", "--output-dir")
-    horizon = run_script(LISTING, *TINY, tmp_path / "run", "--steps", "0", check=False)
-    assert_user_error(horizon, "--steps 0")
-    assert snapshot(tmp_path) == before
+def read_record(folder, script):
+    with open(os.path.join(folder, "record-%s.json" % script), encoding="utf-8") as stream:
+        return json.load(stream)
 
 
-@pytest.mark.script
-@pytest.mark.slow
-def test_backtest_and_anomalies_share_the_model(tmp_path):
-    small = ("--train-steps", "3")
-    run_script("ch09_tfts_births/ext_9_7_6_backtest.py", *TINY, tmp_path, *small)
-    table = pd.read_csv(str(tmp_path / "backtest.csv"))
-    assert len(table) == 7 and np.isfinite(table.MAE).all() and table["within 95 % (%)"].between(0, 100).all()
-    found = run_script("ch09_tfts_births/ext_9_7_7a_anomalies.py", *TINY, tmp_path, *small)
-    assert "taking up the run" in found.stdout
-    assert len(pd.read_csv(str(tmp_path / "anomalies.csv"))) == 3
-    for name in ("backtest.png", "anomalies.png", "record-ext_9_7_6_backtest.json", "record-ext_9_7_7a_anomalies.json"):
-        assert os.path.getsize(str(tmp_path / name)) > 500
+def test_other_settings_are_refused_and_the_model_is_what_it_was(walk, tiny):
+    """Erratum E12: the print trains on whatever lies in mode/."""
+    words = ["python", FOLDER + "/code_9_08_births.py", "--preset", "tiny"]
+    refused = helpers.in_copy(walk(FOLDER), words + ["--periodicities", "7"])
+    helpers.assert_user_error(refused, "periodicities 200, not 7", "--output-dir")
+    output, _ = helpers.printed(walk(FOLDER), "ext_9_7_2_readers")
+    loss = read_record(tiny, "code_9_08_births")["metrics"]["evaluation loss"]["value"]
+    assert output.count("loss %s;" % np.float32(loss)) == 3, "the three readers give the listing's own evaluation"
+
+
+def test_the_readers_read_the_same(tiny):
+    table = pd.read_csv(os.path.join(tiny, "readers", "readers.csv"))
+    assert table.reader.tolist() == ["NumpyReader", "CSVReader", "TFExampleReader"]
+    assert (table["values"] == 400).all() and table["evaluation loss"].nunique() == 1
+    series = pd.read_csv(os.path.join(tiny, "readers", "series.csv"), header=None)
+    assert series[0].tolist() == list(range(400)) and series[1].between(50, 400).all()
+
+
+def test_the_exercises_leave_their_tables(tiny):
+    anomalies = pd.read_csv(os.path.join(tiny, "anomalies.csv"))
+    assert anomalies.detector.tolist()[:2] == [
+        "distance to TFTS's band, threshold",
+        "distance to TFTS's band, second model",
+    ]
+    assert anomalies[["precision", "recall", "F1"]].apply(lambda column: column.between(0, 1)).values.all()
+    assert pd.read_csv(os.path.join(tiny, "multivariate.csv")).model.tolist() == ["week", "week, two variables"]
+    assert pd.read_csv(os.path.join(tiny, "lstm.csv")).model.tolist() == ["LSTM", "week+year"]
+
+
+def test_the_backtest_takes_up_the_fit_of_the_exercises(walk, tiny):
+    output, _ = helpers.printed(walk(FOLDER), "backtest")
+    assert "resuming from" in output
+    table = pd.read_csv(os.path.join(tiny, "backtest.csv"))
+    assert len(table) == 6 and np.isfinite(table.MAE).all() and table["within 95 % (%)"].between(0, 100).all()
+    coverage = pd.read_csv(os.path.join(tiny, "coverage.csv"))
+    assert len(coverage) == 12 and coverage.band.unique().tolist() == ["its own band", "widened"]
+
+
+def test_the_forecast_says_who_wins_and_has_dates(walk):
+    output, _ = helpers.printed(walk(FOLDER), "forecast")
+    assert "seasonal naive" in output and " wins: " in output
+    folder = os.path.join(walk(FOLDER), "output", "tfts_births", "own-births-tiny")
+    table = pd.read_csv(os.path.join(folder, "forecast.csv"))
+    assert table.date.tolist() == [str(day)[:10] for day in pd.date_range("1978-02-05", periods=7)]
+    assert np.isfinite(table.drop(columns="date").values).all() and (table.lower_95 < table["mean"]).all()
+    files = read_record(folder, "forecast")["files"]
+    assert sorted(entry["path"] for entry in files) == ["forecast.csv", "forecast.png"]

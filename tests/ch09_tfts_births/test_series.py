@@ -1,142 +1,254 @@
-"""Reading a series: the formats, and one clear line for each kind of bad input."""
+"""Series of other people: steps, dates, numbers, gaps; and one clear line for each kind of bad input."""
 
+import argparse
+import datetime
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from ch09_tfts_births import code_9_08_births, series
+from ch09_tfts_births.beyond import series
 from common.errors import UserError
-from data import sample_births
-
-GOOD = '"Date","Births"\n"1977-01-01",208\n"1977-01-02",241\n"1977-01-03",274\n'
 
 
-def write(folder, text, name="own.csv", encoding="utf-8"):
-    path = str(folder / name)
-    with open(path, "w", encoding=encoding, newline="") as stream:
-        stream.write(text)
-    return path
+def make_opts(**changes):
+    names = ("csv", "value_column", "step", "fill", "date_format", "decimal", "first")
+    return argparse.Namespace(**dict(dict.fromkeys(names), date_column="1", **changes))
 
 
-def test_footer_is_left_out(tmp_path):
-    """Erratum E11: the print's read_csv takes the footer for data."""
-    sample_births.generate(str(tmp_path), seed=0, days=30)
-    path = str(tmp_path / sample_births.FILE_NAME)
-    printed = pd.read_csv(path, names=list("AB"), skiprows=1, encoding="gbk")
-    with pytest.raises(ValueError):
-        printed.B.astype(float)  # the title's second half stands among the numbers
-    df = series.read_series(path)
-    assert list(df.columns) == ["A", "B"] and len(df) == 30
-    assert df.A.iloc[0] == pd.Timestamp("1977-01-01") and df.A.iloc[-1] == pd.Timestamp("1977-01-30")
-    assert (df.B == printed.B[:30].astype(float)).all()
+@pytest.fixture
+def read(tmp_path):
+    """A function: the text (or bytes) of a file → its Series."""
+
+    def reader(content, name="own.csv", encoding="utf-8", **changes):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+        return series.read_series(str(path), make_opts(**changes))
+
+    return reader
 
 
-def test_encodings(tmp_path):
-    """Erratum E11: a fixed encoding fails on other copies of the file."""
-    chinese = GOOD.replace("Births", "出生人数")
-    with pytest.raises(UnicodeDecodeError):
-        pd.read_csv(write(tmp_path, chinese.replace("人", "é"), "utf8.csv"), encoding="gbk")
-    for encoding in ("utf-8", "utf-8-sig", "gb18030"):
-        df = series.read_series(write(tmp_path, chinese, encoding + ".csv", encoding), "Date", "出生人数")
-        assert df.B.tolist() == [208.0, 241.0, 274.0]
+def table(times, values=None, form="%Y-%m-%d", separator=","):
+    values = [7 * (number % 5) + number for number in range(len(times))] if values is None else values
+    cells = [time if isinstance(time, str) else time.strftime(form) for time in times]
+    return "when%svalue\n" % separator + "".join("%s%s%s\n" % (a, separator, b) for a, b in zip(cells, values))
 
 
-def test_dat_file_has_its_days_counted(tmp_path):
-    path = write(tmp_path, "Number of births\n#source: somebody\n208\n241\n274\n", "q.dat")
-    df = series.read_series(path)
-    assert df.B.tolist() == [208.0, 241.0, 274.0]
-    assert df.A.tolist() == pd.date_range("1977-01-01", periods=3).tolist()
+STEPS = {  # of pandas' ranges → what is found, its cycles, and the time two steps after the last
+    "15T": ("15 minutes", [4, 96, 672]),
+    "H": ("hour", [24, 168]),
+    "6H": ("6 hours", [4, 28]),
+    "D": ("day", [7, 365.25]),
+    "B": ("business day", [5, 261]),
+    "W": ("week", [365.25 / 7]),
+    "MS": ("month", [12]),
+    "M": ("month", [12]),
+    "QS": ("quarter", [4]),
+    "Q": ("quarter", [4]),
+    "AS": ("year", []),
+}
 
 
-def test_columns_and_formats(tmp_path):
-    path = write(tmp_path, "n,note,day\n1.5,x,1999/12/31\n2,y,2000/1/1\n")
-    assert series.read_series(path, "day", "n").B.tolist() == [1.5, 2.0]
-    assert series.read_series(path, "3", "1").A.iloc[1] == pd.Timestamp("2000-01-01")
-    without_header = write(tmp_path, "1999-12-31,5\n2000-01-01,6\n", "plain.csv")
-    assert series.read_series(without_header).B.tolist() == [5.0, 6.0]
+@pytest.mark.parametrize("frequency", sorted(STEPS))
+def test_the_step_is_found_from_the_dates(frequency, read):
+    times = pd.date_range("2018-03-01", periods=42, freq=frequency)
+    found = read(table(times[:40], form="%Y-%m-%d %H:%M"))
+    name, cycles = STEPS[frequency]
+    assert str(found.step) == name and found.step.cycles == pytest.approx(cycles)
+    assert (found.times == times[:40].values).all() and (found.times_after(2) == times[40:].values).all()
 
 
-def test_record_starts_in_1977():
-    """Erratum E10: 5,113 days that end on 31 December 1990 cannot start in 1979."""
-    first = pd.Timestamp(series.FIRST_DAY)
-    assert first + pd.Timedelta(days=5112) == pd.Timestamp("1990-12-31")
-    assert pd.Timestamp("1979-01-01") + pd.Timedelta(days=5112) != pd.Timestamp("1990-12-31")
+DATES = """2020-1-31 | 2020/01/31 | 2020.1.31 | 20200131 | 2020年1月31日 | 2020年01月31日 | 31/01/2020 | 01/31/2020 | 31.01.2020
+2020-01-31T00:00 | 2020-01-31T00:00:00Z | 2020-01-31 00:00:00.000 | 2020-01-31T00:00:00+08:00 | 1580428800 | 1580428800000
+31 Jan 2020 | Jan 31, 2020 | January 31, 2020 | 31-Jan-2020"""
 
 
-@pytest.mark.real
-def test_real_files(real_data):
-    """Errata E10, E11 on the real series."""
-    folder = real_data("births")
-    tables = [series.read_series("%s/%s" % (folder, name)) for name in series.DATA_FILES]
-    for df in tables:
-        assert len(df) == 5113 and (df.B.min(), df.B.max()) == (136, 366)
-        assert df.A.iloc[0] == pd.Timestamp("1977-01-01") and df.A.iloc[-1] == pd.Timestamp("1990-12-31")
-    assert (tables[0].B == tables[1].B).all()
-    # a week is plain to see, and its low days are the weekend: the dates are right
-    by_weekday = tables[1].B.groupby(tables[1].A.dt.dayofweek).mean()
-    assert sorted(by_weekday.nsmallest(2).index) == [5, 6]
+@pytest.mark.parametrize("text", [text.strip() for text in DATES.replace("\n", "|").split("|")])
+def test_many_ways_to_write_a_day(text):
+    assert series.parse_time(text) == datetime.datetime(2020, 1, 31)
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("2020-03", (2020, 3, 1)),
+        ("2020年3月", (2020, 3, 1)),
+        ("2020Q2", (2020, 4, 1)),
+        ("2020-Q4", (2020, 10, 1)),
+        ("2020年第二季度", (2020, 4, 1)),
+        ("2020-W05", (2020, 1, 27)),
+        ("2020", (2020, 1, 1)),
+    ],
+)
+def test_months_quarters_weeks_years(text, expected):
+    assert series.parse_time(text) == datetime.datetime(*expected)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "many", "2020-13-01", "1977-02-30", "2020-01-31 25:00", "9" * 5000, "31/31/2020", "１２"]
+)
+def test_what_is_no_date(text):
+    assert series.parse_time(text) is None
+
+
+def test_day_or_month_first_is_told_by_the_whole_column(read):
+    days = pd.date_range("2020-01-01", periods=40)
+    for form in ("%d/%m/%Y", "%m/%d/%Y"):
+        assert (read(table(days, form=form)).times == days.values).all()
+    months = pd.date_range("2020-01-01", periods=24, freq="MS")
+    found = read(table(months, form="%d/%m/%Y"))  # each could be either: months are a regular series, days are not
+    assert str(found.step) == "month" and "day/month" in " ".join(found.notes)
+    with pytest.raises(UserError, match="--date-format"):
+        read("d,v\n01/01/2020,1\n02/02/2020,2\n03/03/2020,4\n")
+    assert len(read(table(days, form="%d|%m|%y"), date_format="%d|%m|%y").values) == 40
+
+
+# ----------------------------------------------------------------------------------------------------------------- numbers
+@pytest.mark.parametrize(
+    "cells, separator, decimal, expected",
+    [
+        (['"1,200"', '"1,314"', '"12,405"', '"1,234,567.5"'], ",", None, [1200, 1314, 12405, 1234567.5]),
+        (["1 200", "1 314", "12 405", "1\u00a0234\u202f567"], ",", None, [1200, 1314, 12405, 1234567]),
+        (["1.200,5", "1.314,0", "12,4", "-3,25"], ";", None, [1200.5, 1314, 12.4, -3.25]),
+        (["1,200", "1,314", "2,405", "1,100"], ";", "comma", [1.2, 1.314, 2.405, 1.1]),
+        (["1,200", "1,314", "2,405", "1,100"], ";", "point", [1200, 1314, 2405, 1100]),
+        (["1e-6", "2.5E-6", "−3e-6", "+.5"], ",", None, [1e-6, 2.5e-6, -3e-6, 0.5]),
+    ],
+)
+def test_numbers_with_separators(cells, separator, decimal, expected, read):
+    days = pd.date_range("2020-01-01", periods=len(cells))
+    found = read(table(days, cells, separator=separator), decimal=decimal)
+    np.testing.assert_allclose(found.values, expected)
+
+
+def test_a_comma_that_could_be_either_is_asked_for(read):
+    days = pd.date_range("2020-01-01", periods=4)
+    with pytest.raises(UserError, match="1.2 or 1200 alike.*--decimal"):
+        read(table(days, ["1,200", "1,314", "2,405", "1,100"], separator=";"))
+
+
+def test_thousands_without_quotes_are_named(read):
+    """F32: the thousands were forecast without a word."""
+    plain = "".join("2020-01-%02d,%d,%03d\n" % (day, 1 + day // 9, 37 * day) for day in range(1, 28))
+    with pytest.raises(UserError, match="3 columns.*thousands separators.*--value-column"):
+        read(plain)
+    found = read(plain, value_column="3")
+    assert found.values[0] == 37
+    noted = read("date,value,note\n" + plain.replace(",037", ",x")).notes
+    assert noted == ["3 columns; the values are those of column 2 (value), --value-column chooses"]
+
+
+def test_files_of_other_systems(read):
+    """F28, and its kind: CR line ends, marks, UTF-16, GB 18030, tabs."""
+    days = pd.date_range("2020-01-01", periods=20)
+    text = table(days).replace("value", "数量")
+    expected = read(text).values
+    for content in (
+        text.replace("\n", "\r").encode("utf-8"),
+        text.replace("\n", "\r\n").encode("utf-8-sig"),
+        text.encode("utf-16"),
+        text.encode("gb18030"),
+        text.replace(",", "\t").encode("utf-8"),
+        (text + "\n\nsource: somebody, 2020\n").encode("utf-8"),
+        ("\n\n" + text).encode("utf-8"),
+    ):
+        assert (read(content).values == expected).all()
+    assert (read(text, value_column="数量").values == expected).all()
+
+
+def test_newest_first_is_turned_round(read):
+    days = pd.date_range("2020-01-01", periods=20)
+    found = read(table(days[::-1]))
+    assert (found.times == days.values).all() and found.values[-1] == 0 and "turned round" in found.notes[0]
+
+
+# -------------------------------------------------------------------------------------------------------------------- gaps
+def test_all_gaps_are_listed_and_filled_on_demand(read):
+    days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=30)]
+    values = list(range(100, 130))
+    rows = [(day, value) for number, (day, value) in enumerate(zip(days, values)) if number not in (4, 5, 6, 20)]
+    rows[10] = (rows[10][0], "NaN")  # 14 January
+    text = table([row[0] for row in rows], [row[1] for row in rows])
+    with pytest.raises(UserError) as caught:
+        read(text)
+    assert "5 of 30 values are missing: 2020-01-05 to 2020-01-07, 2020-01-14, 2020-01-21;" in str(caught.value)
+    filled = read(text, fill="interpolate")
+    np.testing.assert_allclose(filled.values, values)
+    assert "2020-01-05 to 2020-01-07" in filled.notes[0]
+    assert read(text, fill="previous").values[3:8].tolist() == [103, 103, 103, 103, 107]
+
+
+def test_a_file_without_dates_needs_its_first(read):
+    """F31: a .dat of one's own got the dates of the births, 1977."""
+    text = "my sales\n1200\n1314\n1405\n"
+    for name in ("own.dat", "own.txt"):
+        with pytest.raises(UserError, match="--first 2020-01-01.*--step"):
+            read(text, name)
+        found = read(text, name, first="2020-01-31", step="month")
+        assert [str(time)[:10] for time in found.times] == ["2020-01-31", "2020-02-29", "2020-03-31"]
+        assert found.values.tolist() == [1200.0, 1314.0, 1405.0]
+
+
+@pytest.mark.parametrize(
+    "text, expected", [("15 minutes", ("minute", 15)), ("2h", ("hour", 2)), ("Quarter", ("month", 3))]
+)
+def test_steps_are_named(text, expected):
+    assert tuple(series.parse_step(text)) == expected
+
+
+GOOD = "Date,Births\n1977-01-01,208\n1977-01-02,241\n1977-01-03,274\n"
 BAD = {
     "text among the numbers": (GOOD.replace("241", "many"), "line 3: 'many' is not a number"),
-    "NaN": (GOOD.replace("241", "NaN"), "line 3: the value is missing"),
-    "empty value": (GOOD.replace("241", ""), "line 3: the value is missing"),
-    "infinity": (GOOD.replace("241", "inf"), "line 3: 'inf' is not a finite number"),
-    "duplicate day": (GOOD.replace("01-03", "01-02"), "line 4: the day 1977-01-02 is there twice"),
-    "missing day": (GOOD.replace("01-03", "01-05"), "line 4: 2 days missing before 1977-01-05 (from 1977-01-03 on)"),
-    "unsorted days": (GOOD.replace("01-03", "01-01"), "line 4: 1977-01-01 comes after 1977-01-02"),
+    "NaN": (GOOD.replace("241", "NaN"), "1 of 3 values are missing: 1977-01-02"),
+    "infinity": (GOOD.replace("241", "inf"), "line 3: 'inf' is not a number"),
+    "1e300": (GOOD.replace("241", "1e300"), "line 3: '1e300' is too large"),
+    "duplicate day": (GOOD.replace("01-03", "01-02"), "line 4: 1977-01-02 is there twice"),
+    "unsorted days": (GOOD.replace("01-03", "01-01"), "line 4: 1977-01-01 comes after a later date"),
+    "off the grid": (GOOD + "1977-01-04 11:00,5\n", "line 5: 1977-01-04 11:00:00 does not lie on a grid of a day"),
     "no date": (GOOD.replace("1977-01-02", "1977-13-02"), "line 3: '1977-13-02' is not a date"),
-    "too few rows": (GOOD, "has 3 rows, at least 130 are needed"),
     "data after the footer": (GOOD + "\nTitle\n1977-01-04,9\n", "line 7: data after a blank line"),
-    "one column": ("Date\n1977-01-01\n", "a date and a value"),
+    "one column with dates": ("Date\n1977-01-01\n", "has neither dates nor numbers"),
     "ragged row": (GOOD.replace("241", "241,7"), "line 3: 3 columns"),
-    "empty file": ("", "has no rows"),
+    "an open quote": (GOOD.replace("241", '"241'), "is no CSV"),
+    "a huge field": (GOOD.replace("241", "9" * 140000), "field larger than field limit"),
+    "NUL": (GOOD.replace("241", "24\0"), "holds NUL characters"),
+    "UTF-16 cut off": (b"\xff\xfe\x00", "is not UTF-16"),
+    "year 1": (GOOD.replace("1977-01-01", "0001-01-01"), "line 2: '0001-01-01': years from 1678"),
+    "year 9999": (GOOD + "9999-01-01,4\n", "line 5: '9999-01-01': years from 1678"),
+    "a gap of centuries": (GOOD + "2260-01-01 00:00:01,4\n", "values a second apart would be needed"),
+    "empty": ("", "has no rows"),
+    "a header alone": ("date,value\n", "has a header and no rows"),
+    "two rows": ("a,b\n1977-01-01,208\n1977-01-02,241\n", "has 2 rows: too few"),
+    "all equal": (GOOD.replace("241", "208").replace("274", "208"), "all 3 values are equal"),
 }
 
 
 @pytest.mark.parametrize("kind", sorted(BAD))
-def test_bad_file_is_one_clear_line_and_nothing_is_written(kind, tmp_path):
-    text, message = BAD[kind]
-    path = write(tmp_path, text)
+def test_bad_file_is_one_clear_line(kind, read):
+    content, message = BAD[kind]
+    changes = dict(step="second") if kind == "a gap of centuries" else {}
     with pytest.raises(UserError) as caught:
-        code_9_08_births.main(["--csv", path, "--output-dir", str(tmp_path / "run")])
-    assert message in str(caught.value) and path in str(caught.value) and "\n" not in str(caught.value)
-    assert not (tmp_path / "run").exists()
+        read(content, **changes)
+    assert message in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    "changes, message",
     [
-        (["--csv", "{folder}/nowhere.csv"], "nowhere.csv does not exist"),
-        (
-            ["--csv", "{csv}", "--value-column", "deaths"],
-            "has no value column 'deaths': choose one of 'Date', 'Births'",
-        ),
-        (["--csv", "{csv}", "--date-column", "9"], "has no date column '9'"),
-        (["--csv", "{csv}", "--value-column", "1"], "are the same column"),
-        (["--steps", "0"], "--steps 0"),
-        (["--train-steps", "-5"], "--train-steps -5"),
-        (["--cycle-num-latent-values", "4"], "odd numbers"),
-        (["--periodicities", "7", "365", "--cycle-num-latent-values", "3", "3", "3"], "give one, or as many"),
-        (["--periodicities", "0"], "at least 2 days"),
-        (["--reader", "parquet"], "numpy, csv or tfrecord"),
-        (["--data-dir", "{folder}"], "lacks *births*"),
+        (dict(value_column="deaths"), "has no value column 'deaths': choose one of 'Date', 'Births'"),
+        (dict(value_column="1"), "are the same column"),
+        (dict(step="parsec"), "--step 'parsec': choose"),
+        (dict(step="week"), "does not lie on a grid of a week"),
+        (dict(step="month"), "does not lie on a grid of a month"),
     ],
 )
-def test_bad_option_is_one_clear_line_and_nothing_is_written(arguments, message, tmp_path):
-    csv = write(tmp_path, GOOD)
-    output = tmp_path / "run"
-    arguments = [item.format(folder=tmp_path, csv=csv) for item in arguments]
-    with pytest.raises(UserError) as caught:
-        code_9_08_births.main(arguments + ["--output-dir", str(output)])
-    assert message in str(caught.value)
-    assert not output.exists()
+def test_bad_option_is_one_clear_line(changes, message, read):
+    with pytest.raises(UserError, match=message):
+        read(GOOD, **changes)
 
 
-def test_sample_is_deterministic_and_marked(tmp_path):
-    texts = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        sample_births.generate(str(tmp_path / name), seed=3, days=40)
-        with open(str(tmp_path / name / sample_births.FILE_NAME), encoding="utf-8") as stream:
-            texts.append(stream.read())
-    assert texts[0] == texts[1] and "GENERATED" in texts[0]
+def test_forecasts_beyond_what_can_be_dated_are_refused(read):
+    found = read(table(pd.date_range("1990-01-01", periods=30, freq="AS")))
+    assert str(found.times_after(3)[-1])[:4] == "2022"
+    with pytest.raises(UserError, match="end after the year 2261"):
+        found.times_after(5000)

@@ -1,16 +1,16 @@
 """The normalization family (10.1.6), the comparisons and exercise 10.2.11, the generated sample."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from ch10_deblurgan import ext_10_1_normalizations as family
-from ch10_deblurgan import ext_10_2_9_compare as comparing
 from ch10_deblurgan import ext_10_2_11_batchnorm as exercise
-from common import datasets, images, options
+from ch10_deblurgan.beyond import ablation, train
+from common import datasets, images
 from data import sample_gopro
-from tests import helpers
 
 AXES = {"Batch": (0, 1, 2), "Layer": (1, 2, 3), "Instance": (1, 2)}
 
@@ -54,6 +54,16 @@ def test_drawn_planes_are_those_whose_change_is_felt(name):
             assert (abs(means[1] - means[0]) > 1e-3) == bool(mask[sample, channel])
 
 
+def test_layer_norm_cells_that_there_are():
+    """Erratum E113: of the two cells that 10.1.6 names, TensorFlow 1.13 exports one."""
+    import tensorflow as tf
+    from tensorflow.contrib.rnn.python.ops import rnn_cell
+
+    assert hasattr(tf.contrib.rnn, "LayerNormBasicLSTMCell") and hasattr(rnn_cell, "LayerNormLSTMCell")
+    if tf.__version__.startswith("1.13"):
+        assert not hasattr(tf.contrib.rnn, "LayerNormLSTMCell")
+
+
 def test_switchable_is_drawn_as_the_mix():
     mask = family.shared("Switchable", 3, 4, 2, sample=0, channel=2)
     assert mask[0, 2] == pytest.approx(1.0) and mask[0, 0] == mask[2, 2] == pytest.approx(1 / 3.0) and mask[1, 1] == 0
@@ -71,37 +81,38 @@ def test_grain_sees_noise_where_it_is():
 
 
 def test_only_the_compared_thing_differs():
-    from types import SimpleNamespace
-
-    opts = SimpleNamespace(preset="cpu", seed=3, threads=1, data_dir=None, right_vgg="keras", vgg_dir=None)
-    vars(opts).update(dict(comparing.PRESETS["book"], **comparing.PRESETS["cpu"]))
-    for what, variants in comparing.VARIANTS.items():
-        parsed = []
-        for variant in variants:
-            words = comparing.arguments_of(opts, what, variant, "folder", opts.seed)
-            values = {}
-            for flag, value in zip(words[::2], words[1::2]):
-                values[flag] = value  # the last one counts, as in argparse
-            parsed.append(values)
-        differing = {key for key in parsed[0] for other in parsed[1:] if other.get(key) != parsed[0].get(key)}
-        allowed = {
-            "head": {"--head"},
-            "norm": {"--norm"},
-            "critic": {"--adversarial-weight", "--critic"},
-            "vgg": {"--vgg", "--perceptual-weight"},
-        }
-        assert differing and differing <= allowed[what]
-    opts.output_dir = "runs"
-    folders = {
-        (what, variant): comparing.run_folder_of(opts, what, variant, opts.seed)
-        for what in allowed
-        for variant in comparing.VARIANTS[what]
+    allowed = {
+        "head": {"head"},
+        "norm": {"norm"},
+        "critic": {"adversarial_weight", "critic"},
+        "vgg": {"vgg", "perceptual_weight"},
     }
+    opts = SimpleNamespace(preset="cpu", seed=3, right_vgg="keras", output_dir="runs")
+    vars(opts).update({row.name: row.value for row in ablation.VALUES})
+    names, folders = {row.name for row in train.VALUES}, {}
+    for what, variants in ablation.VARIANTS.items():
+        values = [ablation.values_of(opts, what, variant) for variant in variants]
+        assert all(set(each) <= names for each in values)
+        differing = {key for each in values[1:] for key in each if each[key] != values[0].get(key)}
+        assert differing and differing <= allowed[what]
+        folders.update({(what, variant): ablation.run_folder_of(opts, what, variant, 3) for variant in variants})
     common = [("head", "paper's head"), ("norm", "switchable"), ("critic", "content only"), ("vgg", "no VGG")]
     assert {folders.pop(key) for key in common} == {os.path.join("runs", "baseline")}
     assert len(set(folders.values()) - {os.path.join("runs", "baseline")}) == len(folders) == 8
-    others = {comparing.run_folder_of(opts, "norm", "switchable", seed) for seed in (3, 4, 5)}
+    others = {ablation.run_folder_of(opts, "norm", "switchable", seed) for seed in (3, 4, 5)}
     assert len(others) == 3  # a seed's training is not taken for another's
+
+
+def test_rows_of_the_exercise_are_means_over_seeds_and_pictures():
+    random = np.random.RandomState(0)
+    sharp = random.randint(60, 200, (2, 24, 24, 3)).astype(np.uint8)
+    seeds = [[(sharp[i] + 9, sharp[i] + off, sharp[i]) for i in range(2)] for off in (3, 6)]
+    row = dict(zip(exercise.COLUMNS, exercise.row_of("batch", seeds)))
+    psnr = [20 * np.log10(255.0 / off) for off in (3, 6)]
+    assert row["PSNR"] == pytest.approx(np.mean(psnr), abs=1e-3)
+    assert row["least"] == pytest.approx(20 * np.log10(9 / 6.0), abs=1e-3)
+    assert row["most"] == pytest.approx(20 * np.log10(9 / 3.0), abs=1e-3)
+    assert row["grain, top tenth"] == row["grain, rest"] == 0
 
 
 def test_sample_has_the_real_layout(tmp_path):
@@ -115,34 +126,3 @@ def test_sample_has_the_real_layout(tmp_path):
     sample_gopro.generate(str(again), seed=1, train=2, test=1)
     np.testing.assert_array_equal(images.read_rgb(str(again / "image" / "train" / "A" / "000001.png")), blurred)
     assert datasets.is_sample(datasets.sample("gopro"))
-
-
-def test_a_stopped_training_ends_the_comparison(monkeypatch, tmp_path, capsys):
-    """And is not scored like a finished one."""
-    helpers.stop_at_once(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        comparing.main(["--preset", "tiny", "--compare", "head", "--threads", "1", "--output-dir", str(tmp_path)])
-    assert capsys.readouterr().out.count("---") == 1
-
-
-@pytest.mark.script
-def test_normalizations_script(tmp_path):
-    script = "ch10_deblurgan/ext_10_1_normalizations.py"
-    result = helpers.run_script(script, "--preset", "tiny", "--output-dir", tmp_path)
-    assert "Switchable" in result.stdout
-    assert {"axes.png", "effect.png", "record-ext_10_1_normalizations.json"} <= set(os.listdir(str(tmp_path)))
-
-
-@pytest.mark.script
-@pytest.mark.slow
-def test_exercise_script(tmp_path):
-    script = "ch10_deblurgan/ext_10_2_11_batchnorm.py"
-    result = helpers.run_script(script, "--preset", "tiny", "--seeds", "2", "--output-dir", tmp_path)
-    assert "switchable" in result.stdout and "batch " in result.stdout
-    record = options.read_json(str(tmp_path / "record-ext_10_2_11_batchnorm.json"))
-    assert [row[0] for row in record["tables"][0]["rows"]] == ["blurred", "switchable", "batch"]
-    switchable = dict(zip(record["tables"][0]["columns"], record["tables"][0]["rows"][1]))
-    assert (
-        switchable["least"] < switchable["PSNR gained"] < switchable["most"]
-    )  # two seeds, and their mean between them
-    assert (tmp_path / "batchnorm.png").exists()

@@ -4,51 +4,40 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch10_deblurgan import code_10_02_train as train
-from ch10_deblurgan import fast, kernels
-from ch10_deblurgan.code_10_01_models import generator_model
-from common import training
-from tests.ch10_deblurgan.test_train import batch, settings
+from ch10_deblurgan.beyond import fast, generator, kernels, losses, train
+from ch10_deblurgan.code_10_01_models import discriminator_model, generator_model
+from common import run
+from common.normalization import SwitchNormalization
+from tests.ch10_deblurgan.test_beyond_train import settings
+from tests.ch10_deblurgan.test_train import batch
 
 K = tf.keras.backend
 
 
-@pytest.fixture(autouse=True)
-def fresh_session():
-    K.clear_session()
-    training.start()
-    yield
-    K.clear_session()
+def tensors(*shapes):
+    """Constants of normal random numbers."""
+    random = np.random.RandomState(0)
+    return [tf.constant(np.float32(random.normal(0, 1, shape))) for shape in shapes]
 
 
 @pytest.mark.parametrize(
-    "layer,size,kernel,filters",
+    "convolution,size,kernel,filters",
     [
-        (fast.WinogradConv2D, (8, 12), 3, 6),
-        (fast.WinogradConv2D, (5, 11), 3, 3),
-        (fast.WinogradConv2D, (1, 2), 3, 2),
-        (fast.NarrowConv2D, (9, 6), 7, 3),
-        (fast.NarrowConv2D, (9, 6), 4, 1),
-        (fast.NarrowConv2D, (3, 2), 4, 2),
+        (fast.winograd, (8, 12), 3, 6),
+        (fast.winograd, (5, 11), 3, 3),
+        (fast.winograd, (1, 2), 3, 2),
+        (fast.narrow, (9, 6), 7, 3),
+        (fast.narrow, (9, 6), 4, 1),
+        (fast.narrow, (3, 2), 4, 2),
     ],
 )
-def test_layers_are_the_convolution_and_have_its_gradients(layer, size, kernel, filters):
-    random = np.random.RandomState(0)
-    pictures = tf.constant(np.float32(random.normal(0, 1, (2,) + size + (5,))))
-    weight = tf.constant(np.float32(random.normal(0, 1, (2,) + size + (filters,))))
+def test_convolutions_are_tensorflows_and_have_its_gradients(convolution, size, kernel, filters):
+    x, kernel, weight = tensors((2,) + size + (5,), (kernel, kernel, 5, filters), (2,) + size + (filters,))
+    results = []
     with tf.Session() as session:
-        K.set_session(session)
-        results, weights = [], None
-        for kind in (tf.keras.layers.Conv2D, layer):
-            net = kind(filters, kernel, padding="same", bias_initializer="ones")
-            output = net(pictures)
+        for output in (tf.nn.conv2d(x, kernel, [1, 1, 1, 1], "SAME"), convolution(x, kernel)):
             assert output.shape.as_list() == [2, *size, filters]
-            gradients = tf.gradients(tf.reduce_sum(weight * output), [pictures] + net.weights)
-            training.initialize_uninitialized(session)
-            if weights is not None:
-                net.set_weights(weights)
-            weights = net.get_weights()
-            results.append(session.run([output] + gradients))
+            results.append(session.run([output] + tf.gradients(tf.reduce_sum(weight * output), [x, kernel])))
     for expected, result in zip(*results):
         np.testing.assert_allclose(result, expected, atol=2e-4 * np.abs(expected).max())
 
@@ -58,19 +47,16 @@ def test_upconv_is_the_upsampling_and_the_convolution(size, filters):
     random = np.random.RandomState(3)
     pictures = np.float32(random.normal(0, 1, (2,) + size + (3,)))
     weight = np.float32(random.normal(0, 1, (2, 2 * size[0], 2 * size[1], filters)))
+    kernel = np.float32(random.normal(0, 1, (3, 3, 3, filters)))
     with tf.Session() as session:
-        K.set_session(session)
-        net = fast.UpConv2D(filters, 3, padding="same", bias_initializer="ones")
-        x = tf.constant(pictures)
-        output = net(x)
+        x, k = tf.constant(pictures), tf.constant(kernel)
+        output = fast.upconv(x, k)
         assert output.shape.as_list() == [2, 2 * size[0], 2 * size[1], filters]
-        training.initialize_uninitialized(session)
-        kernel = net.get_weights()[0]
-        values = session.run([output] + tf.gradients(tf.reduce_sum(weight * output), [x] + net.weights))
+        values = session.run([output] + tf.gradients(tf.reduce_sum(weight * output), [x, k]))
     # NumPy: each pixel four times, a frame of zeros, the nine products
     padded = np.pad(pictures.repeat(2, 1).repeat(2, 2), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="constant")
     windows = [(i, j, padded[:, i : i + 2 * size[0], j : j + 2 * size[1]]) for i in range(3) for j in range(3)]
-    expected = 1 + sum(np.tensordot(window, kernel[i, j], 1) for i, j, window in windows)
+    expected = sum(np.tensordot(window, kernel[i, j], 1) for i, j, window in windows)
     np.testing.assert_allclose(values[0], expected, atol=1e-5)
     of_kernel = np.zeros_like(kernel)
     of_padded = np.zeros_like(padded)
@@ -81,7 +67,6 @@ def test_upconv_is_the_upsampling_and_the_convolution(size, filters):
     of_pictures = sum(inside[:, i::2, j::2] for i in range(2) for j in range(2))
     np.testing.assert_allclose(values[1], of_pictures, atol=1e-5)
     np.testing.assert_allclose(values[2], of_kernel, atol=1e-4)
-    np.testing.assert_allclose(values[3], weight.sum((0, 1, 2)), rtol=1e-4)
 
 
 # Lavin and Gray, arXiv 1509.09308, F(4×4, 3×3): Bᵀ and Aᵀ
@@ -147,46 +132,48 @@ def test_one_picture_at_a_time_is_the_loss_of_the_batch():
 
 def test_wgan_gps_penalty_goes_through_the_narrow_convolution():
     """The penalty is a gradient of a gradient."""
-    pictures = tf.constant(batch(2, 8)[0])
+    x, kernel = tensors((2, 8, 8, 3), (4, 4, 3, 1))
+    results = []
     with tf.Session() as session:
-        K.set_session(session)
-        results, weights = [], None
-        for kind in (tf.keras.layers.Conv2D, fast.NarrowConv2D):
-            net = kind(1, 4, padding="same")
-            output = tf.square(net(pictures))
-            penalty = tf.reduce_mean(tf.square(tf.gradients(output, pictures)[0]))
-            gradient = tf.gradients(penalty, net.weights[0])[0]
-            training.initialize_uninitialized(session)
-            if weights is not None:
-                net.set_weights(weights)
-            weights = net.get_weights()
-            results.append(session.run(gradient))
+        for convolution in (lambda x, k: tf.nn.conv2d(x, k, [1, 1, 1, 1], "SAME"), fast.narrow):
+            penalty = tf.reduce_mean(tf.square(tf.gradients(tf.square(convolution(x, kernel)), x)[0]))
+            results.append(session.run(tf.gradients(penalty, kernel)[0]))
     assert np.abs(results[0]).max() > 1e-3
     np.testing.assert_allclose(results[1], results[0], rtol=1e-3, atol=1e-5)
 
 
-def test_vgg_by_winograd_has_the_same_features():
-    pictures = tf.constant(batch(2)[0])
-    with tf.Session() as session:
-        K.set_session(session)
-        features = train.vgg_features((32, 32, 3))
-        expected, results = features(pictures), fast.vgg_by_winograd(features.model)(pictures)
-        training.initialize_uninitialized(session)
-        values = session.run([expected, results])
-    assert values[0].shape == (2, 8, 8, 256) and values[0].std() > 1e-3
-    np.testing.assert_allclose(values[1], values[0], atol=1e-4 * np.abs(values[0]).max())
+@pytest.mark.parametrize(
+    "model,side",
+    [
+        (lambda: generator_model((16, 16), ngf=4, n_blocks_gen=1), 16),  # the listing's own
+        (lambda: generator.build(dict(ngf=4, n_blocks=1, norm="none", head="residual", end_kernel=3, skips=True)), 16),
+        (lambda: discriminator_model((16, 16), ndf=4), 16),
+        (lambda: losses.vgg_features((32, 32)).model, 32),
+    ],
+)
+def test_models_layer_by_layer_are_the_models(model, side):
+    """The walk through the printed layers gives what Keras gives, plain and fast, with each of the same weights."""
+    x = tf.constant(batch(2, side)[0])
+    model = model()
+    random = np.random.RandomState(0)
+    model.set_weights([value + np.float32(random.uniform(0, 0.05, value.shape)) for value in model.get_weights()])
+    outputs = [model(x), fast.applied(model, x)[0], fast.applied(model, x, fast=True)[0]]
+    values = K.get_session().run(outputs)
+    assert outputs[2].shape.as_list() == outputs[0].shape.as_list() and values[0].std() > 1e-3
+    np.testing.assert_array_equal(values[1], values[0])
+    np.testing.assert_allclose(values[2], values[0], atol=1e-4 * np.abs(values[0]).max())
 
 
 def test_repeatable_dropout_drops_half_and_the_same_again():
     seed = tf.placeholder(tf.int32, [2])
-    layer = fast.RepeatableDropout(0.5, seed)
-    x = tf.constant(np.float32(np.arange(1, 2001).reshape(1, 20, 10, 10)))
+    inputs = np.float32(np.arange(1, 2001).reshape(1, 20, 10, 10))
+    x = tf.constant(inputs)
     with tf.Session() as session:
-        twice = [layer(x, training=True), layer(x, training=True)]
-        values = session.run(twice + [layer(x, training=False)], {seed: [1, 2]})
+        twice = [fast.repeatable_dropout(x, 0.5, seed), fast.repeatable_dropout(x, 0.5, seed)]
+        values = session.run(twice, {seed: [1, 2]})
         other_step, other_layer = (session.run(twice[0], {seed: numbers}) for numbers in ([1, 3], [2, 2]))
     np.testing.assert_array_equal(values[0], values[1])
-    np.testing.assert_array_equal(values[2], x_of(values[0], values[2]))
+    np.testing.assert_array_equal(inputs, x_of(values[0], inputs))
     assert 0.4 < np.mean(values[0] == 0) < 0.6
     for other in (other_step, other_layer):  # independent choices agree in half of the places
         assert 0.4 < np.mean((other == 0) == (values[0] == 0)) < 0.6
@@ -197,21 +184,21 @@ def x_of(dropped, inputs):
     return np.where(dropped == 0, inputs, dropped / 2)
 
 
-@pytest.mark.parametrize("norm,quick", [("switch", True), ("batch", False)])
+@pytest.mark.parametrize("norm,quick", [(SwitchNormalization, True), (tf.keras.layers.BatchNormalization, False)])
 def test_recomputed_gradients_are_those_of_the_plain_pass(norm, quick):
     """With dropout, which must drop the same values in both passes; the averages move once."""
     blurred, sharp = (tf.constant(item) for item in batch(2, 16))
     with tf.Session() as session:
         K.set_session(session)
         step = tf.Variable(7)
-        g = generator_model((16, 16, 3), True, 4, 1, norm, fast=quick, dropout_seed=step)
-        output, updates = train.with_updates(g, blurred)
-        pieces = fast.Recomputed(g, blurred)
+        g = generator_model((16, 16), norm=norm, ngf=4, n_blocks_gen=1)
+        output, updates = fast.applied(g, blurred, True, quick, step)
+        pieces = fast.Recomputed(g, blurred, quick, step)
         assert len(pieces.updates) == len(updates) == 2 * len([v for v in g.weights if "moving_mean" in v.name])
         expected = tf.gradients(tf.reduce_mean(tf.abs(output - sharp)), g.trainable_weights)
         flow = tf.gradients(tf.reduce_mean(tf.abs(pieces.output - sharp)), pieces.output)[0]
         results = pieces.gradients(g.trainable_weights, flow)
-        training.initialize_uninitialized(session)
+        run.initialize_uninitialized(session)
         random = np.random.RandomState(0)
         g.set_weights([value + np.float32(random.uniform(0, 0.1, value.shape)) for value in g.get_weights()])
         for one, other in session.run(list(zip([output] + expected, [pieces.output] + results))):
@@ -232,7 +219,7 @@ def test_recomputing_keeps_only_what_goes_from_piece_to_piece():
     with tf.Session() as session:
         K.set_session(session)
         pictures = tf.constant(batch(1, 16)[0])
-        g = generator_model((16, 16, 3), False, 4, 2, "switch")
+        g = generator_model((16, 16), False, ngf=4, n_blocks_gen=2)
         first = len(tf.get_default_graph().get_operations())
         pieces = fast.Recomputed(g, pictures)
         operations = tf.get_default_graph().get_operations()
@@ -255,44 +242,57 @@ def test_training_goes_the_same_way():
     blurred, sharp = batch(3)
     start, expected = None, None
     for way in ({}, {"fast": True, "recompute": True}):
-        K.clear_session()
-        training.start()
-        opts = settings(critic="printed", norm="switch", head="printed", end_kernel=7, dropout=False, **way)
-        # as printed; Adam makes more of rounding at higher rates
-        opts.perceptual_weight, opts.learning_rate = 1000.0, 1e-4
+        run.start()
+        opts = settings("printed", crop=32, ngf=4, ndf=4, n_blocks=1, dropout=False, vgg="random", **way)
+        opts.perceptual_weight = 1000.0
         with tf.Session() as session:
             K.set_session(session)
-            net = train.build(opts, (32, 32, 3))
-            training.initialize_uninitialized(session)
+            net = train.build(opts, (32, 32))
+            run.initialize_uninitialized(session)
             networks = net.generator, net.critic, net.vgg
             start = start or [model.get_weights() for model in networks]
             for model, weights in zip(networks, start):
                 model.set_weights(weights)
-            losses = []
+            found = []
             for _ in range(3):
-                feed = {net.blurred: blurred, net.sharp: sharp}
-                feed[net.generated] = session.run(net.restored, {net.photo: blurred})
-                losses += [session.run(step, feed)[1] for step in net.d_steps]
-                values = session.run([net.g_losses, net.g_step], feed)[0]
-                losses += [values[name] for name in sorted(values)]
+                values = train.train_step(session, net, opts, blurred, sharp, opts.learning_rate)
+                found += [values[name] for name in sorted(values)]
             assert max(np.abs(a - b).max() for a, b in zip(net.generator.get_weights(), start[0])) > 2e-4
-        expected = expected or losses
-        np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-4)
+        expected = expected or found
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_weights_of_one_network_fit_the_other(tmp_path):
-    pictures = batch(1)[0]
-    path = str(tmp_path / "g.h5")
-    results = []
-    with tf.Session() as session:
-        K.set_session(session)
-        for quick in (False, True):
-            g = generator_model((None, None, 3), istrain=False, ngf=4, n_blocks=1, fast=quick)
-            training.initialize_uninitialized(session)
-            if quick:
-                g.load_weights(path)
-            else:
-                g.save_weights(path)
-            results.append(g.predict(pictures))
-    np.testing.assert_allclose(results[1], results[0], atol=1e-4)
-    assert not train.PRESETS["book"]["fast"] and not train.PRESETS["book"]["recompute"]
+@pytest.mark.slow
+def test_one_graph_trains_as_the_listing_does():
+    """A batch through listing 10-2's compiled models and through ``beyond/train.py`` from the same weights: the same losses."""
+    from ch10_deblurgan import code_10_02_train as listing
+
+    blurred, sharp = batch(2)
+    opts = settings(
+        "printed", crop=32, ngf=4, ndf=4, n_blocks=1, dropout=False, critic_updates=2, perceptual_weight=0.0
+    )
+    opts.pixel_weight = 100.0
+    net = train.build(opts, (32, 32))
+    session = K.get_session()
+    run.initialize_uninitialized(session)
+    g = generator_model((32, 32), False, ngf=4, n_blocks_gen=1)
+    d = discriminator_model((32, 32), ndf=4)
+    d_on_g = listing.deblurmodel.g_containing_d_multiple_outputs(g, d, (32, 32))
+    d.compile(listing.Adam(lr=1e-4), loss=listing.wasserstein_loss)
+    d.trainable = False
+    d_on_g.compile(listing.Adam(lr=1e-4), loss=["mae", listing.wasserstein_loss], loss_weights=[100, 1])
+    d.trainable = True
+    run.initialize_uninitialized(session)
+    g.set_weights(net.generator.get_weights())
+    d.set_weights(net.critic.get_weights())
+    ones = np.ones((2, 1))
+    for _ in range(2):
+        ours = train.train_step(session, net, opts, blurred, sharp, 1e-4)
+        generated = g.predict(blurred)
+        critic = [d.train_on_batch(p, y) for _ in range(2) for p, y in ((sharp, ones), (generated, -ones))]
+        total, pixel, adversarial = d_on_g.train_on_batch(blurred, [sharp, ones])
+        np.testing.assert_allclose(
+            [ours["d"], ours["total"], ours["pixel"], ours["adversarial"]],
+            [np.mean(critic), total, pixel, adversarial],
+            rtol=2e-3,
+        )

@@ -8,9 +8,9 @@ from PIL import Image
 from scipy.ndimage import convolve
 
 from ch10_deblurgan import ext_10_2_1_layout as layout
-from ch10_deblurgan import motion, pairs
+from ch10_deblurgan.beyond import motion, pairs, synthesize
 from common.errors import UserError
-from tests import helpers
+from data import gopro
 
 
 def picture(height=12, width=16, seed=0):
@@ -36,7 +36,8 @@ def test_pairs_go_by_name_whatever_order_the_system_lists_them_in(tmp_path, monk
     monkeypatch.setattr(os, "listdir", lambda folder: listed[os.path.basename(str(folder))])
     printed = list(zip(os.listdir(str(tmp_path / "A")), os.listdir(str(tmp_path / "B"))))
     assert any(a != b for a, b in printed)
-    found = pairs.find_pairs(str(tmp_path))
+    found = gopro.find_pairs(str(tmp_path))
+    assert found == gopro.paired([pair[0] for pair in found[::-1]], [pair[1] for pair in found])
     assert [tuple(os.path.basename(path) for path in pair) for pair in found] == [
         (n, n) for n in ("a.png", "b.png", "c.png")
     ]
@@ -47,14 +48,14 @@ def test_unmatched_names_are_listed(tmp_path):
     write(tmp_path / "A" / "only.png", picture())
     os.remove(str(tmp_path / "A" / "b.png"))
     with pytest.raises(UserError, match=r"A/only, B/b"):
-        pairs.find_pairs(str(tmp_path))
+        gopro.find_pairs(str(tmp_path))
 
 
 def test_sizes_of_a_pair_must_agree(tmp_path):
     make_pairs(tmp_path)
     write(tmp_path / "B" / "c.png", picture(12, 20))
     with pytest.raises(UserError, match="16×12 but .*20×12"):
-        pairs.find_pairs(str(tmp_path))
+        gopro.find_pairs(str(tmp_path))
 
 
 @pytest.mark.parametrize("part", [b"", b"not a picture"])
@@ -62,7 +63,7 @@ def test_damaged_pictures_are_named(tmp_path, part):
     make_pairs(tmp_path)
     (tmp_path / "A" / "a.png").write_bytes(part)
     with pytest.raises(UserError, match="a.png is not a readable picture"):
-        pairs.find_pairs(str(tmp_path))
+        gopro.find_pairs(str(tmp_path))
 
 
 def test_truncated_png_is_named(tmp_path):
@@ -70,15 +71,15 @@ def test_truncated_png_is_named(tmp_path):
     path = tmp_path / "B" / "a.png"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(UserError, match="a.png is not a readable picture"):
-        pairs.find_pairs(str(tmp_path))
+        gopro.find_pairs(str(tmp_path))
 
 
 def test_whole_pictures_are_resized_and_scaled(tmp_path):
     make_pairs(tmp_path)
-    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), (8, 12))
-    blurred, sharp = reader.read(0)
+    reader = pairs.PairReader(gopro.find_pairs(str(tmp_path)), (8, 12))
+    blurred, sharp = reader.read(0, None)
     assert blurred.shape == sharp.shape == (8, 12, 3) and blurred.dtype == np.float32
-    same = pairs.PairReader(pairs.find_pairs(str(tmp_path)), (12, 16)).read(0)[0]
+    same = pairs.PairReader(gopro.find_pairs(str(tmp_path)), (12, 16)).read(0, None)[0]
     np.testing.assert_allclose(same, picture(seed=1) / 127.5 - 1, atol=1e-6)
 
 
@@ -87,28 +88,41 @@ def test_crops_of_a_pair_stay_together(tmp_path):
         pixels = picture(20, 24, seed)
         write(tmp_path / "A" / ("%d.png" % seed), pixels)
         write(tmp_path / "B" / ("%d.png" % seed), pixels)
-    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=8)
+    reader = pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=8)
     seen = set()
-    for _ in range(30):
-        blurred, sharp = reader.read(1)
+    for number in range(30):
+        blurred, sharp = reader.read(1, np.random.RandomState(number))
         assert blurred.shape == (8, 8, 3)
         np.testing.assert_array_equal(blurred, sharp)
         seen.add(blurred.tobytes())
     assert len(seen) > 20
 
 
+def test_an_epoch_can_be_taken_up_at_any_batch(tmp_path):
+    """What a batch holds follows from seed, epoch and number; every pair is there ``crops_per_pair`` times; the last is short."""
+    make_pairs(tmp_path, "abcde", size=(20, 20))
+    reader = pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=8, synthesize=0.5, max_blur=3.0, seed=4)
+    order = reader.order(3, 2)
+    assert sorted(order) == sorted(2 * list(range(5))) and sorted(order[:5]) == list(range(5))
+    assert list(order) == list(reader.order(3, 2)) != list(reader.order(4, 2))
+    whole = [reader.batch(3, order, number, 4)[0] for number in range(3)]
+    assert [len(blurred) for blurred in whole] == [4, 4, 2]
+    np.testing.assert_array_equal(reader.batch(3, order, 2, 4)[0], whole[2])
+    assert not np.array_equal(reader.batch(4, order, 0, 4)[0], whole[0])
+
+
 def test_crops_of_large_pictures_come_from_their_smaller_copies(tmp_path):
     make_pairs(tmp_path, ["x"], size=(720, 400))
-    levels = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=64, max_rows=360)._levels[0]
+    levels = pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=64, max_rows=360)._levels[0]
     assert [level[0].shape[:2] for level in levels] == [(360, 200), (180, 100)]
-    levels = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=64)._levels[0]
+    levels = pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=64)._levels[0]
     assert [level[0].shape[:2] for level in levels] == [(720, 400)]
 
 
 def test_varied_sizes_have_copies_down_to_120_rows(tmp_path):
     make_pairs(tmp_path, ["x"], size=(720, 400))
     make_pairs(tmp_path, ["y"], size=(180, 320))
-    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=64, max_rows=360, varied_sizes=True)
+    reader = pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=64, max_rows=360, varied_sizes=True)
     sizes = [[level[0].shape[:2] for level in levels] for levels in reader._levels]
     assert sizes == [[(360, 200), (270, 150), (240, 133), (180, 100)], [(180, 320), (135, 240), (120, 213)]]
     assert all(blurred.shape == sharp.shape for levels in reader._levels for blurred, sharp in levels)
@@ -117,7 +131,7 @@ def test_varied_sizes_have_copies_down_to_120_rows(tmp_path):
 def test_pictures_smaller_than_a_crop_are_refused(tmp_path):
     make_pairs(tmp_path)
     with pytest.raises(UserError, match="smaller than --crop 16"):
-        pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=16)
+        pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=16)
 
 
 def test_made_blur_in_a_crop_is_that_of_the_whole_picture(tmp_path, monkeypatch):
@@ -126,9 +140,9 @@ def test_made_blur_in_a_crop_is_that_of_the_whole_picture(tmp_path, monkeypatch)
     kernel = motion.kernel_of(motion.linear_trajectory(7.0, 0.4))
     monkeypatch.setattr(motion, "kernel_of", lambda path: kernel)
     make_pairs(tmp_path, size=(60, 60))
-    reader = pairs.PairReader(pairs.find_pairs(str(tmp_path)), None, crop=20, synthesize=1.0)
+    reader = pairs.PairReader(gopro.find_pairs(str(tmp_path)), None, crop=20, synthesize=1.0)
     whole = motion.blur(sharp, kernel)
-    np.testing.assert_array_equal(reader._synthesize(sharp, 24, 17), whole[24:44, 17:37])
+    np.testing.assert_array_equal(reader._synthesize(sharp, 24, 17, np.random.RandomState(0)), whole[24:44, 17:37])
 
 
 # ------------------------------------------------------------------------------------------- made blur
@@ -188,21 +202,19 @@ def test_gopro_is_laid_out_as_it_is_split(tmp_path, top):
     """Wherever the official pack lies below the source: no test clip may end up in the training part."""
     make_clips(tmp_path / "source", [top + "train/GOPR1", top + "train/GOPR2", top + "test/GOPR3"])
     target = tmp_path / "image"
-    run("--preset", "cpu", "--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
+    run("--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
     assert sorted(os.listdir(str(target))) == ["test", "train"]
     assert sorted(os.listdir(str(target / "test" / "A"))) == ["GOPR3_00000%d.png" % i for i in range(3)]
-    assert len(pairs.find_pairs(str(target / "train"))) == 6
+    assert len(gopro.find_pairs(str(target / "train"))) == 6
 
 
 def test_clips_are_held_out_by_name(tmp_path):
     make_clips(tmp_path / "source", ["one", "two", "deep/three"])
     target = tmp_path / "image"
-    run("--preset", "cpu", "--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
+    run("--source", tmp_path / "source", "--target", target, "--output-dir", tmp_path / "out")
     assert os.listdir(str(target)) == ["train"]
     target = tmp_path / "image2"
     arguments = [
-        "--preset",
-        "cpu",
         "--source",
         tmp_path / "source",
         "--target",
@@ -225,42 +237,21 @@ def test_clips_are_held_out_by_name(tmp_path):
 def test_the_book_takes_200_pairs_spread_evenly():
     assert layout.evenly(list(range(10)), 4) == [0, 3, 6, 9]
     assert layout.evenly(list(range(3)), 200) == [0, 1, 2]
-    assert layout.PRESETS["book"]["train_pairs"] == 200
+    assert [row.value for row in layout.VALUES if row.name == "train_pairs"] == [200]
 
 
 def test_photos_become_pairs(tmp_path):
     for index in range(4):
         write(tmp_path / "photos" / ("%d.jpg" % index), picture(24, 32, index))
-    target = tmp_path / "image"
-    run(
-        "--preset",
-        "tiny",
-        "--source",
-        tmp_path / "photos",
-        "--synthesize",
-        "--target",
-        target,
-        "--output-dir",
-        tmp_path / "o",
-    )
-    assert len(pairs.find_pairs(str(target / "train"))) == 3
-    ((blurred, sharp),) = pairs.find_pairs(str(target / "test"))
+    words = [str(tmp_path / "photos"), "--preset", "tiny", "--output-dir", str(tmp_path / "o"), "--target"]
+    synthesize.main(words + [str(tmp_path / "image")])
+    assert len(gopro.find_pairs(str(tmp_path / "image" / "train"))) == 3
+    ((blurred, sharp),) = gopro.find_pairs(str(tmp_path / "image" / "test"))
     first, second = (np.asarray(Image.open(path)).astype(float) for path in (blurred, sharp))
     assert np.abs(np.diff(first, axis=1)).mean() < np.abs(np.diff(second, axis=1)).mean()
-    arguments = ["--preset", "tiny", "--source", tmp_path / "photos", "--synthesize", "--output-dir", tmp_path / "o"]
-    run(*arguments, "--target", tmp_path / "named", "--test", "0", "3", "--val", "2")
+    synthesize.main(words + [str(tmp_path / "named"), "--test", "0", "3", "--val", "2"])
     for split, names in (("train", ["1.png"]), ("val", ["2.png"]), ("test", ["0.png", "3.png"])):
         assert sorted(os.listdir(str(tmp_path / "named" / split / "A"))) == names
     with pytest.raises(UserError, match="no photo is called 7; there are: 0, 1, 2, 3"):
-        run(*arguments, "--target", tmp_path / "none", "--test", "7")
-
-
-@pytest.mark.script
-def test_layout_script_and_its_errors(tmp_path):
-    script = "ch10_deblurgan/ext_10_2_1_layout.py"
-    result = helpers.run_script(script, "--preset", "tiny", "--output-dir", tmp_path)
-    assert "train: 6 pairs" in result.stdout and "test: 3 pairs" in result.stdout
-    result = helpers.run_script(
-        script, "--preset", "cpu", "--source", tmp_path / "no", "--target", tmp_path / "t", check=False
-    )
-    helpers.assert_user_error(result, "no such folder")
+        synthesize.main(words + [str(tmp_path / "none"), "--test", "7"])
+    assert synthesize.shrunk(picture(24, 32), 16).shape == (12, 16, 3)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import training
+from common import run
 from common.normalization import InstanceNormalization, SwitchNormalization, instance_norm
 
 K = tf.keras.backend
@@ -13,7 +13,7 @@ K = tf.keras.backend
 @pytest.fixture(autouse=True)
 def no_session_of_an_earlier_test():
     K.clear_session()
-    training.start()
+    run.start()
     yield
     K.clear_session()
 
@@ -297,7 +297,7 @@ def test_a_model_saved_as_h5_comes_back_whole(tmp_path):
         expected = model.predict(x)
         weights = model.get_weights()
         model.save(path)
-    training.start()
+    run.start()
     K.clear_session()
     own = dict(SwitchNormalization=SwitchNormalization, InstanceNormalization=InstanceNormalization)
     again = tf.keras.models.load_model(path, custom_objects=own)

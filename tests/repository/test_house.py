@@ -100,7 +100,7 @@ def test_a_listing_has_no_branch_of_ours(number):
     assert not re.search(r"\bif (opts\.)?fast\b", source)
     for row in rows(source):
         keywords = {word.arg for word in row.keywords}
-        assert keywords <= {"low", "high", "choices", "kind", "more", "fixed", "tiny"}, (
+        assert keywords <= {"low", "high", "choices", "count", "kind", "more", "fixed", "tiny"}, (
             "presets of a listing: book, tiny"
         )
         assert "choices" not in keywords or row.args[0].s in PRINTED_CHOICES, row.args[0].s

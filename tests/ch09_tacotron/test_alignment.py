@@ -1,12 +1,12 @@
-"""Extra: when each syllable is said (``code_9_09_preprocess.py --align``)."""
+"""Forced alignment: when each syllable is said."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from ch09_tacotron import audio
-from ch09_tacotron import forced_alignment as fa
+from ch09_tacotron.beyond import alignment as fa
+from ch09_tacotron.beyond import sound
 from data.sample_thchs30 import RATE, SYLLABLES, hum
 
 
@@ -61,11 +61,11 @@ def test_syllables_are_found_where_they_were_put():
         seconds = random.uniform(0.15, 0.35, 4)
         waves, begins = [np.zeros(RATE // 10)], []
         for syllable, length in zip(chosen, seconds):
-            begins.append(sum(map(len, waves)) / audio.hop_length)
+            begins.append(sum(map(len, waves)) / sound.hop_length)
             waves += [hum(syllable, length), np.zeros(int(RATE * random.choice([0, 0.1])))]
         wave = np.concatenate(waves + [np.zeros(RATE // 10)])
         wave = 0.7 * wave / np.abs(wave).max() + random.normal(0, 1e-4, len(wave))
-        mels.append(audio.melspectrogram(audio.magnitude(wave.astype(np.float32))).T)
+        mels.append(sound.melspectrogram(sound.magnitude(wave.astype(np.float32))).T)
         texts.append(" ".join(chosen))
         truth.append(begins)
     found, gaussians = fa.align(mels[:25], texts[:25])

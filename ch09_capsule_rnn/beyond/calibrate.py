@@ -1,0 +1,152 @@
+"""When hybrid.py may be believed: a temperature for its probabilities, and the confidence below which no topic fits.
+
+A twin of the run is trained on nine tenths of the training part, and measured on the tenth that it has not seen: the
+temperature there makes 'it says 70 %' mean 'it is right in 70 of 100 cases' (Guo et al. 2017, 'On calibration of modern neural
+networks', arXiv 1706.04599), and the threshold is the confidence below which at most two of five best guesses are right. Both
+are then used with the run itself, and looked at on the test part.
+
+Reads   the run of hybrid.py (same --preset or --output-dir), reuters.npz
+Writes  calibration.json, reliability.png and record-calibrate.json in the run's folder; calibration/, the twin's run
+Time    as hybrid.py
+"""
+
+import argparse
+import os
+
+import numpy as np
+import tensorflow as tf
+from scipy.optimize import minimize_scalar
+
+from ch09_capsule_rnn.beyond import fitting, hybrid, reports
+from common import datasets, files, options, run
+from common.plotting import plt, save_figure
+from data import reuters
+
+VALUES = [
+    options.Value(
+        "held_out", 0.1, "share that the twin does not see", 0.02, 0.5, last80=0.1, whole=0.1, small=0.1, tiny=0.2
+    ),
+    options.Value("right", 0.4, "below the threshold at most this share of best guesses is right", low=0.0, high=1.0),
+]
+CALIBRATION_FILE = "calibration.json"
+BINS = 10
+
+
+def soften(probabilities, temperature):
+    """Probabilities ``[N, 46]`` of logits divided by the temperature."""
+    logits = np.log(np.maximum(probabilities, 1e-30)) / temperature
+    logits = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return logits / logits.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(probabilities, labels):
+    """The temperature of the smallest cross-entropy."""
+
+    def cross_entropy(log_temperature):
+        softened = soften(probabilities, np.exp(log_temperature))
+        return -np.mean(np.log(np.maximum(softened[np.arange(len(labels)), labels], 1e-30)))
+
+    return float(np.exp(minimize_scalar(cross_entropy, bounds=(-2.0, 2.0), method="bounded").x))
+
+
+def choose_threshold(confidence, correct, right):
+    """The largest confidence below which at most the share ``right`` is correct; 0 where there is none (20 texts at least)."""
+    order = np.argsort(confidence)
+    share = np.cumsum(correct[order]) / np.arange(1.0, len(order) + 1)
+    fits = np.flatnonzero(share[19:] <= right)
+    if not len(fits):
+        return 0.0
+    last = fits[-1] + 19
+    return float(confidence[order[min(last + 1, len(order) - 1)]])
+
+
+def reliability(confidence, correct):
+    """Expected calibration error, and for each bin of confidence its texts, mean confidence and share of right answers."""
+    number = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    rows, error = [], 0.0
+    for k in range(BINS):
+        inside = number == k
+        if inside.any():
+            said, held = float(confidence[inside].mean()), float(correct[inside].mean())
+            rows.append(["%d to %d %%" % (100 * k // BINS, 100 * (k + 1) // BINS), int(inside.sum()), said, held])
+            error += abs(said - held) * float(np.mean(inside))
+    return error, rows
+
+
+def draw(path, tables, threshold):
+    """What the model says against what holds; tables: name → rows of ``reliability``."""
+    figure, axes = plt.subplots(figsize=(5.5, 5))
+    axes.plot([0, 1], [0, 1], ":", color="gray", label="as it should be")
+    for name, rows in tables.items():
+        axes.plot([row[2] for row in rows], [row[3] for row in rows], "o-", markersize=4, label=name)
+    axes.axvspan(0, threshold, color="tab:red", alpha=0.12, label="none of the topics")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("confidence in the best guess")
+    axes.set_ylabel("share of best guesses that are right")
+    axes.legend(loc="upper left")
+    axes.set_title("Reliability on the test part")
+    return save_figure(figure, path)
+
+
+def probabilities_of(opts, parts, start_values, train):
+    """Probabilities of the validation (or else test) part by the run in ``opts.output_dir``, trained first if ``train``."""
+    with tf.Graph().as_default():
+        tf.set_random_seed(opts.seed)
+        model = hybrid.build(opts)
+        if train:  # not on the epoch that is best there: the run itself is not chosen either
+            fitting.fit(model, opts, parts[0], None, start_values)
+        with tf.Session(config=run.session_config(opts.threads)) as session:
+            fitting.restore_best(session, opts.output_dir, hybrid.MADE_BY)
+            part = parts[1] or parts[2]
+            return fitting.predict(session, model, *part[:2]), part[2]
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, base="first80")
+    opts.output_dir = os.path.join(opts.output_dir, "hybrid")
+    run.start(opts.seed)
+    settings = options.load_values(opts.output_dir, hybrid.VALUES, hybrid.MADE_BY)
+    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    twin = argparse.Namespace(**dict(vars(settings), validation=opts.held_out, threads=opts.threads))
+    twin.output_dir, twin.rows = os.path.join(opts.output_dir, "calibration"), tuple(hybrid.VALUES)
+    parts, start_values = hybrid.load_parts(folder, twin)
+    found, labels = probabilities_of(twin, parts, start_values, train=True)
+    temperature = fit_temperature(found, labels)
+    softened = soften(found, temperature)
+    threshold = choose_threshold(softened.max(axis=1), softened.argmax(axis=1) == labels, opts.right)
+    files.write_json(
+        os.path.join(opts.output_dir, CALIBRATION_FILE), dict(temperature=temperature, threshold=threshold)
+    )
+    print("temperature %.3f, threshold %.3f (from %d texts)" % (temperature, threshold, len(labels)))
+
+    itself = argparse.Namespace(**dict(vars(settings), threads=opts.threads, output_dir=opts.output_dir))
+    found, labels = probabilities_of(itself, [parts[0], None, parts[2]], None, train=False)
+    record = reports.record(opts, "section 9.6.6", folder, *parts)
+    tables = {}
+    for name, probabilities in (("as trained", found), ("calibrated", soften(found, temperature))):
+        confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+        error, tables[name] = reliability(confidence, correct)
+        record.metric(
+            "calibration_error_" + name.replace(" ", "_"), error, note="expected calibration error, test part"
+        )
+    answered = confidence >= threshold
+    record.metric("temperature", temperature)
+    record.metric("threshold", threshold, note="below it: none of the 46 topics")
+    record.metric("answered", float(answered.mean()), note="share of the test part")
+    record.metric("answered_accuracy", float(correct[answered].mean()), note="of these")
+    if not answered.all():
+        record.metric("refused_accuracy", float(correct[~answered].mean()), note="of the best guesses for the others")
+    columns = ["confidence", "texts", "mean confidence", "share right"]
+    note = reports.TINY_NOTE if opts.preset == "tiny" else ""
+    record.table("Reliability on the test part, calibrated", columns, tables["calibrated"], note)
+    picture = draw(os.path.join(opts.output_dir, "reliability.png"), tables, threshold)
+    record.file(
+        picture, "picture", "What the model says against what holds, test part", "模型的置信度与实际正确率（测试集）"
+    )
+    print("test part: %.1f %% answered, %.4f of these right" % (100 * answered.mean(), correct[answered].mean()))
+    record.save()
+
+
+if __name__ == "__main__":
+    options.run(main)

@@ -1,0 +1,149 @@
+"""A trained model of example 51 ready for use: the shipped weights, a run of hybrid.py, or listing 9-7's own run."""
+
+import argparse
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from ch09_capsule_rnn import code_9_07_routing_rnn as listing
+from ch09_capsule_rnn.beyond import calibrate, evaluate, fitting, hybrid, kernels
+from common import files, options, run, weights
+from common.errors import UserError
+from data import reuters
+
+SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights", "news.npz")
+UHAT = "routing/rnn_caps_uhat/Reshape:0"  # what each word proposes to each capsule, in the listing and in the hybrid
+
+
+class Classifier:
+    """Sorts texts, in a graph and session of its own; a context.
+
+    Args:
+      settings: the model's values.
+      build: called in the empty graph with the session, gives a model that has its weights, and its probabilities ``[B, 46]``.
+      word_index: word → rank; topics: 46 names.
+      temperature, threshold: from calibrate.py; None, where the model was not calibrated.
+    """
+
+    def __init__(self, settings, build, word_index, topics, temperature=None, threshold=None, threads=0):
+        self.settings, self.word_index, self.topics = settings, word_index, topics
+        self.temperature, self.threshold = temperature, threshold
+        with tf.Graph().as_default() as graph:
+            self.session = tf.Session(config=run.session_config(threads))
+            self.model, self.probabilities = build(self.session)
+            self.uhat = graph.get_tensor_by_name(UHAT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.session.close()
+
+    def read(self, text):
+        """A text as the model reads it.
+
+        Returns:
+          the words as they are shown (unknown ones in brackets), their ids, both cut to the model's length and with the start
+          sign in front where it is within; how many of all words are known, and how many words there are.
+
+        Raises:
+          UserError: no words, or none that the model knows.
+        """
+        words = reuters.split_words(text)
+        if not words:
+            raise UserError("the text holds no words; give English text with --text or --file")
+        ids = reuters.encode(words, self.word_index, self.settings.num_words)
+        known = sum(number != reuters.OOV_ID for number in ids[1:])
+        if not known:
+            raise UserError("none of the %d words is known to the model; it reads English business news" % len(words))
+        shown = ["(start)"] + [
+            word if number != reuters.OOV_ID else "[%s]" % word for word, number in zip(words, ids[1:])
+        ]
+        width = self.settings.maxlen or len(ids)
+        kept = slice(None, width) if getattr(self.settings, "truncating", "pre") == "post" else slice(-width, None)
+        return shown[kept], ids[kept], known, len(words)
+
+    def __call__(self, texts):
+        """Probabilities ``[N, 46]`` of texts (lists of ids), calibrated where the model is."""
+        found = []
+        for start in range(0, len(texts), 100):
+            table, lengths = reuters.pad(texts[start : start + 100], self._width())
+            found.append(self.session.run(self.probabilities, {self.model.x: table, self.model.x_len: lengths}))
+        found = np.concatenate(found)
+        return calibrate.soften(found, self.temperature) if self.temperature else found
+
+    def _width(self):
+        return (
+            self.model.x.shape[1].value or 0
+        )  # the listing's placeholder is maxlen wide, the hybrid's as wide as the texts
+
+    def effects(self, ids, label):
+        """What each word did for the answer: ln P(label) with it, less ln P(label) without it; float ``[T]``."""
+        if len(ids) < 2:
+            return np.zeros([len(ids)])
+        texts = [ids] + [ids[:place] + ids[place + 1 :] for place in range(len(ids))]
+        chances = np.log(np.maximum(self(texts)[:, label], 1e-12))
+        return chances[0] - chances[1:]
+
+    def couplings(self, ids):
+        """Of the routing's last round: coupling coefficients ``[T, capsules]``, and lengths of what each word gave."""
+        table, lengths = reuters.pad([ids], self._width())
+        uhat = self.session.run(self.uhat, {self.model.x: table, self.model.x_len: lengths})[0, : len(ids)]
+        rounds = getattr(self.settings, "iter_num", 3)
+        shares = kernels.routing_forward(uhat[np.newaxis], np.int32([len(ids)]), rounds)[2][-1][0]
+        return shares, shares * np.linalg.norm(uhat, axis=2)
+
+
+def shipped(path=SHIPPED, threads=0):
+    """The weights that come with the repository (export.py)."""
+    saved = weights.load(path, "weights")[1]
+    settings = argparse.Namespace()
+    try:
+        for row in hybrid.VALUES:
+            if row.name != "folds":
+                setattr(settings, row.name, row.check(saved[row.name]))
+        words, topics = list(saved["words"]), list(saved["topics"])
+        temperature, threshold = float(saved["temperature"]), float(saved["threshold"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError("weights %s: settings are damaged or another model's (%s)" % (path, error))
+    settings.folds = 0  # of the linear machines, the one that has seen all texts
+
+    def build(session):
+        model = hybrid.build(settings)
+        variables = {variable.op.name: variable for variable in fitting.model_variables()}
+        shapes = {name: variable.shape.as_list() for name, variable in variables.items()}
+        for name, value in weights.load(path, "weights", shapes)[0].items():
+            variables[name].load(value, session)
+        return model, model.probabilities
+
+    word_index = {word: rank for rank, word in enumerate(words, 1)}
+    return Classifier(settings, build, word_index, topics, temperature, threshold, threads)
+
+
+def of_hybrid(folder, data, threads=0):
+    """The run of hybrid.py in ``folder``, with its calibration where there is one; words and topics from the data set."""
+    settings = options.load_values(folder, hybrid.VALUES, hybrid.MADE_BY)
+    path = os.path.join(folder, calibrate.CALIBRATION_FILE)
+    calibration = files.read_json(path) if os.path.exists(path) else {}
+
+    def build(session):
+        model = hybrid.build(settings)
+        fitting.restore_best(session, folder, hybrid.MADE_BY)
+        return model, model.probabilities
+
+    word_index, topics = reuters.read_word_index(data), reuters.read_topics(data)
+    values = [calibration.get(name) for name in ("temperature", "threshold")]
+    return Classifier(settings, build, word_index, topics, values[0], values[1], threads)
+
+
+def of_listing(folder, data, threads=0):
+    """The run of listing 9-7 in ``folder``."""
+    settings = options.load_values(folder, listing.VALUES, evaluate.MADE_BY)
+
+    def build(session):
+        model = evaluate.load(session, folder, settings)
+        return model, tf.nn.softmax(model.pred)
+
+    word_index, topics = reuters.read_word_index(data), reuters.read_topics(data)
+    return Classifier(settings, build, word_index, topics, threads=threads)

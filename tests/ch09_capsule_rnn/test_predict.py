@@ -1,0 +1,122 @@
+"""Own texts: what the model reads, when it is believed, which words decided, what ships."""
+
+import argparse
+import os
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ch09_capsule_rnn.beyond import calibrate, classifier, export, hybrid, predict, reports
+from common.errors import UserError
+
+
+def reader(num_words=1000, **settings):
+    index = {"crude": 5, "rare": 5000, "the": 1}
+    return types.SimpleNamespace(word_index=index, settings=types.SimpleNamespace(num_words=num_words, **settings))
+
+
+def test_words_that_are_not_known_are_in_brackets_and_texts_without_a_known_word_refused():
+    words, ids, known, total = classifier.Classifier.read(reader(maxlen=0), "Crude oil, rare!")
+    assert words == ["(start)", "crude", "[oil]", "[rare]"] and ids == [1, 8, 2, 2] and (known, total) == (1, 3)
+    for text, message in (("", "no words"), ("天气很好", "none of the"), ("qqqq wwww", "none of the 2 words")):
+        with pytest.raises(UserError, match=message):
+            classifier.Classifier.read(reader(maxlen=0), text)
+
+
+def test_a_long_text_is_cut_as_in_training():
+    text = "the the crude"
+    assert classifier.Classifier.read(reader(maxlen=2), text)[1] == [4, 8]  # the listing keeps the last words
+    assert classifier.Classifier.read(reader(maxlen=2, truncating="post"), text)[1] == [1, 4]
+
+
+# ------------------------------------------------------------------------------------------- calibration
+def test_the_temperature_that_made_the_probabilities_is_found_again():
+    random = np.random.RandomState(0)
+    logits = random.normal(size=[4000, 5]) * 2
+    true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = np.array([random.choice(5, p=row) for row in true])
+    too_sure = calibrate.soften(true, 1 / 2.0)
+    found = calibrate.fit_temperature(too_sure, labels)
+    assert found == pytest.approx(2.0, rel=0.1)
+    np.testing.assert_allclose(calibrate.soften(too_sure, 2.0), true, rtol=1e-6)
+    before = calibrate.reliability(too_sure.max(axis=1), too_sure.argmax(axis=1) == labels)[0]
+    after = calibrate.reliability(true.max(axis=1), true.argmax(axis=1) == labels)[0]
+    assert after < 0.03 < before
+
+
+def test_below_the_threshold_at_most_the_share_is_right():
+    confidence = np.linspace(0.01, 1, 100)
+    correct = confidence > 0.5  # 0 right below a half, then all
+    threshold = calibrate.choose_threshold(confidence, correct, 0.4)
+    assert 0.8 < threshold < 0.86  # 33 of 83 are right there
+    assert correct[confidence < threshold].mean() <= 0.4 < correct[confidence <= threshold + 0.02].mean()
+    assert calibrate.choose_threshold(confidence, np.ones(100, bool), 0.4) == 0.0
+
+
+def test_reliability_counts_every_text():
+    error, rows = calibrate.reliability(np.array([0.05, 0.95, 1.0]), np.array([False, True, False]))
+    assert [row[1] for row in rows] == [1, 2] and rows[1][2:] == [pytest.approx(0.975), 0.5]
+    assert error == pytest.approx((0.05 + 2 * 0.475) / 3)
+
+
+# ------------------------------------------------------------------------------------------- which words decided
+class Counting(classifier.Classifier):
+    """A model that is the surer of topic 1 the more often word 8 occurs, and the less the more often 9 does."""
+
+    def __init__(self):
+        pass
+
+    def __call__(self, texts):
+        evidence = np.array([float(text.count(8) - text.count(9)) for text in texts])
+        share = 1 / (1 + np.exp(-evidence))
+        return np.stack([1 - share, share], axis=1)
+
+
+def test_effects_tell_words_for_and_against():
+    effects = Counting().effects([1, 8, 9, 8, 7], 1)
+    assert effects[0] == effects[4] == 0 and effects[1] == effects[3] > 0 > effects[2]
+    full, without = 1 / (1 + np.exp(-1.0)), 0.5
+    assert effects[1] == pytest.approx(np.log(full / without))
+    assert Counting().effects([8], 1).tolist() == [0.0]
+
+
+def test_words_are_coloured_in_the_terminal_and_drawn(tmp_path):
+    line = predict.colored(["oil", "of", "rain"], [0.9, 0.0, -0.4])
+    assert line.count("\033[0m") == 2 and " of " in line and "48;5;83moil" in line and "48;5;217mrain" in line
+    assert predict.listed(["oil", "of", "rain"], np.array([0.9, 0.0, -0.4])) == "oil +0.90, rain -0.40"
+    assert predict.listed(["a"], np.array([0.0])) == "no single word"
+    path = reports.draw_words(
+        str(tmp_path / "words.png"), ["oil", "of", "x" * 120], np.array([1.0, 0.0, -2.0]), "title"
+    )
+    assert os.path.getsize(path) > 1000
+
+
+# ------------------------------------------------------------------------------------------- what ships
+def test_what_ships_is_read_back(tmp_path):
+    values = {row.name: row.presets.get("tiny", row.value) for row in hybrid.VALUES}
+    settings = argparse.Namespace(**dict(values, num_words=10, embedding_size=4, rnn_units=[3], folds=2))
+    random = np.random.RandomState(0)
+    with tf.Graph().as_default():
+        hybrid.build(settings)
+        shapes = {v.op.name: v.shape.as_list() for v in classifier.fitting.model_variables()}
+    arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    index = {"word%d" % rank: rank for rank in range(1, 20)}
+    small, kept = export.to_ship(
+        arrays, settings, index, ["topic%d" % k for k in range(46)], dict(temperature=1.5, threshold=0.3)
+    )
+    assert small["linear"].shape == (10, 46) and kept["words"] == ["word%d" % rank for rank in range(1, 7)]
+    path = str(tmp_path / "news.npz")
+    export.weights.save(path, small, kept)
+    with classifier.shipped(path, threads=1) as ship:
+        words, ids, _, _ = ship.read("word1 word2 word9")
+        found = ship([ids])
+        assert words[-1] == "[word9]" and found.shape == (1, 46) and found.sum() == pytest.approx(1, abs=1e-5)
+        shares, strengths = ship.couplings(ids)
+        np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-4)
+        assert strengths.shape == (4, 5) and (ship.temperature, ship.threshold) == (1.5, 0.3)
+    kept.pop("words")
+    export.weights.save(path, small, kept)
+    with pytest.raises(UserError, match="words"):
+        classifier.shipped(path)

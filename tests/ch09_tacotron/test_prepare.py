@@ -1,0 +1,151 @@
+"""Listing 9-9 and beyond/prepare.py: what is processed, what is skipped and why."""
+
+import concurrent.futures
+import os
+
+import numpy as np
+import pytest
+import soundfile
+
+from ch09_tacotron import code_9_09_preprocess as listing
+from ch09_tacotron.beyond import prepare, sound
+from common.errors import UserError
+from data import sample_thchs30, thchs30
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A sample below a folder with a capital D in its path, as users have."""
+    folder = str(tmp_path / "Data" / "data_thchs30")
+    os.makedirs(folder)
+    sample_thchs30.generate(folder, utterances=4)
+    return folder
+
+
+def build(corpus, tmp_path, **keywords):
+    out = str(tmp_path / "out")
+    os.makedirs(out, exist_ok=True)
+    return prepare.build_from_path(corpus, out, **keywords), out
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Work is done in this process: starting others takes seconds."""
+
+    class Executor:
+        def __init__(self, *unused, **keywords):
+            pass
+
+        def submit(self, function, *arguments):
+            future = concurrent.futures.Future()
+            try:
+                future.set_result(function(*arguments))
+            except Exception as error:
+                future.set_exception(error)
+            return future
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *unused):
+            pass
+
+    monkeypatch.setattr(listing, "ProcessPoolExecutor", Executor)
+    monkeypatch.setattr(concurrent.futures, "ProcessPoolExecutor", Executor)
+
+
+@pytest.mark.parametrize("process", [listing._process_utterance, prepare.process_utterance])
+def test_spectrograms_of_a_recording(process, corpus, tmp_path):
+    wav_path = os.path.join(corpus, "mytest", "A2_0.wav")
+    spec, mel, frames, text = process(str(tmp_path), 7, wav_path, "ma1")
+    assert (spec, mel, text) == ("thchs30-spec-00007.npy", "thchs30-mel-00007.npy", "ma1")
+    D = sound.magnitude(sound.load_wav(wav_path))
+    linear, mels = (np.load(str(tmp_path / name), allow_pickle=False) for name in (spec, mel))
+    assert linear.shape == (frames, 1025) and mels.shape == (frames, 80) and linear.dtype == mels.dtype == np.float32
+    np.testing.assert_allclose(linear, sound.spectrogram(D).T, atol=2e-4)  # the print filters in double precision
+    np.testing.assert_allclose(mels, sound.melspectrogram(D).T, atol=2e-4)
+    assert frames == 1 + len(sound.load_wav(wav_path)) // 200
+
+
+def test_too_long_is_dropped(tmp_path):
+    soundfile.write(str(tmp_path / "x.wav"), 0.1 * np.random.RandomState(0).randn(200 * 1000 + 1), 16000)
+    assert listing._process_utterance(str(tmp_path), 1, str(tmp_path / "x.wav"), "ma1") is None
+
+
+def test_e32_the_id_is_the_file_name(corpus, tmp_path, at_once):
+    path = os.path.join(corpus, "mytest", "A2_0.wav")
+    assert path[path.index("D") :].startswith("Data")  # the printed way finds the folder's D
+    assert len(listing.build_from_path(corpus, str(tmp_path))) == 4
+
+
+def test_e33_every_line_has_its_end(corpus, tmp_path, at_once, capsys):
+    transcript = os.path.join(corpus, "doc", "trans", "test.syllable.txt")
+    with open(transcript, encoding="utf-8") as stream:
+        content = stream.read()
+    with open(transcript, "w", encoding="utf-8") as stream:
+        stream.write(content.rstrip("\n"))  # the print's last line has no end then
+    rows = listing.preprocess_data(1, corpus, str(tmp_path / "out"))
+    with open(str(tmp_path / "out" / "train.txt"), encoding="utf-8") as stream:
+        assert stream.read() == "".join("%s|%s|%d|%s\n" % row for row in rows)
+    frames = [row[2] for row in rows]
+    shown = capsys.readouterr().out
+    assert "Wrote 4 utterances, %d frames" % sum(frames) in shown
+    assert "Max input length: %d\n" % max(len(row[3]) for row in rows) in shown
+    assert "Max output length: %d\n" % max(frames) in shown
+
+
+def test_e37_e38_the_listing_goes_by_name_and_names_what_it_skips(corpus, tmp_path, at_once, capsys):
+    with open(os.path.join(corpus, "mytest", "A2_0.wav"), "wb") as stream:
+        stream.write(b"no sound")
+    soundfile.write(os.path.join(corpus, "mytest", "B1_3.wav"), np.ones(16000) * 0.1, 16000)
+    found = listing.build_from_path(corpus, str(tmp_path))
+    assert [row[0] for row in found] == ["thchs30-spec-%05d.npy" % number for number in (2, 3, 4)]
+    lengths = [1 + len(sound.load_wav(path)) // 200 for path in thchs30.wav_paths(corpus)[1:4]]
+    assert [row[2] for row in found] == lengths
+    skipped = [line for line in capsys.readouterr().out.splitlines() if line.startswith("skipped")]
+    assert len(skipped) == 2 and "B1_3.wav: no transcript" in skipped[0] and "A2_0.wav: no readable" in skipped[1]
+
+
+def test_what_cannot_be_used_is_reported_and_the_rest_is_done(corpus, tmp_path, at_once):
+    with open(os.path.join(corpus, "mytest", "B1_1.wav"), "wb") as stream:
+        stream.write(b"no sound")
+    soundfile.write(os.path.join(corpus, "mytest", "B1_2.wav"), np.zeros(16000), 16000)
+    soundfile.write(os.path.join(corpus, "mytest", "B1_3.wav"), np.ones(16000) * 0.1, 16000)
+    soundfile.write(os.path.join(corpus, "mytest", "B1_4.wav"), np.ones(16000) * 0.1, 16000)
+    with open(os.path.join(corpus, "doc", "trans", "train.syllable.txt"), "w", encoding="utf-8") as stream:
+        stream.write("B1_1 ma1\nB1_2 ma1\nB1_4 mä1")  # no end of line at the end
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    reasons = dict(skipped)
+    assert len(metadata) == 4
+    assert "not a readable" in reasons["B1_1.wav"] and "silent" in reasons["B1_2.wav"]
+    assert "no transcript" in reasons["B1_3.wav"] and "ä" in reasons["B1_4.wav"]
+
+
+def test_sorted_and_restartable(corpus, tmp_path, capsys, at_once):
+    (metadata, skipped), out = build(corpus, tmp_path)
+    assert [fields[0] for fields in metadata] == ["thchs30-spec-%05d.npy" % i for i in (1, 2, 3, 4)] and not skipped
+    times = {name: os.stat(os.path.join(out, name)).st_mtime_ns for name in os.listdir(out) if name.endswith(".npy")}
+    with open(os.path.join(out, "done.jsonl"), "a", encoding="utf-8") as stream:
+        stream.write('{"key": "half a li')  # as a killed run leaves it
+    os.remove(os.path.join(out, metadata[1][1]))
+    (again, _), _ = build(corpus, tmp_path)
+    assert again == metadata and "3 of 4" in capsys.readouterr().out
+    changed = [name for name in times if os.stat(os.path.join(out, name)).st_mtime_ns != times[name]]
+    assert sorted(changed) == sorted(metadata[1][:2])
+
+
+def test_missing_folders_are_named(tmp_path):
+    with pytest.raises(UserError, match="doc/trans"):
+        thchs30.root(str(tmp_path))
+    os.makedirs(str(tmp_path / "mytest"))
+    os.makedirs(str(tmp_path / "doc" / "trans"))
+    with pytest.raises(UserError, match=r"no \*\.wav"):
+        thchs30.wav_paths(str(tmp_path))
+
+
+def test_the_sample_is_deterministic(tmp_path):
+    for name in ("a", "b"):
+        os.makedirs(str(tmp_path / name))
+        sample_thchs30.generate(str(tmp_path / name), utterances=2)
+    first, second = ((tmp_path / name / "mytest" / "A2_1.wav").read_bytes() for name in ("a", "b"))
+    assert first == second

@@ -1,0 +1,130 @@
+"""The backtest's figures by hand: origins, scores, baselines, widened bands."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
+from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
+from common import files
+from common.errors import UserError
+
+
+def test_origins():
+    assert fitting.make_origins(100, 20, 7, 5).tolist() == [80, 85, 90]
+    with pytest.raises(UserError, match="too few for a hold-out"):
+        fitting.make_origins(30, 28, 7, 1)
+
+
+def test_scores_by_hand():
+    values = np.arange(30.0)
+    origins = np.array([20, 24])
+    mean = np.array([[20.0, 22.0], [24.0, 28.0]])  # errors 0, 1, 0, 3
+    found = fitting.scores(values, origins, mean, np.full([2, 2], 1.0), last=20, season=7)
+    assert found["MAE"] == 1.0 and found["RMSE"] == np.sqrt(10.0 / 4.0)
+    assert abs(found["MASE"] - 1.0 / 7.0) < 1e-12  # the seasonal naive errs by 7 each day
+    assert found["within 1 sigma"] == 75.0 and found["within 95 %"] == 75.0
+    assert fitting.scores(values, origins, mean, np.ones([2, 2]), 20, 7, np.full(2, 2.0))["within 95 %"] == 100.0
+    assert fitting.coverage(values, origins, mean, np.ones([2, 2]), [1, 2]) == [100.0, 50.0]
+
+
+def test_widened_bands_hold_their_share_at_every_horizon():
+    """Errors grow with the horizon, the model's band does not: widened on one half, right on the other; never narrowed."""
+    random = np.random.RandomState(0)
+    origins = np.arange(0, 4000)
+    values = np.zeros(4100)
+    spread = np.array([0.5, 1.0, 2.0, 3.0])
+    mean, deviation = random.normal(0.0, 1.0, [4000, 4]) * spread, np.ones([4000, 4])
+    factors = fitting.conformal_factors(values, origins[:2000], mean[:2000], deviation[:2000])
+    np.testing.assert_allclose(factors, [1.0, 1.0, 2.0, 3.0], rtol=0.06)
+    own = fitting.coverage(values, origins[2000:], mean[2000:], deviation[2000:], [1, 2, 3, 4])
+    widened = fitting.coverage(values, origins[2000:], mean[2000:], deviation[2000:], [1, 2, 3, 4], factors)
+    assert own[3] < 55.0 and own[0] > 99.0
+    np.testing.assert_allclose(widened[1:], 95.0, atol=1.5)
+
+
+def test_seasonal_naive_repeats_the_best_season():
+    values = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 40) + 0.1 * np.random.RandomState(0).normal(size=200)
+    assert fitting.best_season(values, 180, [7, 5, 365.25], 12) == 5
+    assert fitting.best_season(np.cumsum(np.random.RandomState(0).normal(size=200)), 180, [7], 5) == 1
+
+    assert fitting.best_season(np.arange(200) + np.sin(np.arange(200) * np.pi / 6) * 20, 180, [12], 12) == 12
+    mean, deviation = fitting.seasonal_naive(values, np.array([180, 183]), 12, 180, 5)
+    np.testing.assert_array_equal(mean[0], np.resize(values[175:180], 12))
+    assert (np.diff(deviation[0]) >= 0).all() and deviation[0, 5] == deviation[0, 0] * np.sqrt(2)
+
+
+def test_cycles_follow_from_the_step():
+    assert backtest.own_setting(series.Step("day", 1), 400).periodicities == [7]
+    assert backtest.own_setting(series.Step("day", 1), 800)[1:3] == ([7, 365.25], [7, 11])
+    assert backtest.own_setting(series.Step("hour", 1), 800)[1:3] == ([24, 168], [25, 21])
+    assert backtest.own_setting(series.Step("month", 3), 80)[1:3] == ([4], [5])
+    assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
+
+
+@pytest.mark.parametrize(
+    "script, arguments, message",
+    [
+        (backtest, ["--preset", "tiny", "--holdout-days", "399"], "are too few for a hold-out"),
+        (ext_9_7_7a_anomalies, ["--preset", "tiny", "--holdout-days", "399"], "at least 832 are needed"),
+        (anomalies, ["--preset", "tiny", "--holdout-days", "399"], "at least 832 are needed"),
+        (ext_9_7_7b_multivariate, ["--preset", "tiny", "--holdout-days", "399"], "too few for --holdout-days 399"),
+        (ext_9_7_7c_lstm, ["--preset", "tiny", "--holdout-days", "399"], "too few for --holdout-days 399"),
+        (backtest, ["--csv", "nowhere.csv"], "nowhere.csv does not exist"),
+        (forecast, ["--csv", "nowhere.csv"], "nowhere.csv does not exist"),
+        (forecast, ["--preset", "tiny", "--cycle-num-latent-values", "4"], "odd numbers"),
+        (forecast, ["--preset", "tiny", "--cycle-num-latent-values", "3", "3", "3"], "give one, or as many"),
+        (
+            forecast,
+            ["--preset", "tiny", "--periodicities", "7", "30", "90", "--cycle-num-latent-values", "59"],
+            "at most 150",
+        ),
+        (forecast, ["--preset", "tiny", "--holdout", "390"], "too few for a hold-out"),
+    ],
+)
+def test_impossible_values_are_one_clear_line_and_nothing_is_written(script, arguments, message, tmp_path):
+    with pytest.raises(UserError) as caught:
+        script.main(arguments + ["--output-dir", str(tmp_path / "run")])
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "script, arguments, message",
+    [
+        (backtest, ["--settings", "moon"], "'moon' is not one of"),
+        (backtest, ["--steps", "0"], "0 is not"),
+        (ext_9_7_7a_anomalies, ["--sizes", "-1"], "-1.0 is not"),
+        (ext_9_7_7c_lstm, ["--num-units", "0"], "0 is not"),
+        (forecast, ["--periodicities", "1e300"], "1e+300 is not"),
+        (forecast, ["--cycle-num-latent-values", "999"], "999 is not"),
+        (forecast, ["--steps", "7000000"], "7000000 is not"),
+        (forecast, ["--fill", "magic"], "invalid choice"),
+        (seeds, ["--runs", "0"], "0 is not"),
+    ],
+)
+def test_wrong_option_is_one_clear_line(script, arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        script.main(arguments + ["--output-dir", str(tmp_path / "run")])
+    error = capsys.readouterr().err
+    assert caught.value.code == 2 and message in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_seeds_are_runs_of_the_listing_with_repeatable_windows(tmp_path, monkeypatch, capsys):
+    ran = []
+
+    def stand_in(words, window_input_fn):
+        ran.append((words, window_input_fn.func, window_input_fn.keywords))
+        metrics = {str(key): dict(value=10.0 * len(ran) + key) for key in range(5)}
+        folder = words[words.index("--output-dir") + 1]
+        files.write_json(os.path.join(folder, "record-code_9_08_births.json"), dict(metrics=metrics, data="sample"))
+
+    monkeypatch.setattr(seeds.listing, "main", stand_in)
+    seeds.main(["--preset", "tiny", "--runs", "2", "--seed", "3", "--output-dir", str(tmp_path)])
+    assert [item[2] for item in ran] == [dict(seed=3), dict(seed=4)]
+    assert all(item[1] is seeds.repeatable_windows for item in ran)
+    table = pd.read_csv(str(tmp_path / "seeds.csv"))
+    assert table.values.tolist() == [[3, 10, 11, 13, 12, 14], [4, 20, 21, 23, 22, 24]]
