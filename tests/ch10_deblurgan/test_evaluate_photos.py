@@ -32,7 +32,7 @@ def test_made_kinds_are_the_same_each_time_and_as_hard_as_they_say():
         assert pictures[0][1] is sharp[0]
     psnr = {kind: np.mean([images.psnr(s, b) for b, s in pictures]) for kind, pictures in kinds.items()}
     assert psnr["x, untouched"] == float("inf")
-    assert psnr["x, mild blur"] > psnr["x, shake of 4-14 px, noise"] > psnr["x, shake, much noise, JPEG"]
+    assert psnr.pop("x, mild blur") > max(value for value in psnr.values() if np.isfinite(value))
 
 
 def test_large_pairs_are_scored_at_half_size_too(tmp_path):
