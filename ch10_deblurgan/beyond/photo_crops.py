@@ -118,11 +118,12 @@ class CropMaker:
       pairs: list of (blurred, sharp), uint8 pictures of equal size.
       side: of the square crops, a multiple of 16.
       real_share: share of crops out of ``pairs``.
+      linear_share: share of made blur that is added up in linear light.
     """
 
-    def __init__(self, sharp, pairs, side=128, real_share=1 / 3.0):
+    def __init__(self, sharp, pairs, side=128, real_share=0.5, linear_share=0.9):
         self.sharp, self.pairs, self.side = sharp, pairs, side
-        self.real_share = real_share if pairs else 0.0
+        self.real_share, self.linear_share = real_share if pairs else 0.0, linear_share
 
     def made(self, random):
         """(blurred, sharp) with made blur."""
@@ -134,7 +135,7 @@ class CropMaker:
         elif chance < 0.6:
             scale = random.uniform(max(0.3, min(1.0, whole / float(min(picture.shape[:2])))), 1.0)
         region = _scaled(_window(random, [picture], int(round(whole / scale)))[0], whole)
-        blurred = blur_region(region, random_kernel(random), 1.0 if random.uniform() < 0.3 else GAMMA)
+        blurred = blur_region(region, random_kernel(random), GAMMA if random.uniform() < self.linear_share else 1.0)
         return degrade(blurred, random), region[MARGIN:-MARGIN, MARGIN:-MARGIN]
 
     def real(self, random):

@@ -47,7 +47,9 @@ VALUES = [
         low=0.0,
         high=1.0,
     ),
-    Value("real_share", 0.33, "share of crops that come from pairs", low=0.0, high=1.0),
+    Value("real_share", 0.5, "share of crops that come from pairs", low=0.0, high=1.0),
+    Value("clip_balance", 0.75, "0: all pairs count alike; 1: all clips", low=0.0, high=1.0, more=True),
+    Value("linear_share", 0.9, "share of made blur that is added up in linear light", low=0.0, high=1.0, more=True),
     Value("validate_every", 500, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
     Value("save_every", 250, "steps between two checkpoints", tiny=4, low=1, fixed=False),
 ]
@@ -90,13 +92,17 @@ def read_pair(pair):
     return images.read_rgb(pair[2]), images.read_rgb(pair[3])
 
 
-def balanced(train):
-    """Pairs for training, those of small clips several times: each clip counts as much as the square root of its length."""
+def balanced(train, share):
+    """Pairs for training, those of short clips several times.
+
+    Args:
+      share: 0 lets all pairs count alike, 1 all clips.
+    """
     counts = {}
     for pair in train:
         counts[pair[0]] = counts.get(pair[0], 0) + 1
     longest = max(counts.values()) if counts else 0
-    read = [(read_pair(pair), int(round((longest / counts[pair[0]]) ** 0.5))) for pair in train]
+    read = [(read_pair(pair), int(round((longest / counts[pair[0]]) ** share))) for pair in train]
     return [pictures for pictures, times in read for _ in range(times)]
 
 
@@ -186,7 +192,9 @@ def validate(session, net, kinds, settings):
 
 def add_options(parser):
     parser.add_argument("--photos", help="folder of sharp photos", required=True)
-    parser.add_argument("--start-from", metavar="NPZ", help="small generator to start from [none: from nothing]")
+    parser.add_argument(
+        "--start-from", metavar="NPZ", help="weights to start from, of a small generator or of another run [none]"
+    )
     parser.add_argument("--clips", help="folder of clips that hold blur and sharp; none: made blur alone")
     parser.add_argument(
         "--val-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs to watch training with"
@@ -204,10 +212,10 @@ def main(argv=None):
     run.start(opts.seed)
     photos = split_photos(opts.photos)
     clips = split_clips(opts.clips, opts.val_clips, opts.test_clips) if opts.clips else dict(train=[], val=[], test=[])
-    train_pairs = balanced(clips["train"])
+    train_pairs = balanced(clips["train"], opts.clip_balance)
     sharp = [images.read_rgb(path) for path in photos["train"]]
     sharp += [pictures[1] for pictures in train_pairs[::4]]  # sharp frames are photos too
-    maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop, opts.real_share)
+    maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop, opts.real_share, opts.linear_share)
     kinds = validation_pictures(photos["val"], clips["val"])
     data = "%d photos, %d pairs" % (len(photos["train"]), len(clips["train"]))
     print("%s; validation: %s" % (data, ", ".join("%d %s" % (len(kinds[kind]), kind) for kind in kinds)))
@@ -222,7 +230,7 @@ def main(argv=None):
             record.content["settings"].pop(place, None)
         session.run(tf.global_variables_initializer())
         if opts.start_from:
-            wide_view.load_small(session, opts.start_from, settings)
+            wide_view.load_start(session, opts.start_from, settings)
             session.run([tf.assign(average, weight) for average, weight in zip(net["averages"], net["weights"])])
         done = this.restore(saver, session)
         history = [row for row in options.read_json(history_file)["rows"] if row["step"] <= done] if done else []

@@ -4,7 +4,7 @@ The generator's blocks work at a quarter of the picture's size and see some 45 p
 residual blocks at an eighth and a sixteenth of the size, with a skip between equal sizes (U-Net), looks much farther at little
 cost: a sixteenth of the size has a 256th of the places. What it finds is added to the blocks' values. The branch's last
 convolution starts from zeros, so that the network starts as the small generator, whose weights it can take over
-(``load_small``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
+(``load_start``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
 same arithmetic in another order (``fast.py``).
 """
 
@@ -143,18 +143,23 @@ def load_into(session, values):
         variable.load(value, session)
 
 
-def load_small(session, path, settings):
-    """Takes over the weights of a small generator (an npz of ``generator.py``); the branch keeps its own.
+def load_start(session, path, settings):
+    """Weights to start a training from: of such a network, or of a small generator (the branch then keeps its own).
 
     Raises:
-      UserError: the generator is another one than that of ``settings``.
+      UserError: the file is of another network than that of ``settings``.
     """
     values, found = weights.load(path)
-    wanted = dict(
+    if found == settings:
+        load_into(session, values)
+        return
+    small = dict(
         ngf=settings["ngf"], n_blocks=settings["n_blocks"], norm="none", head="residual", end_kernel=3, skips=True
     )
-    if found != wanted:
-        raise UserError("the generator of %s is not that of the wide-view network: %s" % (path, found))
+    if found != small:
+        raise UserError(
+            "weights %s are not of a generator that the wide-view network can start from: %s" % (path, found)
+        )
     own = [variable for variable in variables() if "/wide/" not in variable.op.name]
     for variable, name in zip(own, sorted(values)):
         variable.load(values[name], session)

@@ -148,13 +148,13 @@ def test_it_can_start_as_the_small_generator(tmp_path):
         small, _ = generator.load_generator(generator.SHIPPED)
         outputs = [small(photo), wide_view.wide_view(photo, fast=False)]
         run.initialize_uninitialized(session)
-        wide_view.load_small(session, generator.SHIPPED, wide_view.SETTINGS)
+        wide_view.load_start(session, generator.SHIPPED, wide_view.SETTINGS)
         values = images.from_uint8(texture(48, 64))[np.newaxis]
         of_small, wide = session.run(outputs, {photo: values})
         np.testing.assert_allclose(wide, of_small, atol=1e-5)
         assert np.abs(of_small - values).max() > 0.05
-        with pytest.raises(UserError, match="not that of the wide-view network"):
-            wide_view.load_small(session, generator.SHIPPED, dict(wide_view.SETTINGS, n_blocks=3))
+        with pytest.raises(UserError, match="can start from"):
+            wide_view.load_start(session, generator.SHIPPED, dict(wide_view.SETTINGS, n_blocks=3))
 
 
 def test_weights_come_back_and_foreign_ones_are_refused(tmp_path):
