@@ -56,7 +56,7 @@ def main(argv=None, window_input_fn=None):
         tf.logging.INFO
     )  # section 9.7.6: too long a log? Comment this line out, or tf.logging.ERROR
 
-    csv_file_name = births.locate(opts)
+    csv_file_name = births.locate(opts)  # Erratum E10: the record starts in 1977, not in 1979
     # Erratum E11: read_csv(…, skiprows=1, encoding="gbk") takes the footer for data, and only one encoding.
     md1 = pd.DataFrame(births.read(csv_file_name, at_least=opts.window_size + 1), columns=list("AB"))
     births.stamp(opts, md1)

@@ -3,7 +3,7 @@
 Run as a script it prints every layer and the number of trainable values.
 Reads: nothing. Writes: a record in the run folder. Time: seconds.
 Differs from the print: E80, E81, E82, E83, E86, E124.
-Beyond it: ``beyond/networks.py`` (the paper's order of layers, frozen running means).
+Beyond it: ``beyond/networks.py`` (the paper's order of layers), ``beyond/fast.py`` (faster convolutions).
 Next: ``python ch10_attgan/code_10_06_train.py --preset tiny``.
 """
 
@@ -27,7 +27,7 @@ VALUES = [
 ]
 
 
-def activation_then_norm(z, activation, is_training):
+def end_of_layer(z, activation, is_training):
     """How a layer of encoder and decoder ends, in the printed order (10-5:11–12, 36–37)."""
     # Erratum E81: the paper normalises first. E124: 10.1.4 wants scale=False before a linear layer, which follows here.
     return slim.batch_norm(activation(z), scale=True, updates_collections=None, is_training=is_training)
@@ -42,12 +42,13 @@ def check_size(img_size, n_layers):
         raise UserError("pictures of %d pixels do not fit %d layers: %s" % (img_size, n_layers, wanted))
 
 
-def Genc(x, dim=64, n_layers=5, is_training=True, order=activation_then_norm):
+def Genc(x, dim=64, n_layers=5, is_training=True, order=end_of_layer, layers=slim):
     """The encoder (10.3.5).
 
     Args:
       x: float ``[N, S, S, 3]`` in −1…1.
       order: function of (map, activation, is_training): the end of a layer.
+      layers: what has ``conv2d`` and ``conv2d_transpose``.
 
     Returns:
       The maps of all layers; number i (from 1) is ``[N, S/2^i, S/2^i, min(dim·2^(i−1), 1024)]``.
@@ -58,13 +59,15 @@ def Genc(x, dim=64, n_layers=5, is_training=True, order=activation_then_norm):
         zs = []
         for i in range(n_layers):
             d = min(dim * 2**i, MAX_DIM)
-            z = slim.conv2d(z, d, 4, 2, activation_fn=None)
+            z = layers.conv2d(z, d, 4, 2, activation_fn=None)
             z = order(z, tf.nn.leaky_relu, is_training)
             zs.append(z)
         return zs
 
 
-def Gdec(zs, _a, dim=64, n_layers=5, shortcut_layers=1, inject_layers=0, is_training=True, order=activation_then_norm):
+def Gdec(
+    zs, _a, dim=64, n_layers=5, shortcut_layers=1, inject_layers=0, is_training=True, order=end_of_layer, layers=slim
+):
     """The decoder (10.3.6). Erratum E86: the attributes enter here, not in the encoder as 10.3.2 says.
 
     Args:
@@ -96,18 +99,18 @@ def Gdec(zs, _a, dim=64, n_layers=5, shortcut_layers=1, inject_layers=0, is_trai
         for i in range(n_layers):
             if i < n_layers - 1:
                 d = min(dim * 2 ** (n_layers - 1 - i), MAX_DIM)
-                z = slim.conv2d_transpose(z, d, 4, 2, activation_fn=None)
+                z = layers.conv2d_transpose(z, d, 4, 2, activation_fn=None)
                 z = order(z, tf.nn.relu, is_training)
                 if shortcut_layers > i:
                     z = _concat(z, zs[n_layers - 2 - i], None)
                 if inject_layers > i:
                     z = _concat(z, None, _a)
             else:
-                x = slim.conv2d_transpose(z, 3, 4, 2, activation_fn=tf.nn.tanh)
+                x = layers.conv2d_transpose(z, 3, 4, 2, activation_fn=tf.nn.tanh)
         return x
 
 
-def D(x, n_att, dim=64, fc_dim=MAX_DIM, n_layers=5):
+def D(x, n_att, dim=64, fc_dim=MAX_DIM, n_layers=5, layers=slim):
     """The critic and attribute classifier (10.3.7).
 
     Returns:
@@ -119,7 +122,7 @@ def D(x, n_att, dim=64, fc_dim=MAX_DIM, n_layers=5):
         y = x
         for i in range(n_layers):
             d = min(dim * 2**i, MAX_DIM)
-            y = slim.conv2d(y, d, 4, 2, activation_fn=tf.nn.leaky_relu, **norm)
+            y = layers.conv2d(y, d, 4, 2, activation_fn=tf.nn.leaky_relu, **norm)
         print(y.shape, y.shape.ndims)
         y = slim.flatten(y)
         logit_gan = slim.fully_connected(y, fc_dim, activation_fn=tf.nn.leaky_relu)

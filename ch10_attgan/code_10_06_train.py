@@ -98,14 +98,14 @@ def flipped_labels(a_sample_ipt, att_default):
     return b_sample_ipt_list
 
 
-def networks(opts, **parts):
-    """The networks with the constants (lines 69–71); ``parts`` go to encoder and decoder (see ``models.Genc``)."""
+def networks(opts, order=models.end_of_layer, layers=models.slim):
+    """The networks with the constants (lines 69–71); the parts as in ``models.Genc``."""
+    parts = dict(order=order, layers=layers)
     Genc = partial(models.Genc, dim=opts.enc_dim, n_layers=opts.enc_layers, **parts)
-    layers = dict(n_layers=opts.dec_layers, shortcut_layers=opts.shortcut_layers, inject_layers=opts.inject_layers)
-    Gdec = partial(models.Gdec, dim=opts.dec_dim, **layers, **parts)
-    heads = dict(n_att=len(opts.att_default), fc_dim=opts.dis_fc_dim)
-    D = partial(models.D, dim=opts.dis_dim, n_layers=opts.dis_layers, **heads)
-    return Genc, Gdec, D
+    counts = dict(n_layers=opts.dec_layers, shortcut_layers=opts.shortcut_layers, inject_layers=opts.inject_layers)
+    Gdec = partial(models.Gdec, dim=opts.dec_dim, **counts, **parts)
+    heads = dict(n_att=len(opts.att_default), fc_dim=opts.dis_fc_dim, layers=layers)
+    return Genc, Gdec, partial(models.D, dim=opts.dis_dim, n_layers=opts.dis_layers, **heads)
 
 
 def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS):

@@ -149,9 +149,8 @@ def main(argv=None, norm=SwitchNormalization):
     run.start(opts.seed)
     path = os.path.join(gopro.image_folder(opts), "train")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
-    A_fnames, B_fnames = zip(
-        *gopro.paired(glob(A_paths), glob(B_paths))
-    )  # Erratum E54: not paired by place in the list
+    # Erratum E54: paired by name, not by the place in a list
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG", "GIF")))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     # the seed is drawn anew in each pass: else equal runs would have equal passes, too
     seed = tf.random_uniform([], maxval=tf.int64.max, dtype=tf.int64)
@@ -195,6 +194,8 @@ def main(argv=None, norm=SwitchNormalization):
         run.initialize_uninitialized(K.get_session())
         saver = tf.train.Saver([v for v in tf.global_variables() if not v.name.startswith("block")], max_to_keep=2)
         first = this.restore(saver, K.get_session())
+        for _ in range(first):  # the orders of the passes that are done
+            sess.run(seed)
         record = this.record("listing 10-2", "%d pairs" % len(A_fnames))
         for epoch in this.steps(first, opts.epoch_num, unit="epoch"):
             dloss, gloss = pre_train_epoch(sess, iterator, datatensor, opts.critic_updates, this)

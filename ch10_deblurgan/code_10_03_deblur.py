@@ -80,9 +80,8 @@ def main(argv=None):
         opts.ngf, opts.n_blocks_gen = saved.ngf, saved.n_blocks_gen
     path = os.path.join(gopro.image_folder(opts), "test")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
-    A_fnames, B_fnames = zip(
-        *gopro.paired(glob(A_paths), glob(B_paths))
-    )  # Erratum E54: not paired by place in the list
+    # Erratum E54: paired by name, not by the place in a list
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG", "GIF")))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     dataset = dataset.map(partial(_parseone, image_shape=opts.reshape))
     dataset = dataset.batch(opts.batch_size)

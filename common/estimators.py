@@ -36,6 +36,9 @@ def newest_whole(folder: str) -> Optional[str]:
       UserError: there are checkpoints, and none of them is whole.
     """
     found = run.checkpoints(folder)
+    state = os.path.join(folder, "checkpoint")
+    if not found and os.path.lexists(state):  # the Estimator would stumble over it
+        raise UserError("%s names checkpoints that are not there: remove %s to train anew" % (state, folder))
     for index, prefix in enumerate(found):
         if _is_whole(prefix):
             tf.train.update_checkpoint_state(folder, prefix, list(reversed(found[index:])))
@@ -96,6 +99,12 @@ def training(this: run.Run, steps: int):
         reason = str(error).strip().splitlines()[0][:120]
         raise TrainingStopped(
             "training in %s stopped, the last checkpoint is untouched (another --seed may help): %s"
+            % (this.checkpoint_dir, reason)
+        )
+    except tf.errors.OpError as error:
+        reason = str(error.message).strip().splitlines()[0][:160]
+        raise UserError(
+            "the model in %s cannot be trained on (another model's, damaged, or the disk is full): %s"
             % (this.checkpoint_dir, reason)
         )
     if this.stopping:

@@ -44,6 +44,10 @@ _USERS_TO_MEND = (
 )
 
 
+# TensorFlow's names for what a file system does to it; other errors of its operations are mistakes of ours.
+_FILE_TROUBLE = ("NotFoundError", "PermissionDeniedError", "ResourceExhaustedError", "DataLossError", "UnknownError")
+
+
 class Formatter(argparse.RawDescriptionHelpFormatter):
     """Keeps the docstring's lines and leaves room for long option names."""
 
@@ -337,5 +341,10 @@ def run(main: Callable) -> None:
         if error.errno not in _USERS_TO_MEND:
             raise
         print("error: %s" % error, file=sys.stderr)
+        status = 2
+    except Exception as error:
+        if type(error).__name__ not in _FILE_TROUBLE or not type(error).__module__.startswith("tensorflow."):
+            raise
+        print("error: %s" % (str(error).strip().splitlines() or [type(error).__name__])[0][:300], file=sys.stderr)
         status = 2
     sys.exit(status or 0)

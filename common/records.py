@@ -95,6 +95,10 @@ class Record:
         extra = {key: os.path.relpath(value, self.folder) for key, value in extra.items()}
         self.content["files"].append(dict(path=relative, kind=kind, caption=caption, caption_zh=caption_zh, **extra))
 
+    def shipped_weights(self) -> None:
+        """Says that weights which come along made this, whatever the preset: no untrained or tiny model did."""
+        self.content["weights"] = "shipped"
+
     def save(self) -> str:
         """Writes the record and returns its path."""
         self.content["seconds"] = round(time.time() - self._start, 1)

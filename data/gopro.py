@@ -2,6 +2,7 @@
 
 import glob
 import os
+import warnings
 from typing import List, Sequence, Tuple
 
 from PIL import Image
@@ -28,8 +29,11 @@ def _by_name(paths: Sequence[str]) -> dict:
     return {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
 
 
-def paired(blurred: Sequence[str], sharp: Sequence[str]) -> List[Tuple[str, str]]:
+def paired(blurred: Sequence[str], sharp: Sequence[str], formats: Sequence[str] = ()) -> List[Tuple[str, str]]:
     """(blurred path, sharp path) of equal names, sorted; the ending does not count.
+
+    Args:
+      formats: what a file may be, as Pillow names it, whatever its ending says; empty: all that Pillow reads.
 
     Raises:
       UserError: none at all; names without a partner (ten of them named); a picture that is damaged; a pair of two sizes.
@@ -46,23 +50,36 @@ def paired(blurred: Sequence[str], sharp: Sequence[str]) -> List[Tuple[str, str]
         raise UserError("%s: pictures without a partner of the same name: %s; add or remove them" % (folder, shown))
     pairs = [(blurred[name], sharp[name]) for name in sorted(blurred)]
     for pair in pairs:
-        check_pair(*pair)
+        check_pair(*pair, formats)
     return pairs
 
 
-def check_pair(blurred: str, sharp: str) -> None:
-    """UserError when one of the two is damaged or too large, or their sizes differ; headers and checksums only, no pixels."""
+def check_pair(blurred: str, sharp: str, formats: Sequence[str] = ()) -> None:
+    """UserError when one of the two is damaged, too large or of another format, or their sizes differ.
+
+    Checksums are looked at and the pixels decoded: a damaged picture would otherwise end a training in its first epoch.
+    """
     sizes = []
     for path in (blurred, sharp):
         files.regular_file(path, "picture", images.LARGEST_FILE)
         try:
-            with Image.open(path) as picture:
-                sizes.append(picture.size)
-                picture.verify()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of Pillow's own, lower pixel limit
+                with Image.open(path) as picture:
+                    sizes.append(picture.size)
+                    if picture.width * picture.height > images.LARGEST_PICTURE:
+                        raise UserError("picture %s has %d×%d pixels, too many" % (path, *picture.size))
+                    if formats and picture.format not in formats:
+                        raise UserError(
+                            "%s is a file of kind %s: save it as %s" % (path, picture.format, " or ".join(formats))
+                        )
+                    picture.verify()
+                with Image.open(path) as picture:
+                    picture.load()
+        except UserError:
+            raise
         except images.UNREADABLE as error:
             raise UserError("%s is not a readable picture (%s)" % (path, str(error)[:160] or type(error).__name__))
-        if sizes[-1][0] * sizes[-1][1] > images.LARGEST_PICTURE:
-            raise UserError("picture %s has %d×%d pixels, too many" % (path, *sizes[-1]))
     if sizes[0] != sizes[1]:
         raise UserError(
             "%s is %d×%d but %s is %d×%d: both of a pair must have one size" % (blurred, *sizes[0], sharp, *sizes[1])

@@ -79,12 +79,17 @@ class Classifier:
         )  # the listing's placeholder is maxlen wide, the hybrid's as wide as the texts
 
     def effects(self, ids, label):
-        """What each word did for the answer: ln P(label) with it, less ln P(label) without it; float ``[T]``."""
-        if len(ids) < 2:
-            return np.zeros([len(ids)])
-        texts = [ids] + [ids[:place] + ids[place + 1 :] for place in range(len(ids))]
-        chances = np.log(np.maximum(self(texts)[:, label], 1e-12))
-        return chances[0] - chances[1:]
+        """What each word did for the answer: the log-odds of ``label`` with it, less those without it; float ``[T]``.
+
+        A word that stands several times is left out everywhere at once: one of them alone changes little.
+        """
+        different = [word for word in sorted(set(ids)) if any(other != word for other in ids)]
+        found = self([ids] + [[other for other in ids if other != word] for word in different])
+        chances = np.maximum(found[:, label], 1e-30)
+        others = np.maximum(np.delete(found, label, axis=1).sum(axis=1), 1e-30)  # 1 - chance would round to 0
+        odds = np.log(chances) - np.log(others)
+        effect = dict(zip(different, odds[0] - odds[1:]))
+        return np.array([effect.get(word, 0.0) for word in ids])
 
     def couplings(self, ids):
         """Of the routing's last round: coupling coefficients ``[T, capsules]``, and lengths of what each word gave."""

@@ -2,8 +2,8 @@
 
 Takes a text from the command line (--text), from a file (--file) or from the keyboard (neither; Ctrl-D ends it). The model knows
 English newswires of 1987 and 46 topics of business. Where its calibrated confidence in the best guess is below a threshold it
-says so: none of the 46 topics. Each word's effect is measured by leaving it out: green words speak for the answer, red ones
-against it. The couplings (the book's picture) show which words each capsule listened to.
+says so: none of the 46 topics. Each word's effect on the odds is measured by leaving it out: green words speak for the answer,
+red ones against it. The couplings (the book's picture) show which words each capsule listened to.
 
 Reads   ch09_capsule_rnn/weights/news.npz; with --preset first80, last80, whole or tiny the run of hybrid.py, with --preset book
         that of listing 9-7 (these need the data set's word index)
@@ -27,7 +27,7 @@ VALUES = [
 ]
 SHOWN = 200  # words of a picture
 GREENS, REDS = (194, 157, 120, 83), (224, 217, 210, 203)  # backgrounds for black letters, of the terminal's 256 colours
-STRONG = 0.7  # an effect (in nats) from which on a word has the full colour
+STRONG = 1.0  # log-odds: weaker effects than this never have the full colour
 
 
 def load(opts):
@@ -54,9 +54,9 @@ def text_of(opts):
 
 def colored(words, effects):
     """One line for a terminal of 256 colours: words on green (for the answer) or red (against it), the stronger the fuller."""
-    parts = []
+    parts, most = [], max(STRONG, np.max(np.abs(effects)))
     for word, effect in zip(words, effects):
-        level = int(round(min(abs(effect) / STRONG, 1.0) * len(GREENS)))
+        level = int(round(abs(effect) / most * len(GREENS)))
         if level:
             word = "\033[38;5;16;48;5;%dm%s\033[0m" % ((GREENS if effect > 0 else REDS)[level - 1], word)
         parts.append(word)
@@ -64,9 +64,12 @@ def colored(words, effects):
 
 
 def listed(words, effects, count=6):
-    """The words with the largest effects, in words."""
-    order = [place for place in np.argsort(-np.abs(effects))[:count] if abs(effects[place]) >= 0.01]
-    return ", ".join("%s %+.2f" % (words[place], effects[place]) for place in order) or "no single word"
+    """The different words with the largest effects, in words."""
+    strongest = {}
+    for place in np.argsort(-np.abs(effects), kind="mergesort"):
+        if abs(effects[place]) >= 0.05:
+            strongest.setdefault(words[place], effects[place])
+    return ", ".join("%s %+.1f" % item for item in list(strongest.items())[:count]) or "no single word"
 
 
 def main(argv=None):
@@ -88,30 +91,33 @@ def main(argv=None):
     print("%d of %d words are known%s" % (known, total, ", the model reads %d" % len(ids) if len(ids) <= total else ""))
     if known < 0.5 * total:
         print("warning: most words are unknown (marked [so]); the answer means little", file=sys.stderr)
-    answer = topics[order[0]]
-    if classify.threshold is not None and best < classify.threshold:
-        answer = "none of the %d topics (best guess %s)" % (len(topics), answer)
-    print("answer: %s, confidence %.0f %%" % (answer, 100.0 * best))
+    sure = classify.threshold is None or best >= classify.threshold
+    answer = topics[order[0]] if sure else "none of the %d topics (best guess %s)" % (len(topics), topics[order[0]])
     for label in order:
         print("%-16s %6.2f %%" % (topics[label], 100.0 * probabilities[label]))
-    if opts.color == "always" or opts.color == "auto" and sys.stdout.isatty():
-        print(colored(words, effects))
-    print("words for and against %s: %s" % (topics[order[0]], listed(words, effects)))
     for capsule in range(couplings.shape[1]):
         strongest = np.argsort(-strengths[:, capsule])[:5]
         print("capsule %d listened to: %s" % (capsule + 1, ", ".join(words[row] for row in strongest)))
+    if opts.color == "always" or opts.color == "auto" and sys.stdout.isatty():
+        print(colored(words, effects))
+    print("words for and against %s (log-odds): %s" % (topics[order[0]], listed(words, effects)))
+    print("answer: %s, confidence %.0f %%" % (answer, 100.0 * best))
 
     record = records.Record(opts, opts.script, "section 9.6", "a text of %d words" % total)
     rows = [[topics[label], float(probabilities[label])] for label in order]
     record.table("Topics of the text", ["topic", "probability"], rows, "%s; %s" % (answer, " ".join(words[1:30])))
+    record.table("words", ["word", "effect"], [[word, float(effect)] for word, effect in zip(words, effects)])
     path = reports.draw_words(
         os.path.join(opts.output_dir, "words.png"),
         words[:SHOWN],
-        effects[:SHOWN] / STRONG,
+        effects[:SHOWN] / max(STRONG, np.max(np.abs(effects))),
         "%s, confidence %.0f %%: words for it (green) and against it (red)" % (answer, 100 * best),
     )
     record.file(
-        path, "picture", "What each word did for the answer (left out, one at a time)", "每个词对答案的作用（逐一去掉）"
+        path,
+        "picture",
+        "What each word did for the odds of the answer (left out, one at a time)",
+        "每个词对答案的作用（逐一去掉）",
     )
     title = "Which words each capsule listened to (%s)" % topics[order[0]]
     path = os.path.join(opts.output_dir, "couplings.png")

@@ -164,7 +164,7 @@ def segment(clause: str) -> List[Word]:
         if len(text) > 1 and text not in cedict and text not in readings.WORDS:
             if text not in tags and text not in phrases:
                 pieces = re.split("([地得的为儿])", text)
-            elif "得" in text[1:] and text[0] not in "不" and text[: text.index("得", 1)] in tags:
+            elif "得" in text[1:] and _splits_at_de(text):
                 pieces = re.split("(得)", text, maxsplit=1)
             elif text[-1] == "地" and tags.get(text[:-1], "x")[0] in "adziol":
                 pieces = [text[:-1], "地"]
@@ -172,6 +172,15 @@ def segment(clause: str) -> List[Word]:
                 pieces = ["地", text[1]]
         words += [Word(piece) for piece in pieces if piece]
     return words
+
+
+def _splits_at_de(text: str) -> bool:
+    """Whether 得 in a word that CC-CEDICT lacks is the particle behind a verb: 跑得, but not 获得 in 获得成功."""
+    at = text.index("得", 1)
+    inner = [text[at - 1 : at + 1], text[at : at + 2]]
+    return (
+        text[0] != "不" and text[:at] in _parts_of_speech() and not any(piece in _dictionaries()[0] for piece in inner)
+    )
 
 
 class Clause:
@@ -198,8 +207,7 @@ class Clause:
             elif character == "儿" and p not in melted:
                 self.syllables[p] = "er2"
             elif character == "不":
-                low = self.syllables[p + 1 : p + 2] and self.syllables[p + 1][-1] == "4"
-                self.syllables[p] = "bu2" if low and tone_sandhi else "bu4"
+                self.syllables[p] = self._read_not(p) if tone_sandhi else "bu4"
         for p in melted:
             self.syllables[p - 1] = self.syllables[p - 1][:-1] + "r" + self.syllables[p - 1][-1]
             self.syllables[p] = ""
@@ -226,11 +234,8 @@ class Clause:
             before = self.words[n - 1].text if n else ""
             if text in readings.WORDS:
                 continue
-            if (
-                len(text) == 2
-                and text[0] == text[1]
-                and (word.tag[0] == "v" or not _known_light(text) and word.tag[0] in "nx")
-            ):
+            doubled = len(text) == 2 and text[0] == text[1] and text not in _dictionaries()[0]
+            if doubled and word.tag[0] in "vnx":
                 first = _read_character(text[0])
                 syllables[:] = [first, first if first[-1] in "13" else first[:-1] + "5"]
             elif len(text) == 3 and text[0] == text[1] != text[2] and tags.get(text[0], "x")[0] == "v":
@@ -252,13 +257,15 @@ class Clause:
         if character in readings.SURNAMES and after in readings.TITLES:
             return readings.SURNAMES[character]
         if character == "地":
-            noun = not before or before[-1] in readings.BEFORE_GROUND or after[:1] in ("位", "附", "的")
-            noun = noun or after_tag in ("f", "u") and after[:1] != "被"
+            noun = not before or before[-1] in readings.BEFORE_GROUND and before_tag[:1] not in tuple("zid")
+            noun = noun or after[:1] in ("位", "附", "的") or after_tag in ("f", "u") and after[:1] != "被"
+            noun = noun or before_tag == "m" and (len(before) == 1 or after_tag[:1] == "n")
             return "di4" if noun or (not after and before_tag[:1] not in "dzax") else "de5"
         if character == "得":
             if after and (before in readings.MUST or before_tag in ("d", "r", "")):
                 return "dei3"
-            return "de2" if not after or after[0] in "了嘞" else "de5"
+            won = before in ("摘", "拔", "夺", "斩", "获")
+            return "de2" if not after or after[0] in "了嘞" or won else "de5"
         if character == "为":
             return self._read_wei(p, before, before_tag, after, after_tag)
         if character == "了" and before[-1:] == "不":
@@ -274,6 +281,12 @@ class Clause:
         if character == "长":
             grows = after and after[0] in "着了得大胖个痘满出成起在" or before and before[-1] in "再越生"
             return "zhang3" if grows or before and before[-1] in readings.HEADED else None
+        if character == "还":
+            return (
+                "huan2"
+                if after[:1] in tuple("钱债款书给清账") or before[-1:] in tuple("偿归退不") and not after
+                else None
+            )
         if character == "数":
             return "shu3" if after[:1] and after[0] in "了着不得完" else None
         if character == "教":
@@ -301,7 +314,7 @@ class Clause:
             return "wei2"
         if not before and after_tag[:1] in ("v", "n", "r"):
             return "wei4"
-        if any(word.tag[0] == "v" and word.tag != "vn" for word in later) and not (
+        if any(word.tag[0] == "v" and (word.tag != "vn" or word is later[-1]) for word in later) and not (
             before_tag[:1] == "v" and len(before) == 1
         ):
             return "wei4"
@@ -348,6 +361,12 @@ class Clause:
         spoken = self.syllables[p + 1]
         return "yi2" if spoken.endswith("4") or spoken == "ge5" else "yi4"
 
+    def _read_not(self, p: int) -> str:
+        """不 as it is spoken: bu5 where it asks (知道不), bu2 before a fourth tone, else bu4."""
+        if p and p + 1 == len(self.text) and len(self.words[self.word_of[p]].text) == 1:
+            return "bu5"
+        return "bu2" if self.syllables[p + 1 : p + 2] and self.syllables[p + 1][-1:] == "4" else "bu4"
+
     def _lift_third_tones(self):
         """A third tone before another becomes a second: within words and runs of one-character words, then between these.
 
@@ -373,10 +392,6 @@ class Clause:
             pair = [self.syllables[left[-1]], self.syllables[right[0]]]
             if not halt:
                 self.syllables[left[-1]] = third_tone_sandhi(pair)[0]
-
-
-def _known_light(word: str) -> bool:
-    return word in _dictionaries()[0]
 
 
 @functools.lru_cache(maxsize=None)

@@ -39,6 +39,7 @@ WORDS = {
     **{"宝宝": "bao3 bao5", "狗狗": "gou3 gou5", "大爷": "da4 ye5", "老婆": "lao3 po5", "闺女": "gui1 nv5"},
     **{"菩萨": "pu2 sa5", "将军": "jiang1 jun5", "乡亲": "xiang1 qin5", "外甥": "wai4 sheng5", "姑娘": "gu1 niang5"},
     **{"喉咙": "hou2 long5", "栅栏": "zha4 lan5", "算盘": "suan4 pan5", "簸箕": "bo4 ji5", "糌粑": "zan1 ba5"},
+    **{"教教": "jiao1 jiao1", "懒得": "lan3 de5", "舍不得": "she3 bu4 de5"},
     **{"出来": "chu1 lai5", "报复": "bao4 fu5", "个头": "ge4 tou5"},
     # and the other way round
     **{"母亲": "mu3 qin1", "眼睛": "yan3 jing1", "头发": "tou2 fa4", "窗户": "chuang1 hu4", "答应": "da1 ying4"},

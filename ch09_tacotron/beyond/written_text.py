@@ -4,6 +4,7 @@ Every rule either gives what a reader would say, or refuses in one line that nam
 without a word. Characters without width (U+200B, byte order marks …) are ignored, for nobody sees them.
 """
 
+import datetime
 import functools
 import re
 import unicodedata
@@ -113,7 +114,9 @@ def _clean(text: str) -> str:
 
 def _date(match) -> str:
     year, month, day = match.group(1), int(match.group(2)), match.group(3)
-    if not 1 <= month <= 12 or (day and not 1 <= int(day) <= 31):
+    try:
+        datetime.date(int(year), month, int(day or 1))
+    except ValueError:
         raise UserError("'%s' is no date: write it as it is spoken" % match.group())
     return (
         read_digits(year) + "年" + read_number(str(month)) + "月" + (read_number(str(int(day))) + "日" if day else "")

@@ -217,6 +217,7 @@ def main(argv=None):
     record.metric("MAE of the seasonal naive", float("%.5g" % naive_mae), note=said)
     record.metric("within 95 % (TFTS's own band)", round(float(scores["within 95 %"]), 1), unit="%")
     record.metric("season of the seasonal naive", season)
+    record.metric("horizon", horizon, note="steps a forecast of the hold-out")
     note = " (tiny run: shows that it runs, not how well)" if opts.preset == "tiny" else ""
     record.file(figure_path, "picture", "%s: forecast with its 95 %% band%s" % (data.name, note), "预测与 95% 区间")
     record.file(path, "table", "The forecast with dates" + note, "带日期的预测表")

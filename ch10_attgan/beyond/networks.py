@@ -28,10 +28,10 @@ def paper_order(z, activation, is_training, decay=0.999):
     return activation(_norm(z, decay, is_training))
 
 
-def networks(settings):
+def networks(settings, layers=slim):
     """(Genc, Gdec, D) of ``settings``, as listing 10-6 binds them, with the order and decay of ``ROWS``."""
     order = paper_order if settings.norm_first else printed_order
-    return trainattgan.networks(settings, order=partial(order, decay=settings.bn_decay))
+    return trainattgan.networks(settings, partial(order, decay=settings.bn_decay), layers)
 
 
 def variables(scopes):

@@ -1,8 +1,8 @@
 """AttGAN at sizes that learn on two cores: the losses and steps of listing 10-6 under a loop for long, interrupted runs.
 
-The printed mathematics with smaller networks; besides: mirrored pictures, pictures kept in memory, stages (a run may be
-resumed with other rates, weights and critic steps), batch norm with its running means (``--freeze-bn``, for the end of a run
-with small batches), the paper's order of layers (``--norm-first``).
+The printed mathematics with smaller networks and faster convolutions (``fast.py``); besides: mirrored pictures, pictures kept
+in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
+(``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import networks, sheets
+from ch10_attgan.beyond import fast, networks, sheets
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from common import datasets, files, images, options, run
 from common.errors import UserError
@@ -83,7 +83,7 @@ def sample_faces(opts, folder, session):
 
 def build(opts, xa, a):
     """Losses and steps of listing 10-6 with the parts of ``opts``."""
-    Genc, Gdec, D = networks.networks(opts)
+    Genc, Gdec, D = networks.networks(opts, layers=fast)
     if opts.freeze_bn:
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
     weights = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)

@@ -12,6 +12,7 @@ from tensorflow.keras import backend as K
 
 from ch10_deblurgan.beyond import baselines, restore, tiles
 from common import images, options, run, text
+from common.errors import UserError
 from common.options import Value
 from common.records import Record
 from data import gopro
@@ -27,9 +28,10 @@ VALUES = (
 
 
 def scores(truth, picture):
-    """(PSNR in dB, SSIM) of two uint8 pictures; SSIM: Gaussian 11×11, data range 255. Too small for it: NaN."""
-    small = min(truth.shape[:2]) < 11
-    return images.psnr(truth, picture), float("nan") if small else images.ssim(truth, picture)
+    """(PSNR in dB, SSIM) of two uint8 pictures; SSIM: Gaussian 11×11, data range 255. UserError where they are smaller."""
+    if min(truth.shape[:2]) < 11:
+        raise UserError("a picture of %d×%d is too small for SSIM: 11×11 at least" % (truth.shape[1], truth.shape[0]))
+    return images.psnr(truth, picture), images.ssim(truth, picture)
 
 
 def best_baselines(pair_list):
@@ -52,7 +54,7 @@ def score_pairs(opts, folder, restored_by, record):
     for blurred_path, sharp_path in run.progress(pair_list, desc="restoring", unit="picture"):
         blurred, sharp = images.read_rgb(blurred_path), images.read_rgb(sharp_path)
         restored = tiles.restore_picture(restored_by, blurred, opts.tile, opts.overlap)
-        name = os.path.splitext(os.path.basename(blurred_path))[0]
+        name = restore.output_name(blurred_path)
         rows.append([name] + list(scores(sharp, blurred)) + list(scores(sharp, restored)))
         # Erratum E64: the print squeezes pictures of any size to 640×360; here they keep theirs
         images.write_png(os.path.join(results, name + ".png"), np.hstack([sharp, blurred, restored]))

@@ -91,6 +91,12 @@ def photo_paths(arguments):
     return paths
 
 
+def output_name(path):
+    """What a result of ``path`` is called: its name without ending, cut so that something can be added to it."""
+    name = os.path.splitext(os.path.basename(path))[0].encode("utf-8", "replace")
+    return name[:200].decode("utf-8", "ignore")  # file systems allow 255 bytes
+
+
 def restore_photos(opts, paths, restore, record):
     """Restores photos into ``restored/<name>.png``; a second photo of a name becomes ``<name>-2``."""
     taken = {}
@@ -98,7 +104,7 @@ def restore_photos(opts, paths, restore, record):
     for path in run.progress(paths, desc="restoring", unit="photo"):
         pixels = images.read_rgb(path)
         restored = tiles.restore_picture(restore, pixels, opts.tile, opts.overlap)
-        name = os.path.splitext(os.path.basename(path))[0]
+        name = output_name(path)
         taken[name] = taken.get(name, 0) + 1
         name += "-%d" % taken[name] if taken[name] > 1 else ""
         target = images.write_png(os.path.join(folder, name + ".png"), restored)

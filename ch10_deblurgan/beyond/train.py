@@ -51,7 +51,7 @@ VALUES = [
         low=0,
     ),
     Value("crop", 80, "side of random square crops; 0: whole pictures", tiny=32, printed=0, low=0, high=4096),
-    Value("crops_per_pair", 8, "crops of each pair in an epoch", tiny=1, printed=1, low=1),
+    Value("crops_per_pair", 8, "crops of each pair in an epoch", tiny=1, printed=1, low=1, high=100000),
     Value(
         "synthesize",
         0.25,
@@ -78,8 +78,8 @@ VALUES = [
         False,
         "less memory (but for --skips): the generator is run again, piece by piece, for its gradients",
     ),
-    Value("height", 360, "rows of whole pictures", tiny=32, low=4, more=True),
-    Value("width", 640, "columns of whole pictures", tiny=48, low=4, more=True),
+    Value("height", 360, "rows of whole pictures", tiny=32, low=4, high=4096, more=True),
+    Value("width", 640, "columns of whole pictures", tiny=48, low=4, high=4096, more=True),
     Value(
         "max_rows",
         360,

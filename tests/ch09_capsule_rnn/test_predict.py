@@ -46,15 +46,6 @@ def test_the_temperature_that_made_the_probabilities_is_found_again():
     assert after < 0.03 < before
 
 
-def test_below_the_threshold_at_most_the_share_is_right():
-    confidence = np.linspace(0.01, 1, 100)
-    correct = confidence > 0.5  # 0 right below a half, then all
-    threshold = calibrate.choose_threshold(confidence, correct, 0.4)
-    assert 0.8 < threshold < 0.86  # 33 of 83 are right there
-    assert correct[confidence < threshold].mean() <= 0.4 < correct[confidence <= threshold + 0.02].mean()
-    assert calibrate.choose_threshold(confidence, np.ones(100, bool), 0.4) == 0.0
-
-
 def test_reliability_counts_every_text():
     error, rows = calibrate.reliability(np.array([0.05, 0.95, 1.0]), np.array([False, True, False]))
     assert [row[1] for row in rows] == [1, 2] and rows[1][2:] == [pytest.approx(0.975), 0.5]
@@ -70,22 +61,21 @@ class Counting(classifier.Classifier):
 
     def __call__(self, texts):
         evidence = np.array([float(text.count(8) - text.count(9)) for text in texts])
-        share = 1 / (1 + np.exp(-evidence))
-        return np.stack([1 - share, share], axis=1)
+        return np.stack([1 / (1 + np.exp(evidence)), 1 / (1 + np.exp(-evidence))], axis=1)
 
 
 def test_effects_tell_words_for_and_against():
     effects = Counting().effects([1, 8, 9, 8, 7], 1)
-    assert effects[0] == effects[4] == 0 and effects[1] == effects[3] > 0 > effects[2]
-    full, without = 1 / (1 + np.exp(-1.0)), 0.5
-    assert effects[1] == pytest.approx(np.log(full / without))
-    assert Counting().effects([8], 1).tolist() == [0.0]
+    np.testing.assert_allclose(effects, [0, 2, -1, 2, 0], atol=1e-9)  # log-odds; both 8 are left out at once
+    np.testing.assert_allclose(Counting().effects([8] * 60 + [9], 1)[[0, -1]], [60, -1], rtol=1e-6)  # not rounded away
+    assert Counting().effects([8], 1).tolist() == [0.0]  # nothing would be left
 
 
 def test_words_are_coloured_in_the_terminal_and_drawn(tmp_path):
-    line = predict.colored(["oil", "of", "rain"], [0.9, 0.0, -0.4])
+    line = predict.colored(["oil", "of", "rain"], np.array([2.0, 0.0, -1.0]))
     assert line.count("\033[0m") == 2 and " of " in line and "48;5;83moil" in line and "48;5;217mrain" in line
-    assert predict.listed(["oil", "of", "rain"], np.array([0.9, 0.0, -0.4])) == "oil +0.90, rain -0.40"
+    assert "83m" not in predict.colored(["oil"], np.array([0.3]))  # a weak effect is not the fullest colour
+    assert predict.listed(["oil", "of", "rain", "oil"], np.array([0.9, 0.0, -0.4, 0.9])) == "oil +0.9, rain -0.4"
     assert predict.listed(["a"], np.array([0.0])) == "no single word"
     path = reports.draw_words(
         str(tmp_path / "words.png"), ["oil", "of", "x" * 120], np.array([1.0, 0.0, -2.0]), "title"

@@ -94,8 +94,12 @@ def test_a_text_gets_its_topic_and_its_picture(runs, walk):
     assert re.search(r"^crude +\d+\.\d+ %$", output, re.MULTILINE), output
     assert "words are known" in output and "capsule 5 listened to" in output
     assert re.search(r"^answer: crude, confidence \d+ %$", output, re.MULTILINE)
-    assert re.search(r"^words for and against crude: crude \+", output, re.MULTILINE)
-    record(runs, "hybrid", "record-predict.json")
+    assert re.search(r"^words for and against crude .log-odds.: crude \+", output, re.MULTILINE)
+    tables = record(runs, "hybrid", "record-predict.json")["tables"]
+    assert [row[0] for row in tables[1]["rows"]][:2] == ["(start)", "crude"] and tables[1]["columns"] == [
+        "word",
+        "effect",
+    ]
 
 
 def test_a_file_is_read_and_users_errors_are_one_line(runs, tmp_path):

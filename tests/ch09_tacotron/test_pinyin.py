@@ -96,6 +96,8 @@ def test_tones_of_one_and_not(text, expected):
         ("你得去", "ni3 dei3 qu4"),
         ("得到", "de2 dao4"),
         ("他已为我们准备", "ta1 yi3 wei4 wo3 men5 zhun3 bei4"),
+        ("他为人民服务", "ta1 wei4 ren2 min2 fu2 wu4"),
+        ("我还得还钱", "wo3 hai2 dei3 huan2 qian2"),
         ("电话均为空号", "dian4 hua4 jun1 wei2 kong1 hao4"),
         ("买不了", "mai3 bu4 liao3"),
         ("头发很长", "tou2 fa4 hen3 chang2"),

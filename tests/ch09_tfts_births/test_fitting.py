@@ -61,33 +61,6 @@ def test_windows_depend_on_the_seed_only():
 
 
 @pytest.mark.slow
-def test_a_stopped_fit_goes_on_exactly(tmp_path, monkeypatch):
-    """Windows, optimiser and the filter's states between windows: the end is that of a fit that was never stopped."""
-    values = make_values()
-
-    def fit(name):
-        tf.reset_default_graph()
-        opts = make_opts(tmp_path / name)
-        model = exercises.structural_model(7, 3)
-        make = lambda folder: exercises.estimator_of(model, opts, folder)  # noqa: E731
-        return exercises.fit(opts, "model", make, values[:200], {}, 4, model="week")[0]
-
-    whole = fit("whole")
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2)
-        with pytest.raises(Stopped):
-            fit("stopped")
-    assert tf.train.latest_checkpoint(str(tmp_path / "stopped" / "model" / "mode")).endswith("ckpt-2")
-    resumed = fit("stopped")
-    names = whole.get_variable_names()
-    assert sorted(names) == sorted(resumed.get_variable_names()) and any("cached_states" in name for name in names)
-    for name in names:
-        if "cached_states" in name and "keys" not in name and "values" not in name:
-            continue
-        np.testing.assert_array_equal(whole.get_variable_value(name), resumed.get_variable_value(name), err_msg=name)
-
-
-@pytest.mark.slow
 def test_a_stopped_listing_is_no_result(tmp_path, monkeypatch):
     stop_after(monkeypatch, 1)
     with pytest.raises(Stopped) as caught:
@@ -131,6 +104,33 @@ def test_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, capsys):
         estimators.newest_whole(folder)
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe garbage", b'model_checkpoint_path: "model.ckpt-7"\n'])
+def test_a_list_of_checkpoints_that_are_not_there_is_one_line(content, tmp_path):
+    (tmp_path / "checkpoint").write_bytes(content)
+    with pytest.raises(UserError, match="remove .* to train anew"):
+        estimators.newest_whole(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "error, kind",
+    [
+        (tf.train.NanLossDuringTrainingError(), "another --seed may help"),
+        (tf.errors.InvalidArgumentError(None, None, "Cholesky decomposition was not successful\nmore"), "Cholesky"),
+        (
+            tf.errors.NotFoundError(None, None, "Key model/x not found in checkpoint"),
+            "cannot be trained on .*Key model/x",
+        ),
+        (tf.errors.ResourceExhaustedError(None, None, "No space left on device"), "disk is full.*No space left"),
+    ],
+)
+def test_what_breaks_a_training_is_one_line(error, kind, tmp_path):
+    this = run.Run(argparse.Namespace(output_dir=str(tmp_path)), checkpoints="mode")
+    with pytest.raises(UserError, match=kind) as caught:
+        with estimators.training(this, 100):
+            raise error
+    assert "\n" not in str(caught.value)
+
+
 def test_more_steps_than_asked_is_an_error(tmp_path):
     this = run.Run(argparse.Namespace(output_dir=str(tmp_path)), checkpoints="mode")
     os.makedirs(this.checkpoint_dir)
@@ -142,16 +142,34 @@ def test_more_steps_than_asked_is_an_error(tmp_path):
 
 # -------------------------------------------------------------------------------------------------------------- forecasts
 @pytest.mark.slow
-def test_holiday_model_does_not_peek_and_moves_holidays_only(tmp_path):
+def test_a_stopped_fit_goes_on_exactly_and_forecasts_without_peeking(tmp_path, monkeypatch):
+    """Windows, optimiser and the filter's states between windows: the end is that of a fit that was never stopped.
+
+    Then the forecasts: later values do not matter, and a holiday moves its own day only.
+    """
     values, origins = make_values(), np.array([150, 170])
     setting = fitting.Setting("holidays", [7], [3], calendar_days.quebec(DAYS))
-    estimator, _, features = fitting.fit_structural(setting, make_opts(tmp_path), values, 200, origins)
+
+    def fit(name):
+        tf.reset_default_graph()
+        return fitting.fit_structural(setting, make_opts(tmp_path / name, train_steps=3), values, 200, origins)
+
+    whole, _, _ = fit("whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(Stopped):
+            fit("stopped")
+    assert tf.train.latest_checkpoint(str(tmp_path / "stopped" / "holidays" / "mode")).endswith("ckpt-2")
+    estimator, _, features = fit("stopped")
+    names = whole.get_variable_names()
+    assert sorted(names) == sorted(estimator.get_variable_names()) and any("cached_states" in name for name in names)
+    for name in names:
+        np.testing.assert_array_equal(whole.get_variable_value(name), estimator.get_variable_value(name), err_msg=name)
+
     mean, deviation = fitting.forecasts(estimator, values, features, origins, 5)
     assert mean.shape == deviation.shape == (2, 5)
-
-    # Later values must not matter. A holiday told of for the second forecast day moves that day and no other.
     changed = np.concatenate([values[:150], 10.0 * values[150:]])
-    name = [item for item in estimator.get_variable_names() if item.endswith("holiday_effects")][0]
+    name = [item for item in names if item.endswith("holiday_effects")][0]
     effects = estimator.get_variable_value(name)
     assert effects.shape == (len(calendar_days.HOLIDAYS), 1) and np.abs(effects).max() > 0
     kind = int(np.abs(effects).argmax())

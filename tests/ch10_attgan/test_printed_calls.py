@@ -38,7 +38,6 @@ def arguments(function):
         (data.Dataset.reset, "self feed_dict", [{}]),
         (data.Dataset._bulid, "self dataset sess", [None]),
         (data.Celeba.check_attribute_conflict, "att_batch att_name att_names", []),
-        (models.D, "x n_att dim fc_dim n_layers", [64, 1024, 5]),
         (models.gradient_penalty, "f real fake", [None]),
         (listing.counter, "start scope", [0, None]),
         (listing.immerge, "images row col", []),
@@ -57,8 +56,13 @@ def test_arguments_are_the_printed_ones(function, names, defaults):
         (models.Gdec, "zs _a dim n_layers shortcut_layers inject_layers is_training", [64, 5, 1, 0, True]),
     ],
 )
-def test_networks_have_the_printed_arguments_and_one_part(function, names, defaults):
-    assert arguments(function) == (names.split() + ["order"], defaults + [models.activation_then_norm])
+def test_networks_have_the_printed_arguments_and_two_parts(function, names, defaults):
+    parts = [models.end_of_layer, models.slim]
+    assert arguments(function) == (names.split() + ["order", "layers"], defaults + parts)
+
+
+def test_critic_has_the_printed_arguments_and_one_part():
+    assert arguments(models.D) == ("x n_att dim fc_dim n_layers layers".split(), [64, 1024, 5, models.slim])
 
 
 def test_constants_are_the_printed_ones():

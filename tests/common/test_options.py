@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common import options
 from common.errors import Stopped, TrainingStopped, UserError
@@ -254,8 +255,19 @@ def test_run_turns_outcomes_into_a_status_and_a_line(outcome, status, said, caps
     assert capsys.readouterr().err == said
 
 
+def test_a_full_disk_that_tensorflow_meets_is_a_line(capsys):
+    def main():
+        raise tf.errors.ResourceExhaustedError(None, None, "run/model.ckpt-1; No space left on device\nNode: save")
+
+    with pytest.raises(SystemExit) as raised:
+        options.run(main)
+    assert raised.value.code == 2
+    assert capsys.readouterr().err == "error: run/model.ckpt-1; No space left on device\n"
+
+
 def test_run_hides_no_mistake_of_ours():
-    for mistake in (ValueError("bug"), FileNotFoundError(errno.ENOENT, "No such file", "x")):
+    wrong_shape = tf.errors.InvalidArgumentError(None, None, "shapes do not fit")
+    for mistake in (ValueError("bug"), FileNotFoundError(errno.ENOENT, "No such file", "x"), wrong_shape):
 
         def main(mistake=mistake):
             raise mistake

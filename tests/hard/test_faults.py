@@ -58,7 +58,7 @@ def test_killed_twenty_times_it_ends_where_an_unbroken_run_ends(trained, tmp_pat
             assert process.returncode == 0, errors[-3000:]
             break
     trainings.whole(name, folder)
-    trainings.assert_same_state(trainings.end_state(name, folder), state)
+    trainings.assert_same_end(name, folder, state)
 
 
 @pytest.mark.parametrize("number,status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -72,7 +72,7 @@ def test_asked_to_stop_it_saves_and_goes_on_the_next_time(trained, tmp_path, num
         assert process.returncode == status, errors[-2000:]
         assert "Traceback" not in errors and "stopping after this step" in errors
     trainings.whole(name, folder)
-    trainings.assert_same_state(trainings.end_state(name, folder), state)
+    trainings.assert_same_end(name, folder, state)
 
 
 def test_a_second_run_into_the_same_folder_is_refused(trained, tmp_path):
@@ -90,7 +90,7 @@ def test_a_second_run_into_the_same_folder_is_refused(trained, tmp_path):
         first.send_signal(signal.SIGCONT)
         first.communicate()
     assert first.returncode == 0
-    trainings.assert_same_state(trainings.end_state(name, folder), state)
+    trainings.assert_same_end(name, folder, state)
 
 
 def test_other_settings_are_refused_and_named(trained):
@@ -98,7 +98,7 @@ def test_other_settings_are_refused_and_named(trained):
     process = trainings.start(name, folder, "--seed=5")
     _, errors = process.communicate(timeout=300)
     trainings.assert_one_line(process, errors, 2, "seed 0, not 5", "another --output-dir")
-    trainings.assert_same_state(trainings.end_state(name, folder), state)
+    trainings.assert_same_end(name, folder, state)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
@@ -123,7 +123,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used(trained, tmp_path, damag
         return
     assert process.returncode == 0, errors[-3000:]
     assert "cannot be used" in errors
-    trainings.assert_same_state(trainings.end_state(name, folder), state)
+    trainings.assert_same_end(name, folder, state)
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe\0", b"null"])

@@ -39,7 +39,7 @@ def errata_rows():
 
 def marks_in_code():
     marks = {}
-    for folder in FOLDERS + ["common"]:
+    for folder in FOLDERS + [os.path.join(name, "beyond") for name in FOLDERS] + ["common", "data"]:
         for path in glob.glob(os.path.join(ROOT, folder, "*.py")):
             for mark in re.findall(r"Erratum (E\d+)", read(path)):
                 marks.setdefault(mark, path)
@@ -87,6 +87,13 @@ def test_relative_links_lead_somewhere():
                 if not os.path.exists(os.path.join(ROOT, os.path.dirname(document), target)):
                     broken.append((document, target))
     assert broken == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folders_readme_is_a_page(folder):
+    """At most 700 words, commands and table rules aside; what is longer belongs to docs/<example>.md."""
+    text = re.sub(r"^```.*?^```", "", read(folder, "README.md"), flags=re.DOTALL | re.MULTILINE)
+    assert len([word for word in text.split() if re.search(r"\w", word)]) <= 700
 
 
 def test_scripts_named_in_commands_exist_and_know_their_options():

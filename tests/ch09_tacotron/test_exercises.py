@@ -1,0 +1,50 @@
+"""The text's exercises of 9.8.4 and 9.8.6."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ch09_tacotron import ext_9_8_4_cbhg as stages
+from ch09_tacotron import ext_9_8_6_attention as kinds
+
+
+def test_how_far_each_stage_looks():
+    """Widths 1 … 16, a pool of 2, two projections 3 wide; the GRU reads all."""
+    features = stages.encoder(tf.constant([[28, 54] * 20]), tf.constant([40]))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        seen = stages.fields(features, session, {}, 20)
+    widths = [last - first + 1 for first, last in seen.values()]
+    assert widths == [1, 16, 17, 19, 21, 21, 21, 21, 40]
+    assert seen["bank of convolutions"] == (13, 28)
+
+
+def alignments(kind, memory, query, state, name):
+    with tf.variable_scope(name):
+        return kinds.KINDS[kind](8, memory)(query, state)
+
+
+@pytest.mark.parametrize(
+    "kind, follows", [("content", (True, False)), ("place", (False, True)), ("both", (True, True))]
+)
+def test_what_each_attention_looks_at(kind, follows):
+    """Whether other queries, and another state, change where it attends to."""
+    random = np.random.RandomState(0)
+    memory, query, state = (tf.placeholder(tf.float32, shape) for shape in ([1, 6, 5], [1, 3], [1, 6]))
+    attended, following = alignments(kind, memory, query, state, "kind")
+    values = {memory: random.randn(1, 6, 5), query: random.randn(1, 3), state: random.rand(1, 6)}
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        first, total = session.run([attended, following], values)
+        other_query = session.run(attended, {**values, query: random.randn(1, 3)})
+        other_state = session.run(attended, {**values, state: random.rand(1, 6)})
+    np.testing.assert_allclose(total, first + values[state], atol=1e-6)
+    assert (not np.allclose(first, other_query), not np.allclose(first, other_state)) == follows
+
+
+def test_the_last_alignment_only():
+    memory, query, state = tf.ones([1, 6, 5]), tf.ones([1, 3]), tf.ones([1, 6])
+    attended, following = alignments("last", memory, query, state, "last")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_array_equal(*session.run([attended, following]))
