@@ -104,7 +104,7 @@ def wide_view(pictures, settings=None, fast=True):
 
 def variables():
     """The network's variables in the order of their making."""
-    return tf.get_collection(tf.GraphKeys.GLOBAL_VARIABLES, scope="wide_view/")
+    return tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="wide_view/")
 
 
 def restore(sess, photo, restored, pixels, settings):
