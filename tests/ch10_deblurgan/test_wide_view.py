@@ -177,6 +177,19 @@ def test_weights_come_back_and_foreign_ones_are_refused(tmp_path):
         wide_view.load(path)
 
 
+def test_a_training_can_start_from_another_ones_weights(tmp_path):
+    """With the optimizer's own variables in the graph, which belong to no weights file."""
+    tiny = ["--preset", "tiny"]
+    opts = train_photos.options.parse_values(train_photos.__file__, "", train_photos.VALUES, tiny, base="photos")
+    net = train_photos.build(opts, SMALL)
+    values = [np.full(weight.shape.as_list(), 0.5) for weight in net["weights"]]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        path = wide_view.save(str(tmp_path / "w.npz"), values, SMALL)
+        wide_view.load_start(session, path, SMALL)
+        assert all((value == 0.5).all() for value in session.run(net["weights"]))
+
+
 # ------------------------------------------------------------------------------------------- training
 @pytest.fixture
 def data(tmp_path):
