@@ -234,7 +234,27 @@ def main(argv=None):
             session.run([tf.assign(average, weight) for average, weight in zip(net["averages"], net["weights"])])
         done = this.restore(saver, session)
         history = [row for row in options.read_json(history_file)["rows"] if row["step"] <= done] if done else []
-        losses, began, processor = [], time.time(), time.process_time()
+        losses, reached = [], done
+        began, processor = time.time(), time.process_time()
+
+        def score():
+            """Scores the moving average, writes it down, and saves all."""
+            nonlocal losses, began, processor
+            row = dict(
+                step=reached,
+                loss=round(float(np.mean(losses)), 5),
+                minutes=round((time.time() - began) / 60, 2),
+                processor_minutes=round((time.process_time() - processor) / 60, 2),
+            )
+            row.update(validate(session, net, kinds, settings))
+            losses, began, processor = [], time.time(), time.process_time()
+            history.append(row)
+            run.tqdm.write("  ".join("%s %s" % item for item in row.items()), file=sys.stdout)
+            sys.stdout.flush()
+            options.write_json(history_file, dict(rows=history))
+            wide_view.save(weights_file, session.run(net["averages"]), settings)
+            this.save(saver, session, reached)
+
         ahead = ThreadPoolExecutor(1)
         # the seed of a batch is its step: a run that was stopped goes on with the batches it would have had
         batch = ahead.submit(maker.batch, opts.batch_size, [opts.seed, done])
@@ -245,24 +265,16 @@ def main(argv=None):
             loss, _ = session.run([net["loss"], net["train"]], feed)
             this.check(step, loss=loss)
             losses.append(float(loss))
-            last = step + 1 == opts.steps or this.stopping
-            if (step + 1) % opts.validate_every == 0 or last:
-                row = dict(
-                    step=step + 1,
-                    loss=round(float(np.mean(losses)), 5),
-                    minutes=round((time.time() - began) / 60, 2),
-                    processor_minutes=round((time.process_time() - processor) / 60, 2),
-                )
-                losses, began, processor = [], time.time(), time.process_time()
-                row.update(validate(session, net, kinds, settings))
-                history.append(row)
-                options.write_json(history_file, dict(rows=history))
-                run.tqdm.write("  ".join("%s %s" % item for item in row.items()), file=sys.stdout)
-                sys.stdout.flush()
-                wide_view.save(weights_file, session.run(net["averages"]), settings)
-            if (step + 1) % opts.save_every == 0 or last:
-                this.save(saver, session, step + 1)
+            reached = step + 1
+            if reached % opts.validate_every == 0 or reached == opts.steps:
+                score()
+            elif reached % opts.save_every == 0:
+                this.save(saver, session, reached)
+        if losses:  # a stop was asked for
+            score()
         ahead.shutdown()
+    if not history:
+        return
     columns = list(history[-1])
     title = "Validation: dB gained (untouched: dB from the picture itself)"
     record.table(title, columns, [[row[key] for key in columns] for row in history])
