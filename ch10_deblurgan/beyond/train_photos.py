@@ -273,8 +273,6 @@ def main(argv=None):
         if losses:  # a stop was asked for
             score()
         ahead.shutdown()
-    if not history:
-        return
     columns = list(history[-1])
     title = "Validation: dB gained (untouched: dB from the picture itself)"
     record.table(title, columns, [[row[key] for key in columns] for row in history])

@@ -1,6 +1,8 @@
 """The wide-view network, the crops it learns from, and its training."""
 
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from scipy import ndimage
 
 from ch10_deblurgan.beyond import generator, photo_crops, train_photos, wide_view
 from common import images, run
-from common.errors import UserError
+from common.errors import Stopped, UserError
 
 SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
 
@@ -232,7 +234,16 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(data, tmp_path, mon
         )
         return wide_view.load(str(tmp_path / folder / "weights" / "wide_view.npz"))[0]
 
-    train("halves", "--steps", "2")
+    rate = train_photos.learning_rate
+
+    def stopping(opts, step):
+        if step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return rate(opts, step)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(train_photos, "learning_rate", stopping)
+        train("halves")
     halves, whole = train("halves"), train("whole")
     assert max(np.abs(value).max() for name, value in whole.items() if name.endswith("end/kernel")) > 0
     for name in whole:
