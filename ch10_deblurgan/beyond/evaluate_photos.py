@@ -84,17 +84,11 @@ def real_kinds(pairs):
 
 
 def score(blurred, sharp, restored):
-    """(PSNR before, PSNR gained, SSIM gained, change of brightness in levels); an untouched picture 'gains' from 0."""
+    """(PSNR gained, SSIM, change of brightness in levels) of a result; an untouched picture 'gains' from 0."""
     before = images.psnr(sharp, blurred)
-    untouched = not np.isfinite(before)
-    gained = min(images.psnr(sharp, restored), 99.0) - (0.0 if untouched else before)
-    ssim = images.ssim(sharp, restored) - images.ssim(sharp, blurred)
-    return (
-        0.0 if untouched else before,
-        gained,
-        ssim,
-        float(np.mean(restored.astype(float)) - np.mean(blurred.astype(float))),
-    )
+    gained = min(images.psnr(sharp, restored), 99.0) - (before if np.isfinite(before) else 0.0)
+    brighter = np.mean(restored, dtype=float) - np.mean(blurred, dtype=float)
+    return gained, images.ssim(sharp, restored), float(brighter)
 
 
 def small_generator(session, opts):
@@ -150,15 +144,17 @@ def main(argv=None):
                     name = "%s-%d.png" % (kind.replace(", ", "-").replace(" ", "-"), index)
                     images.write_png(os.path.join(opts.output_dir, "sheets", name), np.hstack(panels + [sharp]))
                 bar.update()
-            row = [kind, len(pictures), round(float(np.mean([before for before, _, _, _ in found["wide"]])), 2)]
+            psnr = np.mean([images.psnr(sharp, blurred) for blurred, sharp in pictures])
+            ssim = np.mean([images.ssim(sharp, blurred) for blurred, sharp in pictures])
+            row = [kind, len(pictures), round(float(psnr), 2) if np.isfinite(psnr) else "", round(float(ssim), 4)]
             for name in networks:
-                scores = np.array(found[name])
-                row += [round(float(value), 2) for value in (scores[:, 1].mean(), scores[:, 1].min())]
-                row += [round(float(scores[:, 2].mean()), 4), round(float(scores[:, 3].mean()), 2)]
+                gained, ssims, brighter = np.array(found[name]).T
+                row += [round(float(value), 2) for value in (gained.mean(), gained.min())]
+                row += [round(float(ssims.mean() - ssim), 4), round(float(brighter.mean()), 2)]
             table.append(row)
             run.tqdm.write("  ".join(map(str, row)))
         bar.close()
-    columns = ["pictures", "count", "PSNR before"]
+    columns = ["pictures", "count", "PSNR before", "SSIM before"]
     columns += [
         "%s: %s" % (name, what)
         for name in ("small generator", "wide view")
