@@ -28,7 +28,7 @@ VALUES = [
     options.Value("maxlen", 400, "words kept of each newswire: its first ones", low=1, tiny=60),
     options.Value("sentence_words", 20, "words of a 'sentence'", low=1, tiny=10),
     options.Value("epochs", 12, "passes over the training part", low=1, fixed=False, tiny=2),
-    options.Value("seeds", 3, "runs of each model: --seed, --seed + 1, …", low=1, fixed=False, tiny=2),
+    options.Value("seeds", 3, "runs of each model: --seed, --seed + 1, …", low=1, fixed=False, tiny=1),
     options.Value("batch_size", 50, "newswires in a batch", low=1, tiny=10),
     options.Value("nb_features", 64, "numbers in a word's vector", low=1, tiny=24),
     options.Value("hidden", [32], "units of the IndyLSTM layers, on each level", low=1, tiny=[16]),

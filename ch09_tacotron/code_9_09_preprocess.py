@@ -47,7 +47,7 @@ min_level_db = -100
 # Erratum E21: keywords here and below, for librosa 0.10 and later refuse positional arguments
 _mel_basis = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=num_mels)  # [80, 1025]
 
-VALUES = []  # whatever another value would do, listing 9-17 has the same constants once more
+VALUES = []  # none: listing 9-17 has the same constants once more, and both must agree
 
 
 def spectrogram(D):

@@ -41,6 +41,27 @@ VALUES = [
 ]
 
 
+def make_plot(name, training_times, observed, all_times, mean, upper_limit, lower_limit):
+    """The print's figure: observations, forecast, and the band between the limits; a dashed line ends the observations.
+
+    Args:
+      name: the title.
+      training_times, observed: times and values of the observations, of equal length.
+      all_times, mean, upper_limit, lower_limit: times and values of evaluation and forecast, of equal length.
+    """
+    pyplot.figure()
+    pyplot.plot(training_times, observed, "b", label="training series")
+    pyplot.plot(all_times, mean, "r", label="forecast")
+    pyplot.plot(all_times, upper_limit, "g", label="forecast upper bound")
+    pyplot.plot(all_times, lower_limit, "g", label="forecast lower bound")
+    pyplot.fill_between(all_times, lower_limit, upper_limit, color="grey", alpha=0.2)  # Erratum E13: alpha="0.2"
+    pyplot.axvline(training_times[-1], color="k", linestyle="--")
+    pyplot.xlabel("time")
+    pyplot.ylabel("observations")
+    pyplot.legend(loc=0)
+    pyplot.title(name)
+
+
 def main(argv=None, window_input_fn=None):
     """What the print does, in its order.
 
@@ -52,9 +73,8 @@ def main(argv=None, window_input_fn=None):
     if opts.cycle_num_latent_values % 2 == 0:
         raise UserError("--cycle-num-latent-values %d: TFTS takes odd numbers" % opts.cycle_num_latent_values)
     run.start(opts.seed)
-    tf.logging.set_verbosity(
-        tf.logging.INFO
-    )  # section 9.7.6: too long a log? Comment this line out, or tf.logging.ERROR
+    # Section 9.7.6: is the log too long? Then comment this line out, or take tf.logging.ERROR.
+    tf.logging.set_verbosity(tf.logging.INFO)
 
     csv_file_name = births.locate(opts)  # Erratum E10: the record starts in 1977, not in 1979
     # Erratum E11: read_csv(…, skiprows=1, encoding="gbk") takes the footer for data, and only one encoding.
@@ -122,27 +142,6 @@ def main(argv=None, window_input_fn=None):
             record.metric("variance, day %d" % day, predictions["covariance"][index, 0, 0], printed=printed[1])
         record.file(path, "picture", "The last 20 days of the evaluation and the forecast", "评估的最后 20 天与预测")
         record.save()
-
-
-def make_plot(name, training_times, observed, all_times, mean, upper_limit, lower_limit):
-    """The print's figure: observations, forecast, and the band between the limits; a dashed line ends the observations.
-
-    Args:
-      name: the title.
-      training_times, observed: times and values of the observations, of equal length.
-      all_times, mean, upper_limit, lower_limit: times and values of evaluation and forecast, of equal length.
-    """
-    pyplot.figure()
-    pyplot.plot(training_times, observed, "b", label="training series")
-    pyplot.plot(all_times, mean, "r", label="forecast")
-    pyplot.plot(all_times, upper_limit, "g", label="forecast upper bound")
-    pyplot.plot(all_times, lower_limit, "g", label="forecast lower bound")
-    pyplot.fill_between(all_times, lower_limit, upper_limit, color="grey", alpha=0.2)  # Erratum E13: alpha="0.2"
-    pyplot.axvline(training_times[-1], color="k", linestyle="--")
-    pyplot.xlabel("time")
-    pyplot.ylabel("observations")
-    pyplot.legend(loc=0)
-    pyplot.title(name)
 
 
 if __name__ == "__main__":

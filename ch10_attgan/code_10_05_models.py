@@ -167,6 +167,7 @@ def gradient_penalty(f, real, fake=None):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv)
     run.start(opts.seed)
+    record = records.Record(opts, opts.script, "listing 10-5", "none")
     x = tf.placeholder(tf.float32, [None, opts.img_size, opts.img_size, 3])
     D(x, opts.n_att)
     zs = Genc(x)
@@ -177,7 +178,6 @@ def main(argv=None):
         variables = [var for var in tf.trainable_variables() if var.name.split("/")[0] in scopes]
         rows.append([title, len(variables), int(sum(np.prod(var.shape.as_list()) for var in variables))])
         print("%s: %d tensors, %d values" % tuple(rows[-1]))
-    record = records.Record(opts, opts.script, "listing 10-5", "none")
     record.table("Trainable values", ["network", "tensors", "values"], rows)
     record.save()
 

@@ -3,7 +3,7 @@
 The text ends at line 103; what comes after it follows the author's published file and has no printed line numbers.
 Reads: CelebA (preset tiny: generated cartoon faces). Writes below ``output/attgan/<preset>/<experiment_name>/``: ``checkpoints/``
 (two; the same command resumes), ``sample_training/*.jpg`` (original, reconstruction, each attribute flipped), ``summaries/``.
-Time: tiny 20 s; book (189,400 iterations) is meant for a GPU, two days there; on two cores an iteration takes a minute.
+Time: tiny 20 s; book (189,400 iterations) is meant for a GPU.
 Differs from the print: E84, E85, E87, E88, E90, E92.
 Beyond it: ``beyond/train.py`` (smaller sizes that learn on two cores, stages).
 Next: ``python ch10_attgan/code_10_07_edit.py --preset tiny``.
@@ -27,7 +27,6 @@ from data import celeba
 
 data = mydataset
 models = AttGANmodels
-
 # picture and model
 img_size = 128
 shortcut_layers = 1
@@ -39,14 +38,12 @@ dis_fc_dim = 1024
 enc_layers = 5
 dec_layers = 5
 dis_layers = 5
-
 # training
 mode = "wgan"
 epoch = 200
 batch_size = 32
 lr_base = 0.0002
 n_d = 5
-
 # the attributes' values
 b_distribution = "none"
 thres_int = 0.5
@@ -98,14 +95,22 @@ def flipped_labels(a_sample_ipt, att_default):
     return b_sample_ipt_list
 
 
+def strengths(b_sample_ipt, i, thres_int, test_int):
+    """Label set ``i`` of a sheet as the decoder gets it: ±thres_int, and the flipped attribute at ±test_int."""
+    _b_sample_ipt = (b_sample_ipt * 2 - 1) * thres_int
+    if i > 0:  # 0 is the reconstruction
+        _b_sample_ipt[..., i - 1] = _b_sample_ipt[..., i - 1] * test_int / thres_int
+    return _b_sample_ipt
+
+
 def networks(opts, order=models.end_of_layer, layers=models.slim):
     """The networks with the constants (lines 69–71); the parts as in ``models.Genc``."""
-    parts = dict(order=order, layers=layers)
+    parts, n_att = dict(order=order, layers=layers), len(opts.att_default)
     Genc = partial(models.Genc, dim=opts.enc_dim, n_layers=opts.enc_layers, **parts)
-    counts = dict(n_layers=opts.dec_layers, shortcut_layers=opts.shortcut_layers, inject_layers=opts.inject_layers)
-    Gdec = partial(models.Gdec, dim=opts.dec_dim, **counts, **parts)
-    heads = dict(n_att=len(opts.att_default), fc_dim=opts.dis_fc_dim, layers=layers)
-    return Genc, Gdec, partial(models.D, dim=opts.dis_dim, n_layers=opts.dis_layers, **heads)
+    Gdec = partial(models.Gdec, dim=opts.dec_dim, n_layers=opts.dec_layers, **parts)
+    Gdec = partial(Gdec, shortcut_layers=opts.shortcut_layers, inject_layers=opts.inject_layers)
+    D = partial(models.D, n_att=n_att, dim=opts.dis_dim, fc_dim=opts.dis_fc_dim, n_layers=opts.dis_layers)
+    return Genc, Gdec, partial(D, layers=layers)
 
 
 def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS):
@@ -211,19 +216,22 @@ def main(argv=None):
     run.start(opts.seed)
     config = run.session_config(opts.threads)
     config.allow_soft_placement, config.log_device_placement = True, False
-    output = os.path.join(opts.output_dir, experiment_name)
+    img_size, batch_size, n_d, n_sample = opts.img_size, opts.batch_size, opts.n_d, opts.n_sample
+    att_default, output = opts.att_default, os.path.join(opts.output_dir, experiment_name)
     ckpt_dir = os.path.join(experiment_name, "checkpoints")
     with run.Run(opts, ckpt_dir) as this, tf.Session(config=config) as sess:
         # Erratum E88: the print holds a private Windows path here.
-        folder = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
-        tr_data = data.Celeba(folder, opts.att_default, opts.img_size, opts.batch_size, sess=sess)
-        size = (opts.img_size, opts.n_sample)
-        val_data = data.Celeba(folder, opts.att_default, *size, mode="val", shuffle=False, sess=sess)
+        path = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
+        tr_data = data.Celeba(path, att_default, img_size, batch_size, mode="train", sess=sess)
+        val_data = data.Celeba(path, att_default, img_size, n_sample, mode="val", shuffle=False, sess=sess)
+        it_per_epoch = len(tr_data) // (batch_size * (n_d + 1))
+        if it_per_epoch == 0:
+            raise UserError("%d training pictures are less than batch_size * (n_d + 1)" % len(tr_data))
         for _ in range(3):
             xa_sample_ipt, a_sample_ipt = val_data.get_next()
-        b_sample_ipt_list = flipped_labels(a_sample_ipt, opts.att_default)
+        b_sample_ipt_list = flipped_labels(a_sample_ipt, att_default)
         Genc, Gdec, D = networks(opts)
-        xa, a = tr_data.batch_op
+        xa, a = tr_data.batch_op[0], tr_data.batch_op[1]
         net = build(xa, a, Genc, Gdec, D, opts)
         it_cnt, update_cnt = counter()
         saver = tf.train.Saver(max_to_keep=2)
@@ -232,20 +240,14 @@ def main(argv=None):
         found = this.restore(saver, sess)
         print(" [*] Loading checkpoint succeeds! iteration %d" % found if found else " [*] No checkpoint")
         summary_writer = tf.summary.FileWriter(os.path.join(output, "summaries"), sess.graph)
-
-        it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))
-        if it_per_epoch == 0:
-            text = "%d training pictures are less than one iteration takes, batch_size * (n_d + 1) = %d"
-            raise UserError(text % (len(tr_data), opts.batch_size * (opts.n_d + 1)))
-        max_it = opts.epoch * it_per_epoch
+        max_it, sheet = opts.epoch * it_per_epoch, None
         it_name = "Epoch_({})_({}of%d)" % it_per_epoch
-        sheet = None
         for it in this.steps(sess.run(it_cnt), max_it, unit="it"):
             start = time.time()
             epoch, it_in_epoch = it // it_per_epoch, it % it_per_epoch + 1
             lr_ipt = opts.lr_base / (10 ** (epoch // 100))
             with celeba.naming_broken_pictures(tr_data.img_paths):
-                for _ in range(opts.n_d):
+                for _ in range(n_d):
                     d_summary_opt, d_loss, _ = sess.run([net.d_summary, net.d_loss, net.d_step], {net.lr: lr_ipt})
                 summary_writer.add_summary(d_summary_opt, it)
                 g_summary_opt, g_loss, _ = sess.run([net.g_summary, net.g_loss, net.g_step], {net.lr: lr_ipt})
@@ -258,23 +260,21 @@ def main(argv=None):
                 save_path = this.save(saver, sess, it + 1, it_name.format(epoch, it_in_epoch) + ".ckpt")
                 print("Model is saved at %s!" % save_path)
             if (it + 1) % opts.sample_every == 0:
-                x_sample_opt_list = [xa_sample_ipt, np.full(xa_sample_ipt.shape[:2] + (opts.img_size // 10, 3), -1.0)]
+                x_sample_opt_list = [xa_sample_ipt, np.full(xa_sample_ipt.shape[:2] + (img_size // 10, 3), -1.0)]
                 for i, b_sample_ipt in enumerate(b_sample_ipt_list):
-                    _b_sample_ipt = (b_sample_ipt * 2 - 1) * opts.thres_int
-                    if i > 0:  # 0 is the reconstruction
-                        _b_sample_ipt[..., i - 1] = _b_sample_ipt[..., i - 1] * opts.test_int / opts.thres_int
+                    _b_sample_ipt = strengths(b_sample_ipt, i, opts.thres_int, opts.test_int)
                     feed = {net.xa_sample: xa_sample_ipt, net._b_sample: _b_sample_ipt}
                     x_sample_opt_list.append(sess.run(net.x_sample, feed))
                 sample = np.concatenate(x_sample_opt_list, 2)
                 sheet = os.path.join(output, "sample_training", it_name.format(epoch, it_in_epoch) + ".jpg")
-                imwrite(immerge(sample, opts.n_sample, 1), sheet)
+                imwrite(immerge(sample, n_sample, 1), sheet)
 
         # Erratum E87: the print saves in a `finally`, which fails itself for want of names when start-up has failed.
         it = int(sess.run(it_cnt))
         epoch, it_in_epoch = divmod(max(it - 1, 0), it_per_epoch)
         print("Model is saved at %s!" % this.save(saver, sess, it, it_name.format(epoch, it_in_epoch + 1) + ".ckpt"))
         summary_writer.close()
-        record = this.record("listing 10-6", celeba.describe(folder, len(tr_data)))
+        record = this.record("listing 10-6", celeba.describe(path, len(tr_data)))
         record.metric("iterations", it)
         if sheet:
             record.file(sheet, "picture", "Original, rebuilt, each attribute flipped", "原图、重建图、逐一翻转各属性")

@@ -4,7 +4,7 @@ The generator takes blurred pictures ``[N, H, W, 3]`` and gives restored ones, t
 ones; pictures are −1…1. ``image_shape`` is a pair, height first, as printed: ``(360, 640)``.
 
 Reads: nothing. Writes: a record of the sizes. Time: seconds.
-Differs from the print: E51, E52, E53, E63, E65, E112; E57 is kept as printed.
+Differs from the print: E63, E112; E57 is kept as printed. The text errs: E51, E52, E53, E65.
 Beyond it: ``beyond/generator.py`` (other heads and norms, skips), ``beyond/fast.py`` (the same models, faster).
 Next: ``ext_10_2_1_layout.py`` lays the pictures out, ``code_10_02_train.py`` trains.
 """
@@ -91,6 +91,7 @@ def generator_model(
 
     for i in range(n_downsampling):
         mult = 2 ** (n_downsampling - i)
+        # printed and commented out: a Conv2DTranspose in place of the next two
         x = KL.UpSampling2D()(x)
         x = KL.Conv2D(int(ngf * mult / 2), (3, 3), padding="same")(x)
         x = norm()(x)

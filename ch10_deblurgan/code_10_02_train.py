@@ -3,9 +3,9 @@
 Reads: pairs ``image/train/{A,B}/*.png`` (A blurred, B sharp, equal names; ``ext_10_2_1_layout.py`` lays them out); VGG16's
 weights (``python -m data fetch vgg16``). Writes into the run folder: ``weights/<month>_<day>/generator_<epoch>_<loss>.h5`` and
 ``discriminator_<epoch>.h5`` (61 MB an epoch, as printed), ``log.txt``, ``checkpoints/`` (the same command goes on from there) and
-a record. Time on two cores: tiny half a minute; at the printed size minutes an iteration, and 17 GB: it wants a graphics card.
+a record. Time on two cores: tiny half a minute; at the printed size minutes an iteration, and much memory: for a graphics card.
 
-Differs from the print: E54, E56, E58, E61; E55, E57, E59, E60 are kept as printed.
+Differs from the print: E54, E56, E58, E61; E55, E57, E59, E60 are kept as printed. The text errs: E114, E116.
 Beyond it: ``beyond/train.py`` (a better recipe for a processor; this one in less time or less memory).
 Next: ``code_10_03_deblur.py``; ``ext_10_2_11_batchnorm.py``.
 """
@@ -69,8 +69,8 @@ def save_all_weights(d, g, epoch_number, current_loss, folder=""):
 def _processimg(imgname, image_shape=RESHAPE):
     """A file's name → its picture (10.2.7): float32 ``[h, w, 3]``, −1…1, resized as TensorFlow 1 does (bilinear)."""
     image_string = tf.read_file(imgname)
-    image_decoded = tf.image.decode_png(image_string, channels=3)
-    image_decoded.set_shape([None, None, 3])
+    image_decoded = tf.image.decode_image(image_string, channels=3)
+    image_decoded.set_shape([None, None, None])
     img = tf.image.resize(image_decoded, image_shape)
     img = (img - 127.5) / 127.5
     return img
@@ -147,10 +147,11 @@ def main(argv=None, norm=SwitchNormalization):
     global g, d, d_on_g, myperceptual_loss  # as in the print, where pre_train_epoch finds them
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
+    vgg_file = vgg16.find(opts.vgg_dir, sample=opts.preset == "tiny")
     path = os.path.join(gopro.image_folder(opts), "train")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
     # Erratum E54: paired by name, not by the place in a list
-    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG", "GIF")))
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG")))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     # the seed is drawn anew in each pass: else equal runs would have equal passes, too
     seed = tf.random_uniform([], maxval=tf.int64.max, dtype=tf.int64)
@@ -173,7 +174,6 @@ def main(argv=None, norm=SwitchNormalization):
         d._make_train_function()  # so that the optimizer's variables are there to be restored; d_on_g's below
         d.trainable = False
 
-        vgg_file = vgg16.find(opts.vgg_dir, sample=opts.preset == "tiny")
         myperceptual_loss = partial(perceptual_loss, image_shape=opts.reshape, weights=vgg_file)
         myperceptual_loss.__name__ = "myperceptual_loss"  # doubtful: perhaps a line that the scan lost
         loss = [myperceptual_loss, wasserstein_loss]
@@ -192,12 +192,14 @@ def main(argv=None, norm=SwitchNormalization):
 
         # Erratum E61: the printed global_variables_initializer throws VGG16's weights away
         run.initialize_uninitialized(K.get_session())
-        saver = tf.train.Saver([v for v in tf.global_variables() if not v.name.startswith("block")], max_to_keep=2)
+        saver = tf.train.Saver([v for v in tf.global_variables() if "/block" not in v.name], max_to_keep=2)
         first = this.restore(saver, K.get_session())
         for _ in range(first):  # the orders of the passes that are done
             sess.run(seed)
         record = this.record("listing 10-2", "%d pairs" % len(A_fnames))
-        for epoch in this.steps(first, opts.epoch_num, unit="epoch"):
+        for epoch in this.steps(
+            first, opts.epoch_num, desc=None, unit="it"
+        ):  # tqdm(range(epoch_num)), from where it was
             dloss, gloss = pre_train_epoch(sess, iterator, datatensor, opts.critic_updates, this)
             if this.stopping:
                 this.save(saver, K.get_session(), epoch)  # what was learnt; the epoch begins again

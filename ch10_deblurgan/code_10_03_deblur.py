@@ -4,7 +4,8 @@ Reads: pairs ``image/test/{A,B}/*.png``; the newest ``generator_….h5`` of the 
 the script), or ``--weights``. Writes into the run folder: ``results<batch><index>.png``, 1920×360, sharp | blurred | restored
 (figure 10-1), and a record. Time on two cores: tiny seconds, the printed size some ten seconds a picture.
 
-Differs from the print: E54, E62; E64 is kept as printed. Another size is ``--reshape`` (10.2.12; multiples of 4, E63).
+Differs from the print: E54, E62; E64 is kept as printed. Another size is ``--reshape`` (10.2.12; multiples of 4, E63); the text
+errs: E115.
 Beyond it: ``beyond/restore.py`` restores photos of any size with the weights that come with the project, ``beyond/evaluate.py``
 measures PSNR and SSIM.
 Next: ``ext_10_2_11_batchnorm.py``.
@@ -49,8 +50,8 @@ VALUES = [
 def _processimg(imgname, image_shape=RESHAPE):
     """As in 10-2: a file's name → its picture, float32 ``[h, w, 3]``, −1…1."""
     image_string = tf.read_file(imgname)
-    image_decoded = tf.image.decode_png(image_string, channels=3)
-    image_decoded.set_shape([None, None, 3])
+    image_decoded = tf.image.decode_image(image_string, channels=3)
+    image_decoded.set_shape([None, None, None])
     img = tf.image.resize(image_decoded, image_shape)
     img = (img - 127.5) / 127.5
     return img
@@ -81,7 +82,7 @@ def main(argv=None):
     path = os.path.join(gopro.image_folder(opts), "test")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
     # Erratum E54: paired by name, not by the place in a list
-    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG", "GIF")))
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG")))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     dataset = dataset.map(partial(_parseone, image_shape=opts.reshape))
     dataset = dataset.batch(opts.batch_size)

@@ -54,7 +54,7 @@ def copy_repository(target):
             shutil.copy(source, os.path.join(target, name))
 
 
-def in_copy(copy, words, timeout=300):
+def in_copy(copy, words, timeout=900):
     """Runs ``words`` (a README's command, python first) in a copy of the repository; the CompletedProcess, with its outputs."""
     dropped = ("BOOK_DATA_DIR", "PYTHONPATH")
     environment = {key: value for key, value in os.environ.items() if key not in dropped}

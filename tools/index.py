@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections import OrderedDict
+from typing import NamedTuple
 
 from common import files, options
 from common.errors import UserError
@@ -45,48 +46,88 @@ def read_rows():
     return [(listing, lines, section, names.split()) for listing, lines, section, names in rows]
 
 
-def bindings(source: str):
-    """(name → sorted line numbers where the code binds it, names of functions and classes).
+class Binding(NamedTuple):
+    """One place where a name is bound.
 
-    Definitions, arguments, assignments, imports and attributes bind; a name that nothing else binds may be the keyword of a call.
+    ``scope`` is the first line of the innermost function around it (0: the module's level), and ``rank`` says how: 0 assigned,
+    defined or imported; 1 an argument; 2 the keyword of a call or a field's name in a text.
     """
-    found, keywords, defined = {}, {}, set()
 
-    def add(name, line, table=found):
-        table.setdefault(name, set()).add(line)
+    line: int
+    scope: int
+    rank: int
 
-    for node in ast.walk(ast.parse(source)):
+
+def bindings(source: str):
+    """(name → its bindings by line, names of functions and classes, first line of a function → its last)."""
+    found, defined, ends = {}, set(), {}
+
+    def add(name, line, scope, rank=0):
+        found.setdefault(name.split(".")[-1], set()).add(Binding(line, scope, rank))
+
+    def visit(node, scope):
+        inner = scope
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            add(node.name, node.lineno)
+            add(node.name, node.lineno, scope)
             defined.add(node.name)
+            ends[node.lineno] = max(getattr(child, "lineno", node.lineno) for child in ast.walk(node))
+            inner = node.lineno if isinstance(node, ast.FunctionDef) else scope
         elif isinstance(node, ast.arg):
-            add(node.arg, node.lineno)
+            add(node.arg, node.lineno, scope, 1)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            add(node.id, node.lineno)
+            add(node.id, node.lineno, scope)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            add(node.attr, node.lineno)
+            add(node.attr, node.lineno, scope)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
-                add((alias.asname or alias.name).split(".")[-1], node.lineno)
-                add(alias.name.split(".")[-1], node.lineno)
+                add(alias.asname or alias.name, node.lineno, scope)
+                add(alias.name, node.lineno, scope)
         elif isinstance(node, ast.keyword) and node.arg:
-            add(node.arg, node.value.lineno, keywords)
+            add(node.arg, node.value.lineno, scope, 2)
         elif isinstance(node, ast.ExceptHandler) and node.name:
-            add(node.name, node.lineno)
+            add(node.name, node.lineno, scope)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "namedtuple":
             for text in ast.walk(node):
-                if isinstance(text, ast.Str):
-                    for word in re.findall(r"\w+", text.s):
-                        add(word, node.lineno)
-    return {name: sorted(lines) for name, lines in dict(keywords, **found).items()}, defined
+                for word in re.findall(r"\w+", text.s) if isinstance(text, ast.Str) else ():
+                    add(word, node.lineno, scope, 2)
+        for child in ast.iter_child_nodes(node):
+            visit(child, inner)
+
+    visit(ast.parse(source), 0)
+    return {name: sorted(places) for name, places in found.items()}, defined, ends
+
+
+def _place_of(known, inside, scope, here):
+    """The binding of a name that a step of the page means.
+
+    Args:
+      inside: lines of the function or class that this step defines, or None; scope: the function that the step before stood in;
+      here: the line that the step before began at.
+    """
+    best = min(place.rank for place in known)
+    if inside:
+        within = [place for place in known if inside[0] <= place.line <= inside[1] and place.rank < 2]
+        if within:
+            return within[0]
+    assigned = [place for place in known if place.rank == best]
+    ahead = [place for place in assigned if place.line >= here]
+    for choice in (
+        [place for place in ahead if place.scope == scope],  # goes on in the same function
+        [place for place in assigned if place.scope == 0],  # a constant at the top
+        ahead,
+        [place for place in assigned if place.scope == scope],
+    ):
+        if choice:
+            return choice[0]
+    return assigned[-1]
 
 
 def locate(rows):
     """(listing, lines, section, [(name, line in our file)], line where the step begins) for each row, in the page's order.
 
-    A name bound several times is meant where it stands first behind the place where the step before was found. A step begins at
-    the function or class that it defines, else at its first name there; constants that we keep at the top of the file count only
-    where it has nothing else.
+    A step that defines a function or class means the names in it; another goes on in the function of the step before, with the
+    constants at the top of the file for what that does not bind. It begins at what it defines, else at its first name behind the
+    step before.
 
     Raises:
       UserError: names that the code does not bind.
@@ -97,19 +138,28 @@ def locate(rows):
         if listing not in tables:
             with open(os.path.join(options.REPOSITORY, listing_file(listing)), encoding="utf-8") as stream:
                 tables[listing] = bindings(stream.read())
-        (table, defined), here = tables[listing], places.get(listing, 0)
-        entry = []
+        (table, defined, ends), (scope, here) = tables[listing], places.get(listing, (0, 0))
+        inside, entry = None, []
         for name in names:
             known = table.get(name.split(".")[-1])
             if known is None:
                 missing.append("%s (listing %s, lines %s)" % (name, listing, lines))
                 continue
-            entry.append((name, next((line for line in known if line >= here), known[-1])))
-        ahead = [line for name, line in entry if line >= here and name in defined]
-        ahead = ahead or [line for _, line in entry if line >= here]
-        begin = min(ahead) if ahead else min((line for _, line in entry), default=here)
-        places[listing] = max(begin, here)
-        located.append((listing, lines, section, entry, begin))
+            place = _place_of(known, inside, scope, here)
+            if name in defined and place.line in ends:
+                inside = (place.line, ends[place.line])
+            entry.append((name, place))
+        begin = here
+        if inside:
+            begin = min(place.line for name, place in entry if place.line in ends and name in defined)
+            scope = begin
+        elif entry:
+            ahead = [place for _, place in entry if place.line >= here]
+            first = min(ahead) if ahead else min(place for _, place in entry)
+            begin, scope = first.line, first.scope or scope
+        same = places.get(listing, (0, 0))[0] == scope
+        places[listing] = (scope, max(begin, here) if same else begin)  # a step may stand in a function further up
+        located.append((listing, lines, section, [(name, place.line) for name, place in entry], begin))
     if missing:
         raise UserError("printed names that no listing binds: " + ", ".join(missing))
     return located

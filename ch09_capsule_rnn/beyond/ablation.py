@@ -21,7 +21,7 @@ from common import datasets, files, options, run
 from data import reuters
 
 VALUES = [
-    options.Value("seeds", 3, "runs of each way: --seed, --seed + 1, …", low=1, fixed=False, tiny=2),
+    options.Value("seeds", 3, "runs of each way: --seed, --seed + 1, …", low=1, fixed=False, tiny=1),
     options.Value(
         "ways",
         list(aggregation.WAYS),

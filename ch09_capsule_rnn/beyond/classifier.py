@@ -81,15 +81,18 @@ class Classifier:
     def effects(self, ids, label):
         """What each word did for the answer: the log-odds of ``label`` with it, less those without it; float ``[T]``.
 
-        A word that stands several times is left out everywhere at once: one of them alone changes little.
+        A word that stands several times is left out everywhere at once: one of them alone changes little. Unknown words have one
+        id together; each place of it is left out by itself.
         """
-        different = [word for word in sorted(set(ids)) if any(other != word for other in ids)]
-        found = self([ids] + [[other for other in ids if other != word] for word in different])
+        keys = [(word, place if word == reuters.OOV_ID else -1) for place, word in enumerate(ids)]
+        different = [key for key in sorted(set(keys)) if any(other != key for other in keys)]
+        without = [[word for word, key in zip(ids, keys) if key != left_out] for left_out in different]
+        found = self([ids] + without)
         chances = np.maximum(found[:, label], 1e-30)
         others = np.maximum(np.delete(found, label, axis=1).sum(axis=1), 1e-30)  # 1 - chance would round to 0
         odds = np.log(chances) - np.log(others)
         effect = dict(zip(different, odds[0] - odds[1:]))
-        return np.array([effect.get(word, 0.0) for word in ids])
+        return np.array([effect.get(key, 0.0) for key in keys])
 
     def couplings(self, ids):
         """Of the routing's last round: coupling coefficients ``[T, capsules]``, and lengths of what each word gave."""

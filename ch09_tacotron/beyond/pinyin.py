@@ -354,7 +354,7 @@ class Clause:
             )
             counts = counts or before == "点" and self.text[p - 2 : p - 1] in NUMERALS
             counts = counts or after == "点" and later and later in digits
-            ordinal = after in "月号级楼线审氧"  # 一月 is January, 一号 the first
+            ordinal = after in "月号级楼线审氧" or before == "月" and after == "日"  # 一月 is January, 一号 the first
             ends = len(word) > 1 and last and word[-1] == "一" and word[0] not in "这那哪另某每任同有刚"
             if counts or ordinal or ends or word == "一" and after == "是":
                 return "yi1"

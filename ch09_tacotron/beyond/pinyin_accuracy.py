@@ -1,8 +1,8 @@
 """How often the text front end writes what a trained ear wrote: BZNSYP's labels, 9,999 sentences (section 9.8.14).
 
-The rules of ``pinyin.py`` and ``readings.py`` were chosen while looking at the odd utterances; the even ones are the
-measure. Beside it stands pypinyin alone, with each third tone before another raised. A syllable is right when letters and
-tone are; where the numbers of syllables differ, the longest common blocks count.
+The rules of ``pinyin.py`` and ``readings.py`` were chosen by reading what went wrong in the odd utterances; the even ones are
+held out: their errors were not read, only their total. Beside it stands pypinyin alone, with each third tone before another
+raised. A syllable is right when letters and tone are; where the numbers of syllables differ, the longest common blocks count.
 
 Reads   data set `bznsyp` (ProsodyLabeling/000001-010000.txt; non-commercial use)
 Writes  output/tacotron/pinyin/record-pinyin_accuracy.json
@@ -135,8 +135,8 @@ def main(argv=None):
     folder = datasets.find("bznsyp", opts.data_dir, [LABELS])
     labels = read_labels(os.path.join(folder, LABELS))[: opts.limit]
     halves = [
-        ("even utterances: not looked at", [label for label in labels if label[0] % 2 == 0]),
-        ("odd utterances: rules chosen here", [label for label in labels if label[0] % 2]),
+        ("even utterances (held out)", [label for label in labels if label[0] % 2 == 0]),
+        ("odd utterances (rules chosen on them)", [label for label in labels if label[0] % 2]),
     ]
     ways = [("pypinyin alone", pypinyin_alone), ("pinyin.py", lambda sentence: pinyin.read(sentence, tone_sandhi=True))]
     record = records.Record(

@@ -137,7 +137,7 @@ def align_recordings(training_dir, rows):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, base="cpu")
     folder = thchs30.locate(opts, opts.wav_folder)
     record = records.Record(opts, opts.script, "beyond listing 9-9", thchs30.describe(folder))
     out_dir = os.path.join(opts.output_dir, "training")

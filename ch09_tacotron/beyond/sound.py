@@ -10,7 +10,7 @@ from typing import Optional
 import librosa
 import numpy as np
 
-from ch09_tacotron.code_9_09_preprocess import (
+from ch09_tacotron.code_9_09_preprocess import (  # noqa: F401 (the scripts of beyond take them from here)
     _mel_basis,
     frame_shift_ms,
     hop_length,
@@ -34,8 +34,6 @@ from ch09_tacotron.code_9_17_train import (
 )
 from ch09_tacotron.code_9_17_train import save_wav as _save_wav
 from data import thchs30
-
-__all__ = ["frame_shift_ms", "melspectrogram", "num_freq", "num_mels", "spectrogram"]
 
 TRIM_TOP_DB = 35  # what is so much weaker than the loudest frame, at both ends, is silence
 

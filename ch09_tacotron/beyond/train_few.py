@@ -1,6 +1,6 @@
 """Beyond listing 9-17: what a few minutes of one's own recordings can teach the printed network.
 
-    python ch09_tacotron/beyond/prepare.py --data-dir FOLDER --output-dir output/tacotron/cpu
+    python ch09_tacotron/beyond/prepare.py --data-dir FOLDER
     python ch09_tacotron/beyond/train_few.py
 
 The network of listing 9-16 with parts of ``parts.py`` handed in: attention that is taught where the forced alignment says that

@@ -222,7 +222,7 @@ def scores(values, origins, mean, deviation, last, season, factors=1.0):
     return {
         "MAE": error.mean(),
         "RMSE": np.sqrt((error**2).mean()),
-        "MASE": error.mean() / scale,
+        "MASE": error.mean() / scale if scale > 0 else np.nan,  # an exactly periodic series
         "within 1 sigma": 100.0 * (error <= deviation).mean(),
         "within 95 %": 100.0 * (error <= 1.96 * factors * deviation).mean(),
     }

@@ -62,7 +62,7 @@ def own_setting(opts, step, last, holidays):
       holidays: ``[values, kinds]`` or None.
     """
     cycles = [int(cycle) if float(cycle).is_integer() else cycle for cycle in opts.periodicities]
-    cycles = cycles or [cycle for cycle in step.cycles if 2 * cycle <= last]
+    cycles = cycles or [cycle for cycle in step.cycles if 2 * cycle <= last and cycle != profile_of(step, last)]
     latent = opts.cycle_num_latent_values or [fitting.latent_values_of(cycle) for cycle in cycles]
     if any(number % 2 == 0 for number in latent):
         raise UserError("--cycle-num-latent-values %s: TFTS takes odd numbers" % " ".join(map(str, latent)))
@@ -88,9 +88,24 @@ def shorten(data, setting_size, steps):
     return data._replace(times=data.times[-most:], values=data.values[-most:])
 
 
-def line_through(values, last, count):
-    """The straight line through the first ``last`` values, continued to ``count``."""
-    return np.polyval(np.polyfit(np.arange(last), values[:last], 1), np.arange(count))
+def profile_of(step, last):
+    """The longest cycle whose mean shape is taken out first, or None: a week of hours has corners, smooth cycles have not."""
+    cycles = [cycle for cycle in step.cycles if isinstance(cycle, int) and cycle > 31 and 4 * cycle <= last]
+    return max(cycles) if cycles and step.unit in ("second", "minute", "hour") else None
+
+
+def known_part(values, last, count, profile=None):
+    """What is taken out first: the straight line through the first ``last`` values, and the mean shape of the cycle ``profile``.
+
+    Returns:
+      ``[count]`` values, continued beyond the end of the series.
+    """
+    line = np.polyval(np.polyfit(np.arange(last), values[:last], 1), np.arange(count))
+    if profile is None:
+        return line
+    rest = values[:last] - line[:last]
+    shape = np.array([rest[place::profile].mean() for place in range(profile)])
+    return line + (shape - shape.mean())[np.arange(count) % profile]
 
 
 def verdict(own, naive, season):
@@ -98,10 +113,9 @@ def verdict(own, naive, season):
     words = "the seasonal naive (season %d)" % season if season > 1 else "repeating the last value"
     if own < naive:
         return "TFTS wins: it errs %.0f %% less than %s" % (100 * (1 - own / naive), words)
-    return "%s wins: TFTS errs %.0f %% more; take its forecast with care" % (
-        words,
-        100 * (own / max(naive, 1e-300) - 1),
-    )
+    if naive == 0:
+        return "%s wins: the series repeats itself exactly" % words
+    return "%s wins: TFTS errs %.0f %% more; take its forecast with care" % (words, 100 * (own / naive - 1))
 
 
 def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
@@ -152,18 +166,20 @@ def main(argv=None):
         )
         print("holidays: %s" % ", ".join(names))
         setting = own_setting(opts, data.step, last, table)
+    profile = None if opts.periodicities else profile_of(data.step, last)
     cycles = ", ".join("%g" % cycle for cycle in setting.periodicities) or "none"
+    cycles += " and the mean shape of %d" % profile if profile else ""
     print("step: %s; cycles: %s; the last %d of %d values are held out" % (data.step.words, cycles, holdout, count))
 
     record = records.Record(opts, opts.script, "section 9.7 (own series)", data.description)
     horizon = min(steps, holdout)  # as far as an error can be measured
     every = max(1, (holdout - horizon) // ORIGINS)
     origins = np.arange(last, count - horizon + 1, every)
-    line = line_through(data.values, last, count + steps)
-    rest = data.values - line[:count]
+    known = known_part(data.values, last, count + steps, profile)
+    rest = data.values - known[:count]
     estimator, _, features = fitting.fit_structural(setting, opts, rest, last, np.append(origins, count))
     mean, deviation = fitting.forecasts(estimator, rest, features, np.append(origins, count), steps)
-    mean += line[np.append(origins, count)[:, None] + np.arange(steps)]
+    mean += known[np.append(origins, count)[:, None] + np.arange(steps)]
 
     season = fitting.best_season(data.values, last, data.step.cycles + list(setting.periodicities), horizon)
     naive, _ = fitting.seasonal_naive(data.values, origins, horizon, last, season)
@@ -213,7 +229,8 @@ def main(argv=None):
     )
     print("figure: %s" % figure_path)
     for name in ("MAE", "RMSE", "MASE"):
-        record.metric(name, float("%.5g" % scores[name]))
+        if np.isfinite(scores[name]):
+            record.metric(name, float("%.5g" % scores[name]))
     record.metric("MAE of the seasonal naive", float("%.5g" % naive_mae), note=said)
     record.metric("within 95 % (TFTS's own band)", round(float(scores["within 95 %"]), 1), unit="%")
     record.metric("season of the seasonal naive", season)

@@ -8,7 +8,7 @@ losses of listings 10-1 and 10-2; with ``--fast true --recompute true`` in less 
 Reads: pairs ``image/train/{A,B}``, ``image/val`` or else ``image/test`` for PSNR and SSIM after each epoch; VGG16's weights where
 ``--perceptual-weight`` is not 0. Writes into the run folder: ``weights/generator_last.h5``, ``generator_best.h5``,
 ``discriminator_last.h5``, ``log.txt``, ``history.json``, ``checkpoints/`` (the same command goes on from there), ``summaries/``
-for TensorBoard and a record. Time on two cores: tiny 20 s, cpu seventy minutes. Next: ``evaluate.py``, ``restore.py``.
+for TensorBoard and a record. Time on two cores: tiny 20 s, cpu an hour or more. Next: ``evaluate.py``, ``restore.py``.
 """
 
 import os
@@ -279,7 +279,7 @@ def train_step(sess, net, opts, blurred, sharp, learning_rate):
 
 
 def train_epoch(sess, net, opts, reader, epoch, first, this):
-    """The batches of an epoch from ``first`` on: (mean losses by name, batches done in all)."""
+    """The batches of an epoch from ``first`` on: (mean losses by name, batches done in all, whether that is the whole epoch)."""
     sums, done = {}, first
     count = -(-len(reader.pairs) * opts.crops_per_pair // opts.batch_size)
     with this.bar(total=count, initial=first, desc="epoch %d" % epoch, unit="batch") as bar:

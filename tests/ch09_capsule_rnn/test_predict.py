@@ -54,19 +54,22 @@ def test_reliability_counts_every_text():
 
 # ------------------------------------------------------------------------------------------- which words decided
 class Counting(classifier.Classifier):
-    """A model that is the surer of topic 1 the more often word 8 occurs, and the less the more often 9 does."""
+    """A model that is the surer of topic 1 the more often words 8 and 2 (unknown) occur, and the less the more often 9 does."""
 
     def __init__(self):
         pass
 
     def __call__(self, texts):
-        evidence = np.array([float(text.count(8) - text.count(9)) for text in texts])
+        evidence = np.array([float(text.count(8) + text.count(2) - text.count(9)) for text in texts])
         return np.stack([1 / (1 + np.exp(evidence)), 1 / (1 + np.exp(-evidence))], axis=1)
 
 
 def test_effects_tell_words_for_and_against():
     effects = Counting().effects([1, 8, 9, 8, 7], 1)
     np.testing.assert_allclose(effects, [0, 2, -1, 2, 0], atol=1e-9)  # log-odds; both 8 are left out at once
+    np.testing.assert_allclose(
+        Counting().effects([2, 2, 2, 7], 1), [1, 1, 1, 0], atol=1e-9
+    )  # each unknown word by itself
     np.testing.assert_allclose(Counting().effects([8] * 60 + [9], 1)[[0, -1]], [60, -1], rtol=1e-6)  # not rounded away
     assert Counting().effects([8], 1).tolist() == [0.0]  # nothing would be left
 

@@ -70,15 +70,15 @@ def network():
         outputs = [model.mel_outputs, model.stop_token_outputs, model.linear_outputs, model.alignments]
         # losses and outputs are of one run, whose dropout they share
         step, values, made, _ = session.run([global_step, losses, outputs, model.optimize], feed)
-        yield types.SimpleNamespace(
-            graph=graph,
-            session=session,
-            model=model,
-            feed=feed,
-            log=listener.lines,
-            before=before,
-            global_step=global_step,
-            losses=values,
-            outputs=made,
-        )
-        session.close()
+    yield types.SimpleNamespace(
+        graph=graph,
+        session=session,
+        model=model,
+        feed=feed,
+        log=listener.lines,
+        before=before,
+        global_step=global_step,
+        losses=values,
+        outputs=made,
+    )
+    session.close()

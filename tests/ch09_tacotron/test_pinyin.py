@@ -73,6 +73,7 @@ def test_er_is_a_syllable_or_the_end_of_one(text, expected):
         ("这一年", "zhe4 yi4 nian2"),
         ("二十一岁", "er4 shi2 yi1 sui4"),
         ("一月一号", "yi1 yue4 yi1 hao4"),
+        ("2024-10-01", "er4 ling2 er4 si4 nian2 shi2 yue4 yi1 ri4"),
         ("一百一十一", "yi4 bai3 yi1 shi2 yi1"),
         ("一点儿", "yi4 dianr3"),
         ("一点一", "yi1 dian3 yi1"),

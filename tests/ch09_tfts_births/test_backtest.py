@@ -8,7 +8,7 @@ import pytest
 
 from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
 from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
-from common import files
+from common import files, options
 from common.errors import UserError
 
 
@@ -56,12 +56,39 @@ def test_seasonal_naive_repeats_the_best_season():
     assert (np.diff(deviation[0]) >= 0).all() and deviation[0, 5] == deviation[0, 0] * np.sqrt(2)
 
 
+def test_the_printed_cycle_is_worse_than_last_week():
+    """Erratum E15, by the record of the backtest on the real series."""
+    record = files.read_json(os.path.join(options.REPOSITORY, "results", "tfts_births", "backtest.json"))
+    (scores,) = [entry["rows"] for entry in record["tables"] if entry["title"] == "Rolling-origin backtest"]
+    error = {row[0]: row[1] for row in scores}
+    assert error["TFTS book"] > error["seasonal naive (7)"] > error["TFTS week"] > error["TFTS week+year"]
+
+
 def test_cycles_follow_from_the_step():
     assert backtest.own_setting(series.Step("day", 1), 400).periodicities == [7]
     assert backtest.own_setting(series.Step("day", 1), 800)[1:3] == ([7, 365.25], [7, 11])
     assert backtest.own_setting(series.Step("hour", 1), 800)[1:3] == ([24, 168], [25, 21])
     assert backtest.own_setting(series.Step("month", 3), 80)[1:3] == ([4], [5])
     assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
+
+
+def test_the_verdict_says_who_wins():
+    assert forecast.verdict(3.0, 4.0, 7) == "TFTS wins: it errs 25 % less than the seasonal naive (season 7)"
+    assert forecast.verdict(5.0, 4.0, 1).startswith("repeating the last value wins: TFTS errs 25 % more")
+    assert forecast.verdict(5.0, 0.0, 7).endswith("wins: the series repeats itself exactly")
+
+
+def test_line_and_shape_are_taken_out_first():
+    """An hourly series that is a line and a week's shape alone is known to the end from a part of it."""
+    hours = np.arange(24 * 7 * 8)
+    week = np.random.RandomState(0).normal(0.0, 5.0, 168)
+    values = 10.0 + 0.01 * hours + (week - week.mean())[hours % 168]
+    last = 168 * 6
+    assert forecast.profile_of(series.Step("hour", 1), last) == 168
+    assert forecast.profile_of(series.Step("hour", 1), 168 * 3) is None
+    assert forecast.profile_of(series.Step("day", 1), 5000) is None
+    error = values - forecast.known_part(values, last, len(values), 168)
+    assert np.abs(error).max() < 0.1 * np.abs(values - forecast.known_part(values, last, len(values))).max()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import os
 
 import numpy as np
 import pandas as pd
@@ -230,6 +231,64 @@ def test_bad_file_is_one_clear_line(kind, read):
     with pytest.raises(UserError) as caught:
         read(content, **changes)
     assert message in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_broken_copies_are_read_or_refused_in_one_line(tmp_path):
+    """Cut, flipped and spiced copies of good files: a finite series, or one line."""
+    good = "date,value\n" + "".join("2020-01-%02d,%d\n" % (day, 100 + day * day) for day in range(1, 32))
+    files = [good.encode(), good.replace(",", ";").encode("utf-16"), "日期,值\n".encode("gb18030") + good.encode()[11:]]
+    spice = [
+        "\0",
+        '"',
+        ",",
+        "\n",
+        "\r",
+        "9" * 500,
+        "1e400",
+        "nan",
+        "0001-01-01",
+        "2262-01-01",
+        "１２",
+        "²",
+        "24:00",
+        "2020-W53",
+    ]
+    random, read_ones = np.random.RandomState(0), 0
+    path = tmp_path / "broken.csv"
+    for number in range(200):
+        content = files[number % 3]
+        for _ in range(random.randint(0, 4)):
+            place, kind = random.randint(len(content) + 1), random.randint(4)
+            if kind == 0:
+                content = content[:place] + content[place + random.randint(1, 20) :]
+            elif kind == 1:
+                content = content[:place] + bytes([random.randint(256)]) + content[place + 1 :]
+            elif kind == 2 and number % 2:
+                content = content[:place]
+            else:
+                content = content[:place] + spice[random.randint(len(spice))].encode() + content[place:]
+        path.write_bytes(content)
+        try:
+            found = series.read_series(str(path), make_opts(fill=("interpolate", None)[number % 2]))
+        except UserError as error:
+            assert "\n" not in str(error)
+        else:
+            read_ones += 1
+            assert np.isfinite(found.values).all() and len(found.values) == len(found.times)
+    assert read_ones >= 20
+
+
+@pytest.mark.parametrize("place", ["folder", "pipe", "link", "absent"])
+def test_what_is_no_file_is_one_line(place, tmp_path):
+    path = tmp_path / "x.csv"
+    {
+        "folder": path.mkdir,
+        "pipe": lambda: os.mkfifo(str(path)),
+        "link": lambda: path.symlink_to("/nowhere/at/all"),
+        "absent": lambda: None,
+    }[place]()
+    with pytest.raises(UserError, match="is a folder|is a pipe|is a link|does not exist"):
+        series.read_series(str(path), make_opts())
 
 
 @pytest.mark.parametrize(

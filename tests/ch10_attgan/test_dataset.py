@@ -303,6 +303,42 @@ def test_files_named_twice(tmp_path):
         Celeba(folder, ["A"], 16, 1)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 100,
+        b"3\n",
+        b"-1\nA B\n",
+        "2\nA\nx 1\n".encode("utf-16-le"),
+        "1\nA\n\u4e2d.jpg 1\n".encode("gbk"),
+        b"99999999999999999999\nA\nx.jpg 1\n",
+        b"1\nA\nx.jpg nan\n",
+        b"1\nA\nx.jpg 1e308\n",
+        b"1\nA\nx.jpg\n",
+        b"1\nA A\nx.jpg 1 1\n",
+        b'1\nA\n"x.jpg 1\n',
+        b"image_id,A,B\nx.jpg,1\n",
+        b"1\nA\n../../etc/passwd 0\n",
+        bytes(range(256)) * 40,
+    ],
+)
+def test_hostile_attribute_lists_are_one_line(tmp_path, content):
+    path = tmp_path / "list_attr_celeba.txt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="list_attr_celeba.txt") as caught:
+        celeba.read_list(str(path))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_a_name_that_leaves_the_folder_is_no_picture(tmp_path):
+    folder = write_set(tmp_path, random_pictures(1, 20, 20), names=("A",))
+    with open(os.path.join(folder, "list_attr_celeba.txt"), "w", encoding="utf-8") as stream:
+        stream.write("1\nA\n../img_align_celeba_png/000001.png 1\n")
+    with pytest.raises(UserError, match="lacks 1 of the 1 pictures"):
+        Celeba(folder, ["A"], 16, 1, crop=False)
+
+
 def test_missing_attribute_file(tmp_path):
     with pytest.raises(UserError, match="list_attr_celeba.txt does not exist"):
         Celeba(str(tmp_path), ["A"], 16, 1)

@@ -1,5 +1,6 @@
 """Listing 10-7, the edits of 10.3.10, own photos, weights, export and evaluation: pure functions and a run of beyond/train."""
 
+import json
 import os
 from types import SimpleNamespace
 
@@ -47,6 +48,10 @@ def test_erratum_e89_sliding_respects_sign_and_contradictions():
     printed[:, 0] = 1.2
     assert printed.tolist() == [[1.2, 0.5, 0.5, -0.5]]  # bald and bangs at once
     np.testing.assert_allclose(rows, [[-1.0, 0.5, 0.5, -0.5], [0.7, -0.5, 0.5, -0.5], [1.2, -0.5, 0.5, -0.5]])
+
+
+def test_erratum_e91_the_helper_is_imported():
+    assert listing.imwrite is train.trainattgan.imwrite  # the published file calls it and defines it nowhere
 
 
 def test_strip_of_the_book_is_1420_wide():
@@ -177,8 +182,8 @@ def test_weights_that_cannot_be_used_are_one_line(tmp_path, kind):
     elif kind == "other shapes":
         weights.save(path, dict(values, **{"Genc/Conv/weights": np.zeros((4, 4, 3, 1))}), settings)
     elif kind == "nan":
-        np.savez(path, settings=np.array(options.json.dumps(settings)) if hasattr(options, "json") else "{}",
-                 **dict(values, **{"Genc/Conv/weights": np.full((4, 4, 3, 16), np.nan, "f")}))  # fmt: skip
+        changed = dict(values, **{"Genc/Conv/weights": np.full((4, 4, 3, 16), np.nan, "f")})
+        np.savez(path, settings=np.array(json.dumps(settings)), **changed)
     elif kind == "foreign":
         weights.save(path, dict(a=np.zeros(3)), settings)
     arguments = ["--weights", path, "--output-dir", str(tmp_path / "out")]

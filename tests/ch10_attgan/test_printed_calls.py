@@ -39,6 +39,7 @@ def arguments(function):
         (data.Dataset._bulid, "self dataset sess", [None]),
         (data.Celeba.check_attribute_conflict, "att_batch att_name att_names", []),
         (models.gradient_penalty, "f real fake", [None]),
+        (listing.summary, "tensor_collection summary_type scope", [("mean",), None]),
         (listing.counter, "start scope", [0, None]),
         (listing.immerge, "images row col", []),
         (listing.to_range, "images min_value max_value dtype", [0.0, 1.0, None]),
@@ -151,6 +152,11 @@ def test_calls_of_listings_10_5_and_10_6(capsys):
     assert capsys.readouterr().out == "(2, 4, 4, 16) 4\n" * 2  # each time the critic is built
     assert len(z) == 3 and xb_.shape == xa.shape and gp.shape == []
     assert xa_logit_gan.shape == [2, 1] and xa_logit_att.shape == [2, 3]
+
+
+def test_critic_shows_its_map_at_the_printed_size(capsys):
+    models.D(tf.zeros([32, 128, 128, 3]), 13)
+    assert capsys.readouterr().out == "(32, 4, 4, 1024) 4\n"
 
 
 def test_published_helpers(tmp_path):

@@ -17,7 +17,7 @@ from common.errors import Stopped, UserError
 from tests.helpers import assert_user_error, run_script
 
 SCRIPT = "ch10_attgan/code_10_06_train.py"
-SMALL = ["--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2", "--img-size", "16", "--threads", "1"]
+SMALL = ["--enc-layers", "1", "--dec-layers", "1", "--dis-layers", "1", "--img-size", "8", "--threads", "1"]
 SMALL += ["--n-sample", "2", "--batch-size", "4", "--n-d", "1", "--att-default", "Bald", "Bangs", "Male"]
 
 
@@ -75,6 +75,9 @@ def test_sample_labels_flip_one_attribute_and_clear_contradictions():
 
 
 def test_changed_attribute_gets_test_int():
+    labels = np.array([[0, 1, 1]])
+    assert listing.strengths(labels, 2, 0.5, 0.8).tolist() == [[-0.5, 0.8, 0.5]]  # 2: the second attribute is flipped
+    assert listing.strengths(labels, 0, 0.5, 0.8).tolist() == [[-0.5, 0.5, 0.5]]
     assert sheets.strengths(np.array([[0, 1, 1]]), 0.5, 1, 0.8).tolist() == [[-0.5, 0.800000011920929, 0.5]]
     assert sheets.strengths(np.array([[0, 1, 1]]), 0.5).tolist() == [[-0.5, 0.5, 0.5]]
 
@@ -187,10 +190,10 @@ def test_erratum_e90_scipy_writes_no_pictures_any_more(tmp_path):
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (["--enc-layers", "3"], "the decoder has 2 layers and the encoder 3"),
-        (["--img-size", "4"], "pictures of 4 pixels do not fit 2 layers"),
+        (["--enc-layers", "2"], "the decoder has 1 layers and the encoder 2"),
+        (["--img-size", "2"], "pictures of 2 pixels do not fit 1 layers"),
         (["--att-default", "Glasses"], "unknown attribute Glasses"),
-        (["--batch-size", "54"], "54 training pictures are less than one iteration takes"),
+        (["--batch-size", "54"], "54 training pictures are less than batch_size"),
         (["--n-sample", "3"], "2 pictures for 'val', less than one batch of 3"),
     ],
 )
@@ -236,12 +239,12 @@ def test_listing_resumes_with_the_optimizers_state(listing_run):
     np.testing.assert_allclose(powers, [0.5**13] * 2, rtol=1e-4)  # 12 steps of each optimizer: nothing began anew
     slots = [name for name in names if name.endswith("/Adam")]
     used = [name for name in slots if np.abs(reader.get_tensor(name)).max() > 0]
-    assert len(slots) > 15 and len(slots) - len(used) <= 1  # the last bias of a Wasserstein critic has no gradient
+    assert len(slots) == 17 and len(slots) - len(used) <= 1  # the last bias of a Wasserstein critic has no gradient
 
 
 def test_listing_writes_the_printed_files(listing_run):
     sheet = images.read_rgb(os.path.join(listing_run.inner, "sample_training", "Epoch_(1)_(6of6).jpg"))
-    assert sheet.shape == (2 * 16, 16 * 5 + 1, 3)
+    assert sheet.shape == (2 * 8, 8 * 5, 3)
     tags = {}
     for path in glob.glob(os.path.join(glob.escape(listing_run.inner), "summaries", "*")):
         for event in tf.train.summary_iterator(path):
@@ -296,19 +299,19 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
     """LSGAN, the paper's order, mirrored and kept pictures; then another stage with frozen means and other weights."""
     arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--mode", "lsgan", "--flips"]
     arguments += ["--cache", "--norm-first", "--b-distribution", "uniform", "--epoch", "9"] + SMALL
+    arguments += ["--img-size", "16", "--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2"]
     train.main(arguments + ["--max-it", "15"])
     train.main(arguments + ["--max-it", "20", "--freeze-bn", "--weight-rec", "50", "--lr-base", "0.0005"])
     assert "weight_rec: 100.0 before, 50.0 from here on" in capsys.readouterr().out
     rows = read_log(str(tmp_path))
     assert [int(row["it"]) for row in rows] == [1, 10, 15, 16, 20]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
-    assert float(rows[-1]["xa__loss_rec"]) < float(rows[0]["xa__loss_rec"])
+    assert float(rows[2]["xa__loss_rec"]) < 0.95 * float(rows[0]["xa__loss_rec"])  # the first stage learns
     assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
     with pytest.raises(UserError, match="holds a run with norm_first True, not False"):
         train.main([item for item in arguments if item != "--norm-first"])
-    files.write_json(str(tmp_path / "seconds.json"), ["nonsense"])
-    with pytest.raises(UserError, match="seconds.json holds a list"):
-        train.main(arguments + ["--max-it", "21", "--freeze-bn"])
+    files.write_json(str(tmp_path / "seconds.json"), dict(seconds="nonsense"))
+    assert train.seconds_so_far(str(tmp_path)) == 0.0
 
 
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):

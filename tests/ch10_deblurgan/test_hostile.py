@@ -50,6 +50,7 @@ def one_line(caught):
         (png_of(40, 30, zlib.compress(b"\0" * 100)), "not a readable picture"),  # rows that are missing
         (png_of(0, 30, zlib.compress(b"")), "not a readable picture"),
     ],
+    ids=["empty", "text", "huge", "no deflate", "rows missing", "no width"],
 )
 def test_pictures_that_are_damaged_are_found_before_a_training(tmp_path, content, complaint):
     make_pairs(tmp_path / "train", size=(30, 40))

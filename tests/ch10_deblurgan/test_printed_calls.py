@@ -1,6 +1,7 @@
 """Every printed call of listings 10-1 to 10-3 works as printed; the printed constants are there."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -57,13 +58,14 @@ def pairs_of_five(tmp_path):
 
 
 def test_calls_of_10_2(pairs_of_five, tmp_path, monkeypatch, capsys):
-    """The calls of one epoch, on small compiled models; also errata E56 (five pairs in batches of four) and E58."""
+    """The calls of one epoch, on small compiled models; also errata E56 (a short last batch) and E58."""
     monkeypatch.chdir(tmp_path)
     image_A, image_B = train._parseone(pairs_of_five[0][0], pairs_of_five[1][0])
-    assert image_A.shape.as_list() == image_B.shape.as_list() == [360, 640, 3]
+    assert image_A.shape.as_list() == image_B.shape.as_list() == [360, 640, None]
 
     dataset = tf.data.Dataset.from_tensor_slices(tuple(pairs_of_five))
-    dataset = dataset.map(lambda A_fname, B_fname: train._parseone(A_fname, B_fname, SMALL)).batch(4).prefetch(1)
+    dataset = dataset.map(lambda A_fname, B_fname: train._parseone(A_fname, B_fname, SMALL))
+    dataset = dataset.repeat().take(37).batch(4).prefetch(1)  # ten batches, the last one of a single pair
     iterator = dataset.make_initializable_iterator()
     datatensor = iterator.get_next()
     g = deblurmodel.generator_model(SMALL, ngf=2, n_blocks_gen=1)
@@ -80,9 +82,12 @@ def test_calls_of_10_2(pairs_of_five, tmp_path, monkeypatch, capsys):
     dloss, gloss = train.pre_train_epoch(sess, iterator, datatensor)
     after = [model.get_weights() for model in (g, d)]
     assert all(any(np.any(a != b) for a, b in zip(*pair)) for pair in zip(before, after))
-    apart = [
-        float(word) for word in capsys.readouterr().out.replace(",", "").split()[1::2]
-    ]  # total, perceptual, adversarial
+    printed = capsys.readouterr().out.splitlines()
+    assert (
+        re.match(r"^10 -?\d\.\d+(e-\d+)? \d+\.\d+$", printed[0]) and len(printed) == 2
+    )  # as `10 -0.4999978220462799 678.8936`
+    assert [float(word) for word in printed[0].split()[1:]] == pytest.approx([dloss, gloss])
+    apart = [float(word) for word in printed[1].replace(",", "").split()[1::2]]  # total, perceptual, adversarial
     assert -1 < dloss < 1 and gloss == pytest.approx(np.mean(apart), rel=1e-3)
     assert apart[0] == pytest.approx(100 * apart[1] + apart[2], rel=1e-3) and abs(apart[0] - gloss) > 1
 

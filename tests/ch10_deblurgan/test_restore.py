@@ -9,7 +9,7 @@ from PIL import Image
 from ch10_deblurgan import code_10_02_train as train
 from ch10_deblurgan import code_10_03_deblur as deblur
 from ch10_deblurgan.beyond import baselines, evaluate, export, generator, restore, tiles
-from common import images, options, weights
+from common import images, options, run, weights
 from common.errors import UserError
 from data import gopro
 from tests.ch10_deblurgan.test_pairs import make_pairs
@@ -294,6 +294,7 @@ def test_photos_of_every_kind(tmp_path, run_folder, capsys):
 
 def test_export_writes_what_restore_takes(tmp_path, run_folder):
     export.main([str(tmp_path / "small.npz"), "--output-dir", str(run_folder)])
+    run.start()  # another script, another session
     assert generator.load_generator(str(tmp_path / "small.npz"))[1] == SETTINGS
 
 

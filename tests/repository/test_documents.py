@@ -19,12 +19,15 @@ def read(*parts):
 
 
 def test_no_large_file_is_tracked():
-    """3 MB hold all that belongs here (shipped weights are the largest); a stray download is larger."""
+    """3 MB hold all that belongs here but shipped weights, 40 MB together; a stray download is larger."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if listed.returncode:
         pytest.skip("not a git checkout")
     paths = [os.path.join(ROOT, name) for name in listed.stdout.decode("utf-8").split("\0") if name]
-    assert [path for path in paths if os.path.exists(path) and os.path.getsize(path) > 3e6] == []
+    sizes = {path: os.path.getsize(path) for path in paths if os.path.exists(path)}
+    shipped = {path for path in sizes if os.path.basename(os.path.dirname(path)) == "weights" and path.endswith(".npz")}
+    assert [path for path in sizes if sizes[path] > 3e6 and path not in shipped] == []
+    assert sum(sizes[path] for path in shipped) < 40e6
 
 
 def errata_rows():
@@ -94,6 +97,20 @@ def test_a_folders_readme_is_a_page(folder):
     """At most 700 words, commands and table rules aside; what is longer belongs to docs/<example>.md."""
     text = re.sub(r"^```.*?^```", "", read(folder, "README.md"), flags=re.DOTALL | re.MULTILINE)
     assert len([word for word in text.split() if re.search(r"\w", word)]) <= 700
+
+
+def test_no_place_of_a_template_is_left_over():
+    for document in documents():
+        found = re.search(r"^@\w+$|\bTODO\b|\bFIXME\b|<!-- \w+:(begin|end) -->", read(document), re.MULTILINE)
+        assert not found, (document, found.group(0))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_weights_that_ship_say_their_terms(folder):
+    place = os.path.join(ROOT, folder, "weights")
+    if os.path.isdir(place):
+        names = sorted(name for name in os.listdir(place) if name.endswith(".npz"))
+        assert [name for name in names if name not in read(folder, "weights", "README.md")] == []
 
 
 def test_scripts_named_in_commands_exist_and_know_their_options():

@@ -128,7 +128,7 @@ PANELS = (
         "Speak",
         "朗读",
         "ch09_tacotron/ext_9_8_14_speak.py",
-        ("ch09_tacotron/weights/voice.npz",),
+        ("ch09_tacotron/weights/tacotron-float16.npz",),
         "",
         (Field("text", "text", "text", "文本", longest=LONGEST_SENTENCE, rows=2),),
         (
@@ -255,14 +255,14 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
     if key == "series":
         return arguments + ["--csv", values["file"], "--steps", "%d" % values["steps"]]
     if key == "speech":
-        return arguments + ["--file", values["text"]]
+        return arguments + ["--text-file", values["text"]]
     if key == "photo":
         return arguments + ["--strength", "%g" % values["strength"], values["file"]]
     edits = ["%s=%s" % (name, values[name]) for name, _ in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
     strength = ["--test-int", "%g" % values["strength"]]
-    return arguments + ["--weights", "shipped", "--photo", values["file"], "--edit"] + edits + strength
+    return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits + strength
 
 
 def files_of(job) -> List[str]:
