@@ -9,12 +9,10 @@ Reads: ``--photos`` (the test part of ``train_photos.split_photos``), ``--clips`
 Writes: a record, and with ``--sheets`` a picture of blurred | small generator | wide view | sharp for two of each kind.
 """
 
-import io
 import os
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
@@ -50,13 +48,6 @@ def papers_shake(sharp, random):
     return np.uint8(np.clip(np.rint(blurred + random.normal(size=sharp.shape)), 0, 255))
 
 
-def compressed(pixels, quality):
-    """``pixels`` as they come out of a JPEG file."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
-    return np.asarray(Image.open(stream))
-
-
 def made_kinds(sharp, where):
     """{kind: [(blurred, sharp)]} of sharp pictures; the same each time."""
     random = np.random.RandomState(2)
@@ -65,7 +56,7 @@ def made_kinds(sharp, where):
         "%s, the paper's paths, noise" % where: [(papers_shake(picture, random), picture) for picture in sharp],
         "%s, mild blur" % where: [(shaken(picture, random, 1, 4, 0.0), picture) for picture in sharp],
         "%s, shake, much noise, JPEG" % where: [
-            (compressed(shaken(picture, random, 4, 14, 5.0), 75), picture) for picture in sharp
+            (images.through_jpeg(shaken(picture, random, 4, 14, 5.0), 75), picture) for picture in sharp
         ],
         "%s, untouched" % where: [(picture, picture) for picture in sharp],
     }

@@ -8,10 +8,7 @@ made of linear light (REDS does so); GOPRO's frames are averages of gamma-coded 
 Paths are centred on their centroid: blur alone cannot tell when in the exposure the camera was where, the centroid it can.
 """
 
-import io
-
 import numpy as np
-from PIL import Image
 from scipy import fft
 
 from common import images
@@ -91,9 +88,7 @@ def degrade(values, random):
         values = values + random.normal(scale=random.uniform(0.0, strongest), size=values.shape)
     pixels = np.uint8(np.clip(np.rint(values), 0, 255))
     if random.uniform() < 0.3:
-        stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "JPEG", quality=int(random.randint(60, 97)))
-        pixels = np.asarray(Image.open(stream))
+        pixels = images.through_jpeg(pixels, int(random.randint(60, 97)))
     return pixels
 
 

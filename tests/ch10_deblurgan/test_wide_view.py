@@ -77,6 +77,16 @@ def test_equal_seeds_give_equal_batches_and_others_do_not():
         assert (a != c).any()
 
 
+def test_noise_and_jpeg_stay_small_and_are_there():
+    values = np.float32(texture(64, 64))
+    differences = []
+    for seed in range(20):
+        result = photo_crops.degrade(values, np.random.RandomState(seed))
+        assert result.dtype == np.uint8 and result.shape == values.shape
+        differences.append(np.std(result - values))
+    assert min(differences) < 1.0 < max(differences) < 20.0
+
+
 def test_both_of_a_pair_are_cropped_at_one_place():
     picture = texture(90, 120)
     maker = photo_crops.CropMaker([picture], [(picture, picture)], 32, real_share=1.0)
