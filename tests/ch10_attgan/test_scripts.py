@@ -41,8 +41,8 @@ def test_files_of_the_listings(runs):
 
 def test_both_modes_read_the_same(runs, walk):
     assert "16 pictures of the test part, the same in both modes" in printed(walk(FOLDER), "eager.py")[0]
-    picture = images.read_rgb(os.path.join(runs, "tiny", "both_modes.png"))
-    np.testing.assert_array_equal(picture[:32], picture[32:])
+    picture = images.read_rgb(os.path.join(runs, "tiny", "both_modes.png")).astype(int)
+    assert np.abs(picture[:32] - picture[32:]).max() <= 1
 
 
 def test_shipped_weights_edit_without_any_data(runs):
