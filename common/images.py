@@ -144,6 +144,13 @@ def write_png(path: str, pixels: np.ndarray, exif: Optional[bytes] = None) -> st
     return path
 
 
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """uint8 ``[H, W, 3]`` as it comes back from a JPEG file of that quality (1…95)."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream))
+
+
 def to_uint8(values: np.ndarray) -> np.ndarray:
     """Network values in −1…1 as uint8 pixels, clipped and rounded (listing 10-3 wraps and truncates)."""
     scaled = (np.asarray(values, dtype=np.float64) + 1.0) * 127.5

@@ -1,0 +1,165 @@
+"""The wide-view generator: the small generator of ``generator.py`` with a wide view built into its middle.
+
+The generator's blocks work at a quarter of the picture's size and see some 45 pixels around each. Between them a branch of
+residual blocks at an eighth and a sixteenth of the size, with a skip between equal sizes (U-Net), looks much farther at little
+cost: a sixteenth of the size has a 256th of the places. What it finds is added to the blocks' values. The branch's last
+convolution starts from zeros, so that the network starts as the small generator, whose weights it can take over
+(``load_start``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
+same arithmetic in another order (``fast.py``).
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from ch10_deblurgan.beyond import fast as arithmetic
+from common import images, weights
+from common.errors import UserError
+
+SETTINGS = dict(ngf=24, n_blocks=4, wide=[128, 160], down_blocks=[2, 4], up_blocks=2)
+
+
+def multiple(settings):
+    """Sides of pictures must be multiples of this."""
+    return 4 * 2 ** len(settings["wide"])
+
+
+def _parameters(name, shape, gain):
+    """A kernel of He's initial values, times ``gain``, and a bias of zeros."""
+    deviation = gain * np.sqrt(2.0 / np.prod(shape[:-1]))
+    kernel = tf.get_variable(name + "/kernel", shape, initializer=tf.random_normal_initializer(stddev=deviation))
+    return kernel, tf.get_variable(name + "/bias", shape[-1:], initializer=tf.zeros_initializer())
+
+
+def _convolution(x, filters, size, name, gain=1.0, stride=1, fast=True):
+    channels = x.shape[3].value
+    kernel, bias = _parameters(name, [size, size, channels, filters], gain)
+    if fast and size == 3 and stride == 1 and min(channels, filters) >= 96:
+        y = arithmetic.winograd(x, tf.convert_to_tensor(kernel))
+    elif fast and filters <= 3:
+        y = arithmetic.narrow(x, tf.convert_to_tensor(kernel))
+    else:
+        y = tf.nn.conv2d(x, kernel, [1, stride, stride, 1], "SAME")
+    return tf.nn.bias_add(y, bias)
+
+
+def _up_convolution(x, filters, name, fast):
+    """Each pixel four times, then a 3×3 convolution, as in listing 10-1."""
+    kernel, bias = _parameters(name, [3, 3, x.shape[3].value, filters], 1.0)
+    if fast:
+        y = arithmetic.upconv(x, tf.convert_to_tensor(kernel))
+    else:
+        size = 2 * tf.shape(x)[1:3]
+        y = tf.nn.conv2d(tf.image.resize_nearest_neighbor(x, size), kernel, [1, 1, 1, 1], "SAME")
+    return tf.nn.bias_add(y, bias)
+
+
+def _blocks(x, count, name, fast, gain=0.2):
+    """Residual blocks without normalisation: their sum starts close to the input."""
+    for index in range(count):
+        y = tf.nn.relu(_convolution(x, x.shape[3].value, 3, "%s/%d/first" % (name, index), fast=fast))
+        x += _convolution(y, x.shape[3].value, 3, "%s/%d/second" % (name, index), gain=gain, fast=fast)
+    return x
+
+
+def _wide_branch(x, settings, fast):
+    """What blocks at smaller sizes have to add to ``x``; nothing at the start."""
+    filters, h, skips = x.shape[3].value, x, []
+    for level, channels in enumerate(settings["wide"]):
+        h = tf.nn.relu(_convolution(h, channels, 3, "wide/down%d" % level, stride=2, fast=fast))
+        h = _blocks(h, settings["down_blocks"][level], "wide/blocks%d" % level, fast)
+        skips.append(h)
+    for level in reversed(range(len(settings["wide"]) - 1)):
+        up = _convolution(h, 4 * settings["wide"][level], 1, "wide/up%d" % (level + 1), fast=fast)
+        h = skips[level] + tf.depth_to_space(up, 2)
+        h = _blocks(h, settings["up_blocks"], "wide/up_blocks%d" % level, fast)
+    return tf.depth_to_space(_convolution(h, 4 * filters, 1, "wide/up0", gain=0.0, fast=fast), 2)
+
+
+def wide_view(pictures, settings=None, fast=True):
+    """Blurred pictures → sharper ones.
+
+    Args:
+      pictures: float32 ``[N, H, W, 3]``, −1…1, H and W multiples of ``multiple(settings)``.
+      settings: as ``SETTINGS``: of the generator, the filters of the first layer and its blocks; of the branch, the channels at
+        each size, the blocks on the way down, and those on the way up.
+      fast: the arithmetic of ``fast.py``; the same results within rounding.
+
+    Returns:
+      float32 ``[N, H, W, 3]``, −1…1. Variables are made in the scope ``wide_view``, or used again.
+    """
+    settings = settings or SETTINGS
+    ngf, half = settings["ngf"], settings["n_blocks"] // 2
+    with tf.variable_scope("wide_view", reuse=tf.AUTO_REUSE):
+        full = tf.nn.relu(_convolution(pictures, ngf, 7, "start", fast=fast))
+        halved = tf.nn.relu(_convolution(full, 2 * ngf, 3, "down0", stride=2, fast=fast))
+        x = tf.nn.relu(_convolution(halved, 4 * ngf, 3, "down1", stride=2, fast=fast))
+        x = _blocks(x, half, "blocks0", fast)
+        x += _wide_branch(x, settings, fast)
+        x = _blocks(x, settings["n_blocks"] - half, "blocks1", fast)
+        x = tf.nn.relu(_up_convolution(x, 2 * ngf, "up0", fast)) + halved
+        x = tf.nn.relu(_up_convolution(x, ngf, "up1", fast)) + full
+        change = tf.tanh(_convolution(x, 3, 3, "end", gain=0.0, fast=fast))
+        return tf.clip_by_value(pictures + change, -1.0, 1.0)
+
+
+def variables():
+    """The network's variables in the order of their making."""
+    return tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="wide_view/")
+
+
+def restore(sess, photo, restored, pixels, settings):
+    """A uint8 picture of any size through the network at once: padded to a multiple, and cropped again.
+
+    Args:
+      photo, restored: the placeholder ``[1, H, W, 3]`` and ``wide_view`` of it.
+    """
+    height, width = pixels.shape[:2]
+    side = multiple(settings)
+    padded = np.pad(pixels, ((0, -height % side), (0, -width % side), (0, 0)), mode="symmetric")
+    return images.to_uint8(sess.run(restored, {photo: images.from_uint8(padded)[np.newaxis]})[0, :height, :width])
+
+
+# ------------------------------------------------------------------------------------------- weights
+def save(path, values, settings):
+    """Writes the values of ``variables()`` and the settings as one npz: kernels as float16, biases as float32."""
+    names = [variable.op.name for variable in variables()]
+    return weights.save(path, dict(zip(names, values)), settings)
+
+
+def load(path):
+    """(values by name, settings) of a file of ``save``; UserError when it is none."""
+    values, settings = weights.load(path)
+    if sorted(settings) != sorted(SETTINGS):
+        raise UserError("weights %s are not of a wide-view network" % path)
+    return values, settings
+
+
+def load_into(session, values):
+    """Gives the network's variables, which must have been made, the ``values`` of ``load``; UserError where they do not fit."""
+    for variable in variables():
+        value = values.get(variable.op.name)
+        if value is None or value.shape != tuple(variable.shape.as_list()):
+            raise UserError("the weights do not fit the network: %s" % variable.op.name)
+        variable.load(value, session)
+
+
+def load_start(session, path, settings):
+    """Weights to start a training from: of such a network, or of a small generator (the branch then keeps its own).
+
+    Raises:
+      UserError: the file is of another network than that of ``settings``.
+    """
+    values, found = weights.load(path)
+    if found == settings:
+        load_into(session, values)
+        return
+    small = dict(
+        ngf=settings["ngf"], n_blocks=settings["n_blocks"], norm="none", head="residual", end_kernel=3, skips=True
+    )
+    if found != small:
+        raise UserError(
+            "weights %s are not of a generator that the wide-view network can start from: %s" % (path, found)
+        )
+    own = [variable for variable in variables() if "/wide/" not in variable.op.name]
+    for variable, name in zip(own, sorted(values)):
+        variable.load(values[name], session)

@@ -1,0 +1,242 @@
+"""Section 10.2.12: sharpens photos of one's own, from outside of the data set: any size, any kind, whole folders.
+
+``ext_10_2_12_photos.py photo.jpg folder …`` uses the weights that come with the project (``beyond/wide_view.py``, trained by
+``beyond/train_photos.py``). They know the shake of a hand, up to some 15 pixels; of longer blur they take away little. A
+large photo that is blurred so much can be made smaller first, and its blur with it: ``--long-side 1600``. ``--strength 0.5``
+makes half of the change.
+
+Large photos go through overlapping tiles, so memory hardly grows with them. Photos come out upright, in sRGB, with their EXIF
+data (the date of the picture). Of a file with several pages the first is taken. What cannot be read is left out and named at
+the end.
+
+Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>.png`` (before and after,
+whole and in detail) and a record. Time on two cores: a second for a 640×360 photo, less than a minute for 12 megapixels.
+"""
+
+import os
+import sys
+import time
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from scipy.ndimage import uniform_filter
+
+from ch10_deblurgan.beyond import kernels, tiles, wide_view
+from common import files, images, options, run
+from common.errors import UserError
+from common.options import Value
+from common.records import Record
+
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "wide_view.npz")
+TERMS = "trained on BSDS500's photos among others: for non-commercial research and education"
+
+VALUES = [
+    Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
+    Value(
+        "long_side",
+        0,
+        "photos are first shrunk to this longer side in pixels, and so is their blur; 0: as they are",
+        low=0,
+    ),
+    Value("comparison", True, "a picture of before and after beside each result"),
+    Value(
+        "ensemble", False, "the mean of the results of eight flips and turns: better, eight times as slow", more=True
+    ),
+    Value("fast", True, "convolutions by Winograd's method; false: TensorFlow's own", more=True),
+    Value("tile", 512, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
+    Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=16, low=16, more=True),
+]
+
+
+# ------------------------------------------------------------------------------------------- names
+def photo_paths(arguments):
+    """The files of the arguments; a folder stands for the pictures in it. UserError for what is not there."""
+    paths = []
+    for argument in arguments:
+        if not os.path.exists(argument):
+            raise UserError("%s: no such photo or folder" % argument)
+        paths += images.list_pictures(argument) if os.path.isdir(argument) else [argument]
+    return paths
+
+
+def result_names(paths):
+    """A name for the result of each photo, without ending: its own, or, where two would have one, with a number that is free.
+
+    ``shot.jpg``, ``shot.png``, ``shot-2.jpg`` → ``shot``, ``shot-3``, ``shot-2``. Capitals make no other file on some systems.
+    """
+    stems = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    reserved = {stem.lower() for stem in stems}
+    taken, names = set(), []
+    for stem in stems:
+        name, number = stem, 1
+        while name.lower() in taken or (number > 1 and name.lower() in reserved):
+            number += 1
+            name = "%s-%d" % (stem, number)
+        taken.add(name.lower())
+        names.append(name)
+    return names
+
+
+def check_targets(paths, targets):
+    """UserError when a result would be written over one of the photos."""
+    sources = {os.path.realpath(path): path for path in paths}
+    for target in targets:
+        if os.path.realpath(target) in sources:
+            raise UserError("%s is one of the photos and would be written over: give --output-dir" % target)
+
+
+# ------------------------------------------------------------------------------------------- pictures
+def shrunk(pixels, long_side):
+    """``pixels`` with a longer side of at most ``long_side``, if that is not 0."""
+    height, width = pixels.shape[:2]
+    scale = long_side / float(max(height, width)) if long_side else 1.0
+    return (
+        images.resize(pixels, max(1, int(round(height * scale))), max(1, int(round(width * scale))))
+        if scale < 1
+        else pixels
+    )
+
+
+def write_photo(path, pixels, exif):
+    """PNG with the EXIF bytes of ``common.images.read_photo``, whole or not at all."""
+    with files.atomic(path) as stream:
+        Image.fromarray(pixels).save(stream, format="PNG", **(dict(exif=exif) if exif else {}))
+    return path
+
+
+def most_changed(before, after, side):
+    """(top, left) of the square of ``side`` pixels where the two differ most."""
+    change = np.mean(np.abs(np.float32(after) - before), axis=2)
+    mean = uniform_filter(change, side, mode="constant")
+    half = side // 2  # the filter's windows are centred; only those inside the picture count
+    inside = mean[half : half + change.shape[0] - side + 1, half : half + change.shape[1] - side + 1]
+    return np.unravel_index(np.argmax(inside), inside.shape)
+
+
+def comparison(before, after, width=640):
+    """Before and after side by side: whole above, the place that changed most enlarged below; uint8 ``[h, 2·w, 3]``."""
+    height = before.shape[0] * min(width, before.shape[1]) // before.shape[1]
+    width = min(width, before.shape[1])
+    side = min(max(max(before.shape[:2]) // 5, 80), 400, *before.shape[:2])
+    top, left = most_changed(before, after, side)
+    rows = [images.label_row(["before", "after"], width)] if width > 40 else []
+    rows.append(np.hstack([images.resize(picture, max(1, height), width) for picture in (before, after)]))
+    details = (picture[top : top + side, left : left + side] for picture in (before, after))
+    rows.append(np.hstack([images.resize(picture, width, width) for picture in details]))
+    return np.vstack(rows)
+
+
+# ------------------------------------------------------------------------------------------- restoring
+def padded(restore, multiple):
+    """A ``restore`` for all sides, from one for sides that are multiples of ``multiple``: mirrored there, then cut off."""
+
+    def restore_any(values):
+        height, width = values.shape[1:3]
+        rest = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+        return restore(np.pad(values, rest, mode="symmetric"))[:, :height, :width]
+
+    return restore_any
+
+
+def restorer(session, opts, path):
+    """A function float32 ``[1, h, w, 3]`` (−1…1) → the same, by the wide-view network with the weights of ``path``."""
+    values, settings = wide_view.load(path)
+    kernels.use_threads(opts.threads)
+    photo = tf.placeholder(tf.float32, [1, None, None, 3])
+    output = wide_view.wide_view(photo, settings, opts.fast)
+    wide_view.load_into(session, values)
+    restore = padded(lambda picture: session.run(output, {photo: picture}), wide_view.multiple(settings))
+    if opts.ensemble:
+        restore = tiles.eight_ways(restore)
+    return tiles.gentler(restore, opts.strength) if opts.strength != 1 else restore
+
+
+def restore_photo(restore, pixels, opts):
+    """uint8 ``[H, W, 3]`` → the same, restored; large ones tile by tile, under a bar."""
+    count = np.prod([len(tiles.tile_starts(side + -side % 4, opts.tile, opts.overlap)) for side in pixels.shape[:2]])
+    with run.progress(total=int(count), desc="tiles", unit="tile", leave=False, disable=count < 2) as bar:
+
+        def with_bar(values):
+            result = restore(values)
+            bar.update()
+            return result
+
+        return tiles.restore_picture(with_bar, pixels, opts.tile, opts.overlap)
+
+
+def peak_memory():
+    """The largest memory of this process so far in MiB, or None where the system does not tell (Windows)."""
+    if resource is None:
+        return None
+    unit = 2.0**20 if sys.platform == "darwin" else 2.0**10  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def add_options(parser):
+    parser.add_argument("photos", nargs="+", help="photos or folders of photos")
+    parser.add_argument("--weights", metavar="NPZ", help="of a run of beyond/train_photos.py [those of the project]")
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
+    if opts.tile % 16 or opts.overlap % 16 or 2 * opts.overlap > opts.tile:
+        raise UserError("--tile and --overlap must be multiples of 16, the overlap at most half the tile")
+    paths = photo_paths(opts.photos)
+    names = result_names(paths)
+    targets = [os.path.join(opts.output_dir, "restored", name + ".png") for name in names]
+    beside = [os.path.join(opts.output_dir, "comparison", name + ".png") for name in names]
+    check_targets(paths, targets + beside)
+    run.start(opts.seed)
+    record = Record(opts, opts.script, "section 10.2.12", "photos")
+    for place in ("photos", "weights"):  # where files lay says nothing about the result
+        record.content["settings"].pop(place, None)
+    left_out, restored_count, large = [], 0, False
+    with tf.Session(config=run.session_config(opts.threads)) as session:
+        restore = restorer(session, opts, opts.weights or SHIPPED)
+        print("weights: %s" % (opts.weights or "%s (%s)" % (os.path.basename(SHIPPED), TERMS)))
+        for path, target, compared in zip(run.progress(paths, desc="sharpening", unit="photo"), targets, beside):
+            began = time.time()
+            try:
+                photo = images.read_photo(path)
+            except UserError as error:  # the others need not wait for it
+                print("left out: %s" % error, file=sys.stderr)
+                left_out.append(path)
+                continue
+            before = shrunk(photo.pixels, opts.long_side)
+            after = restore_photo(restore, before, opts)
+            write_photo(target, after, photo.exif)
+            restored_count += 1
+            large = large or max(before.shape[:2]) > 2000
+            size = "%d×%d" % photo.pixels.shape[1::-1]
+            if before is not photo.pixels:
+                size += " made %d×%d" % before.shape[1::-1]
+            notes = [size] + ([photo.note] if photo.note else [])
+            change = np.mean([np.mean(np.abs(np.int16(a) - b)) for a, b in zip(after, before)])
+            print(
+                "%s (%s) -> %s: %.1f s, changed by %.1f of 255 levels"
+                % (path, "; ".join(notes), target, time.time() - began, change)
+            )
+            if opts.comparison:
+                images.write_png(compared, comparison(before, after))
+                if len(record.content["files"]) < 5:
+                    name = os.path.splitext(os.path.basename(target))[0]
+                    record.file(compared, "picture", "%s before and after" % name, "%s：处理前后" % name)
+    if large and not opts.long_side:
+        print("Blur of more than some 15 pixels stays; if a large photo has it, try --long-side 1600.")
+    record.metric("photos sharpened", restored_count)
+    if peak_memory():
+        record.metric("peak memory", round(peak_memory()), "MiB", note="of the whole process")
+        print("peak memory: %.0f MiB" % peak_memory())
+    print("record: %s" % record.save())
+    if left_out:
+        raise UserError("%d of %d photos were left out: %s" % (len(left_out), len(paths), ", ".join(left_out[:10])))
+
+
+if __name__ == "__main__":
+    options.run(main)

@@ -1,0 +1,179 @@
+"""Section 10.2.12: photos of one's own, of any size and kind, by one command."""
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from ch10_deblurgan import ext_10_2_12_photos as photos
+from ch10_deblurgan.beyond import wide_view
+from common import images, run
+from common.errors import UserError
+
+SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
+DATE = "2019:05:04 10:11:12"
+
+
+def picture(height=40, width=52, seed=0):
+    return np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Weights of a small network that changes pictures."""
+    path = str(tmp_path_factory.mktemp("weights") / "w.npz")
+    run.start()
+    wide_view.wide_view(tf.placeholder(tf.float32, [1, None, None, 3]), SMALL)
+    random = np.random.RandomState(0)
+    wide_view.save(path, [random.normal(0, 0.1, v.shape.as_list()) for v in wide_view.variables()], SMALL)
+    return path
+
+
+def sharpen(weights, folder, *arguments):
+    """Runs the script; returns its folder of results."""
+    photos.main(
+        ["--weights", weights, "--output-dir", str(folder), "--preset", "tiny"] + [str(item) for item in arguments]
+    )
+    return os.path.join(str(folder), "restored")
+
+
+def read(folder, name):
+    return np.asarray(Image.open(os.path.join(folder, name)))
+
+
+# ------------------------------------------------------------------------------------------- names
+def test_no_two_results_share_a_file():
+    paths = ["a/shot.jpg", "b/shot.png", "shot-2.jpg", "SHOT.tif", "other.jpg"]
+    assert photos.result_names(paths) == ["shot", "shot-3", "shot-2", "SHOT-4", "other"]
+
+
+def test_a_photo_is_never_written_over(weights, tmp_path):
+    own = images.write_png(str(tmp_path / "restored" / "a.png"), picture())
+    with pytest.raises(UserError, match="written over"):
+        sharpen(weights, tmp_path, own)
+
+
+def test_a_folder_stands_for_its_photos(weights, tmp_path):
+    for name in ("shot.jpg", "shot.png", "shot-2.jpg"):
+        Image.fromarray(picture()).save(str(tmp_path / name))
+    restored = sharpen(weights, tmp_path / "out", tmp_path)
+    assert sorted(os.listdir(restored)) == ["shot-2.png", "shot-3.png", "shot.png"]
+    assert len(os.listdir(str(tmp_path / "out" / "comparison"))) == 3
+
+
+# ------------------------------------------------------------------------------------------- what a photo says of itself
+def test_upright_with_its_date_and_no_orientation_left(weights, tmp_path):
+    source = Image.fromarray(picture(40, 60))
+    exif = source.getexif()
+    exif[0x0112], exif[0x0132] = 6, DATE  # orientation: a quarter turn; date
+    exif[0x8769] = {0x9003: DATE}  # DateTimeOriginal, which stands in a directory of its own
+    source.save(str(tmp_path / "a.jpg"), exif=exif)
+    with Image.open(os.path.join(sharpen(weights, tmp_path / "out", tmp_path / "a.jpg"), "a.png")) as result:
+        assert result.size == (40, 60)
+        kept = result.getexif()
+        assert kept.get(0x0132) == DATE and kept.get_ifd(0x8769).get(0x9003) == DATE
+        assert kept.get(0x0112, 1) == 1
+
+
+def test_what_the_reader_of_pictures_notes_is_said(weights, tmp_path, capsys):
+    """Profiles and their conversion are common/images.py's; here it is seen that its word reaches the user."""
+    Image.fromarray(picture()).save(str(tmp_path / "a.png"), icc_profile=b"no profile")
+    restored = sharpen(weights, tmp_path / "out", tmp_path / "a.png", "--strength", "0")
+    assert "profile is damaged" in capsys.readouterr().out
+    np.testing.assert_array_equal(read(restored, "a.png"), picture())
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1", "I;16"])
+def test_any_kind_of_picture(weights, tmp_path, mode):
+    source = Image.fromarray(picture())
+    source = Image.fromarray(np.uint16(picture()[..., 0]) * 257) if mode == "I;16" else source.convert(mode)
+    source.save(str(tmp_path / "a.tif"))
+    restored = read(sharpen(weights, tmp_path / "out", tmp_path / "a.tif", "--strength", "0"), "a.png")
+    np.testing.assert_array_equal(restored, images.read_rgb(str(tmp_path / "a.tif")))
+
+
+def test_of_several_pages_the_first(weights, tmp_path, capsys):
+    pages = [Image.fromarray(picture(seed=seed)) for seed in range(3)]
+    pages[0].save(str(tmp_path / "a.tif"), save_all=True, append_images=pages[1:])
+    restored = read(sharpen(weights, tmp_path / "out", tmp_path / "a.tif", "--strength", "0"), "a.png")
+    np.testing.assert_array_equal(restored, picture())
+    assert "first of its 3 pages" in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_left_out_and_the_rest_is_done(weights, tmp_path):
+    whole = images.write_png(str(tmp_path / "b.png"), picture())
+    with open(whole, "rb") as stream:
+        half = stream.read()[:2000]
+    (tmp_path / "a.png").write_bytes(half)
+    with pytest.raises(UserError, match=r"1 of 2 photos were left out: .*a\.png"):
+        sharpen(weights, tmp_path / "out", tmp_path / "a.png", whole)
+    assert os.listdir(str(tmp_path / "out" / "restored")) == ["b.png"]
+
+
+# ------------------------------------------------------------------------------------------- sizes and options
+@pytest.mark.parametrize("size", [(1, 1), (5, 90), (64, 64), (33, 47), (150, 100)])
+def test_any_size_keeps_its_size(weights, tmp_path, size):
+    images.write_png(str(tmp_path / "a.png"), picture(*size))
+    result = read(sharpen(weights, tmp_path / "out", tmp_path / "a.png"), "a.png")
+    assert result.shape == size + (3,)
+    if min(size) > 8:
+        assert (result != picture(*size)).any()
+
+
+def test_strength_is_a_share_of_the_change(weights, tmp_path):
+    source = images.write_png(str(tmp_path / "a.png"), np.uint8(picture() // 2 + 64))
+    none, half, whole = (
+        read(sharpen(weights, tmp_path / share, source, "--strength", share), "a.png").astype(float)
+        for share in ("0", "0.5", "1")
+    )
+    np.testing.assert_array_equal(none, read(str(tmp_path), "a.png"))
+    inside = (whole > 0) & (whole < 255)
+    assert np.abs(whole - none)[inside].max() > 3
+    np.testing.assert_allclose((half - none)[inside], (whole - none)[inside] / 2, atol=1.01)
+
+
+def test_long_side_shrinks_large_photos_only(weights, tmp_path):
+    for name, size in (("large", (60, 120)), ("small", (20, 30))):
+        images.write_png(str(tmp_path / (name + ".png")), picture(*size))
+    restored = sharpen(weights, tmp_path / "out", tmp_path, "--long-side", "64")
+    assert read(restored, "large.png").shape == (32, 64, 3) and read(restored, "small.png").shape == (20, 30, 3)
+
+
+def test_tiles_show_no_seam(weights, tmp_path):
+    """With an overlap beyond what matters of the network's view the tiled result is that of the whole picture at once."""
+    smooth = images.resize(picture(12, 16), 160, 224)
+    source = images.write_png(str(tmp_path / "a.png"), smooth)
+    whole = read(sharpen(weights, tmp_path / "whole", source, "--tile", "256"), "a.png").astype(float)
+    tiled = read(sharpen(weights, tmp_path / "tiled", source, "--tile", "96", "--overlap", "48"), "a.png").astype(float)
+    change = np.abs(whole - smooth).mean()
+    assert change > 0.5
+    assert np.abs(tiled - whole).mean() < 0.1 * change
+
+
+@pytest.mark.parametrize("wrong", [["--tile", "100"], ["--overlap", "40"], ["--tile", "32", "--overlap", "32"]])
+def test_tiles_that_do_not_fit_are_refused(weights, tmp_path, wrong):
+    source = images.write_png(str(tmp_path / "a.png"), picture())
+    with pytest.raises(UserError, match="multiples of 16"):
+        sharpen(weights, tmp_path, source, *wrong)
+
+
+def test_what_is_not_there_is_named(weights, tmp_path):
+    with pytest.raises(UserError, match="nothing.jpg: no such photo"):
+        sharpen(weights, tmp_path, tmp_path / "nothing.jpg")
+
+
+# ------------------------------------------------------------------------------------------- the comparison picture
+def test_the_detail_is_where_most_changed():
+    before = np.full((100, 150, 3), 90, np.uint8)
+    after = before.copy()
+    after[60:70, 110:120] = 200
+    top, left = photos.most_changed(before, after, 20)
+    assert top <= 60 and top + 20 >= 70 and left <= 110 and left + 20 >= 120
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (300, 7), (100, 150), (1200, 900)])
+def test_a_comparison_of_any_size(size):
+    shown = photos.comparison(picture(*size), picture(*size, seed=1))
+    assert shown.dtype == np.uint8 and shown.shape[1] == 2 * min(640, size[1])
