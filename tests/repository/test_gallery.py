@@ -1,7 +1,6 @@
 """The gallery page: built from records alone, whole in itself, and working in a real browser."""
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -35,12 +34,6 @@ window.addEventListener("load", function () {
 """
 
 
-@pytest.fixture(autouse=True)
-def without_the_best(monkeypatch, tmp_path):
-    """The page of a run alone, without what docs/best.json puts before it."""
-    monkeypatch.setattr(gallery, "BEST_FILE", str(tmp_path / "none.json"))
-
-
 @pytest.fixture
 def run_folder(tmp_path):
     """A run with one file of each kind, as a script leaves it."""
@@ -72,7 +65,7 @@ def test_page_shows_every_file_and_figure_and_needs_nothing_else(run_folder):
     path = gallery.build(str(run_folder))
     with open(path, encoding="utf-8") as stream:
         page = stream.read()
-    for text in (
+    shown = (
         "10-3 · <code>code_10_03_deblur",
         "27.12 dB",
         "28.7",
@@ -81,7 +74,8 @@ def test_page_shows_every_file_and_figure_and_needs_nothing_else(run_folder):
         "一张图",
         "A tone",
         "前后对比",
-    ):
+    )
+    for text in shown:
         assert text in page, text
     assert "&lt;b&gt;not bold" in page and "<b>not bold" not in page
     assert page.count("data:image/png;base64,") == 3 and page.count("data:audio/wav;base64,") == 1
@@ -117,11 +111,3 @@ def test_page_works_in_a_browser(run_folder, tmp_path, size):
     assert '"slider":"20%"' in result and '"language":"zh-CN"' in result and '"chinese":true' in result, result
     assert '"seconds":0.5' in result and '"broken":0' in result, result
     assert int(re.search(r'"overflow":(-?\d+)', result).group(1)) <= 0, result
-
-
-def test_the_best_stands_first_and_its_files_are_there(monkeypatch, tmp_path):
-    monkeypatch.setattr(gallery, "BEST_FILE", os.path.join(gallery.options.REPOSITORY, "docs", "best.json"))
-    with open(gallery.build(str(tmp_path)), encoding="utf-8") as stream:
-        page = stream.read()
-    for example, best in gallery.files.read_json(gallery.BEST_FILE).items():
-        assert best["title"] in page and len(gallery.best_of(example)["entries"]) == len(best["files"]) > 0
