@@ -73,7 +73,9 @@ class Record:
             machine=machine(),
             date=time.strftime("%Y-%m-%d", time.gmtime()),
             settings={
-                key: value for key, value in sorted(vars(opts).items()) if _plain(value) and key not in _NO_SETTINGS
+                key: _without_folder(value)
+                for key, value in sorted(vars(opts).items())
+                if _plain(value) and key not in _NO_SETTINGS
             },
             metrics={},
             tables=[],
@@ -110,6 +112,13 @@ def _plain(value) -> bool:
     if isinstance(value, (list, tuple)):
         return all(_plain(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _without_folder(value):
+    """An absolute path says where a machine keeps its files; the file's name says what was used."""
+    if isinstance(value, (list, tuple)):
+        return [_without_folder(item) for item in value]
+    return os.path.basename(value) if isinstance(value, str) and os.path.isabs(value) else value
 
 
 def _number(value):

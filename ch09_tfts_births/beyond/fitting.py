@@ -188,6 +188,23 @@ def statsmodels_forecasts(make, rest, known, origins, horizon, last, iterations)
     return mean, np.stack([np.asarray(item.se_mean) for item in found])
 
 
+def best_shares(values, origins, mean, other):
+    """How much of ``mean`` (the rest is ``other``'s) errs least at each horizon on these origins.
+
+    Steps up to three around a horizon are taken together.
+
+    Args:
+      mean, other: forecasts ``[origins, horizon]``.
+
+    Returns:
+      ``[horizon]`` shares of 0, 0.1 … 1.
+    """
+    truth, shares = observed(values, origins, mean.shape[1]), np.linspace(0.0, 1.0, 11)
+    errors = np.stack([np.abs(truth - share * mean - (1.0 - share) * other).mean(axis=0) for share in shares])
+    near = [errors[:, max(0, step - 3) : step + 4].mean(axis=1) for step in range(mean.shape[1])]
+    return shares[np.argmin(near, axis=1)]
+
+
 # ------------------------------------------------------------------------------------------------------------------ the bands
 def conformal_factors(values, origins, mean, deviation, share=0.95):
     """How much the band of each horizon must be widened so that it holds ``share`` of these forecasts (split conformal).

@@ -3,8 +3,9 @@
     python ch09_tfts_births/beyond/forecast.py --csv sales.csv --value-column sold --steps 14 --holidays DE
 
 The step (hour, day, business day, week, month …) is found from the dates, the cycles follow from it, a straight line is
-taken out first. The model is fitted on all but the last values; on those its forecasts are compared with the seasonal
-naive's, and the bands are widened to what they had to be there (conformal). Then it reads on to the end and forecasts.
+taken out first. The model is fitted on all but the last values and mixed with the seasonal naive in the shares that were best
+before them; on them the forecasts are compared with the seasonal naive's, and the bands are widened to what they had to be
+there (conformal). Then the model reads on to the end and forecasts.
 
 Reads   --csv FILE, or the births.
 Writes  output/tfts_births/own-<file>/ (or --output-dir): forecast.csv, forecast.png, a record, the model.
@@ -62,7 +63,7 @@ def own_setting(opts, step, last, holidays):
       holidays: ``[values, kinds]`` or None.
     """
     cycles = [int(cycle) if float(cycle).is_integer() else cycle for cycle in opts.periodicities]
-    cycles = cycles or [cycle for cycle in step.cycles if 2 * cycle <= last and cycle != profile_of(step, last)]
+    cycles = cycles or [cycle for cycle in step.cycles if 2 * cycle <= last]
     latent = opts.cycle_num_latent_values or [fitting.latent_values_of(cycle) for cycle in cycles]
     if any(number % 2 == 0 for number in latent):
         raise UserError("--cycle-num-latent-values %s: TFTS takes odd numbers" % " ".join(map(str, latent)))
@@ -88,34 +89,19 @@ def shorten(data, setting_size, steps):
     return data._replace(times=data.times[-most:], values=data.values[-most:])
 
 
-def profile_of(step, last):
-    """The longest cycle whose mean shape is taken out first, or None: a week of hours has corners, smooth cycles have not."""
-    cycles = [cycle for cycle in step.cycles if isinstance(cycle, int) and cycle > 31 and 4 * cycle <= last]
-    return max(cycles) if cycles and step.unit in ("second", "minute", "hour") else None
-
-
-def known_part(values, last, count, profile=None):
-    """What is taken out first: the straight line through the first ``last`` values, and the mean shape of the cycle ``profile``.
-
-    Returns:
-      ``[count]`` values, continued beyond the end of the series.
-    """
-    line = np.polyval(np.polyfit(np.arange(last), values[:last], 1), np.arange(count))
-    if profile is None:
-        return line
-    rest = values[:last] - line[:last]
-    shape = np.array([rest[place::profile].mean() for place in range(profile)])
-    return line + (shape - shape.mean())[np.arange(count) % profile]
+def known_part(values, last, count):
+    """What is taken out first: the straight line through the first ``last`` values, continued to ``count``."""
+    return np.polyval(np.polyfit(np.arange(last), values[:last], 1), np.arange(count))
 
 
 def verdict(own, naive, season):
     """One line: who errs less on the hold-out, and by how much."""
     words = "the seasonal naive (season %d)" % season if season > 1 else "repeating the last value"
     if own < naive:
-        return "TFTS wins: it errs %.0f %% less than %s" % (100 * (1 - own / naive), words)
+        return "the forecast wins: it errs %.0f %% less than %s" % (100 * (1 - own / naive), words)
     if naive == 0:
         return "%s wins: the series repeats itself exactly" % words
-    return "%s wins: TFTS errs %.0f %% more; take its forecast with care" % (words, 100 * (own / naive - 1))
+    return "%s wins: the forecast errs %.0f %% more; take it with care" % (words, 100 * (own / naive - 1))
 
 
 def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
@@ -166,31 +152,40 @@ def main(argv=None):
         )
         print("holidays: %s" % ", ".join(names))
         setting = own_setting(opts, data.step, last, table)
-    profile = None if opts.periodicities else profile_of(data.step, last)
     cycles = ", ".join("%g" % cycle for cycle in setting.periodicities) or "none"
-    cycles += " and the mean shape of %d" % profile if profile else ""
     print("step: %s; cycles: %s; the last %d of %d values are held out" % (data.step.words, cycles, holdout, count))
 
     record = records.Record(opts, opts.script, "section 9.7 (own series)", data.description)
     horizon = min(steps, holdout)  # as far as an error can be measured
     every = max(1, (holdout - horizon) // ORIGINS)
     origins = np.arange(last, count - horizon + 1, every)
-    known = known_part(data.values, last, count + steps, profile)
+    known = known_part(data.values, last, count + steps)
     rest = data.values - known[:count]
-    estimator, _, features = fitting.fit_structural(setting, opts, rest, last, np.append(origins, count))
-    mean, deviation = fitting.forecasts(estimator, rest, features, np.append(origins, count), steps)
-    mean += known[np.append(origins, count)[:, None] + np.arange(steps)]
-
     season = fitting.best_season(data.values, last, data.step.cycles + list(setting.periodicities), horizon)
-    naive, _ = fitting.seasonal_naive(data.values, origins, horizon, last, season)
-    future_naive, _ = fitting.seasonal_naive(data.values, np.array([count]), steps, last, season)
-    held, held_deviation = mean[:-1, :horizon], deviation[:-1, :horizon]
+    earlier = np.arange(max(last // 2, season, last - holdout), last - horizon + 1, every)  # to find the shares on
+    every_origin = np.concatenate([earlier, origins, [count]])
+    estimator, _, features = fitting.fit_structural(setting, opts, rest, last, every_origin)
+    mean, deviation = fitting.forecasts(estimator, rest, features, every_origin, steps)
+    mean += known[every_origin[:, None] + np.arange(steps)]
+    naive, _ = fitting.seasonal_naive(data.values, every_origin, steps, last, season)
+    shares = np.ones(steps)
+    if len(earlier) >= 4:
+        found = slice(0, len(earlier)), slice(0, horizon)
+        shares[:horizon] = fitting.best_shares(data.values, earlier, mean[found], naive[found])
+        shares[horizon:] = shares[horizon - 1]
+    alone, mean = mean, shares * mean + (1.0 - shares) * naive
+    judged = slice(len(earlier), -1), slice(0, horizon)
+    held, held_deviation, truth = mean[judged], deviation[judged], fitting.observed(data.values, origins, horizon)
     scores = fitting.scores(data.values, origins, held, held_deviation, last, season)
-    naive_mae = np.abs(fitting.observed(data.values, origins, horizon) - naive).mean()
+    naive_mae, alone_mae = np.abs(truth - naive[judged]).mean(), np.abs(truth - alone[judged]).mean()
     said = verdict(scores["MAE"], naive_mae, season)
+    print("TFTS and the seasonal naive are mixed; TFTS's share: %.1f to %.1f" % (shares.min(), shares.max()))
     print(
-        "error on the hold-out (%d forecasts of %d steps): TFTS %s, seasonal naive (season %d) %s"
-        % (len(origins), horizon, text.number(scores["MAE"], 4), season, text.number(naive_mae, 4))
+        "error on the hold-out (%d forecasts of %d steps): %s; TFTS alone %s; seasonal naive (season %d) %s"
+        % (
+            (len(origins), horizon, text.number(scores["MAE"], 4), text.number(alone_mae, 4))
+            + (season, text.number(naive_mae, 4))
+        )
     )
     print(said)
 
@@ -215,7 +210,7 @@ def main(argv=None):
     columns = ["date", "mean", "standard_deviation", "lower_95", "upper_95", "seasonal_naive"]
     lower, upper = mean[-1] - width, mean[-1] + width
     rows = list(
-        zip(series.shown(ahead), *(item.tolist() for item in (mean[-1], deviation[-1], lower, upper, future_naive[0])))
+        zip(series.shown(ahead), *(item.tolist() for item in (mean[-1], deviation[-1], lower, upper, naive[-1])))
     )
     path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + [list(row) for row in rows])
     for row in [columns] + rows[:14]:
@@ -231,6 +226,7 @@ def main(argv=None):
     for name in ("MAE", "RMSE", "MASE"):
         if np.isfinite(scores[name]):
             record.metric(name, float("%.5g" % scores[name]))
+    record.metric("MAE of TFTS alone", float("%.5g" % alone_mae))
     record.metric("MAE of the seasonal naive", float("%.5g" % naive_mae), note=said)
     record.metric("within 95 % (TFTS's own band)", round(float(scores["within 95 %"]), 1), unit="%")
     record.metric("season of the seasonal naive", season)

@@ -63,7 +63,9 @@ def network():
             stop_token_targets: [[0] * 9 + [1], [0] * 6 + [1] * 4],
         }
         config = tf.ConfigProto()
-        config.graph_options.rewrite_options.disable_meta_optimizer = True  # planning takes longer than a few steps save
+        config.graph_options.rewrite_options.disable_meta_optimizer = (
+            True  # planning takes longer than a few steps save
+        )
         session = tf.Session(config=config)
         variables = tf.global_variables()
         session.run(tf.global_variables_initializer())

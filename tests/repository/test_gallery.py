@@ -65,7 +65,17 @@ def test_page_shows_every_file_and_figure_and_needs_nothing_else(run_folder):
     path = gallery.build(str(run_folder))
     with open(path, encoding="utf-8") as stream:
         page = stream.read()
-    for text in ("10-3 · <code>code_10_03_deblur", "27.12 dB", "28.7", "per picture", "A picture", "一张图", "A tone", "前后对比"):
+    shown = (
+        "10-3 · <code>code_10_03_deblur",
+        "27.12 dB",
+        "28.7",
+        "per picture",
+        "A picture",
+        "一张图",
+        "A tone",
+        "前后对比",
+    )
+    for text in shown:
         assert text in page, text
     assert "&lt;b&gt;not bold" in page and "<b>not bold" not in page
     assert page.count("data:image/png;base64,") == 3 and page.count("data:audio/wav;base64,") == 1

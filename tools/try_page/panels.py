@@ -262,7 +262,9 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
     if not edits:
         raise UserError("switch at least one attribute on or off")
     strength = ["--test-int", "%g" % values["strength"]]
-    return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits + strength
+    return (
+        arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits + strength
+    )
 
 
 def files_of(job) -> List[str]:
