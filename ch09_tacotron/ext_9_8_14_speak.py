@@ -25,8 +25,8 @@ VALUES = [
     options.Value("griffin_lim_iters", sound.griffin_lim_iters, "rounds of Griffin-Lim", tiny=10, low=0, high=1000),
     options.Value(
         "momentum",
-        0.0,
-        "0: Griffin-Lim as printed; 0.99: fast Griffin-Lim, good with half the rounds",
+        0.99,
+        "fast Griffin-Lim, of which more is understood; 0: as printed",
         low=0.0,
         high=1.0,
     ),

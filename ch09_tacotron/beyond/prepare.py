@@ -16,12 +16,14 @@ import os
 import numpy as np
 
 from ch09_tacotron.beyond import sound
-from ch09_tacotron.beyond.alignment import SPANS_FILE, align, read_spans, write_spans
+from ch09_tacotron.beyond.alignment import SPANS_FILE, align, read_spans, spans_of, write_spans
 from ch09_tacotron.beyond.utterances import load_mel, unknown_characters
 from ch09_tacotron.code_9_09_preprocess import max_frame_num
 from common import files, options, records, run
 from common.errors import UserError
 from data import thchs30
+
+FITTED = 400  # utterances; half an hour of one voice says all of its sounds
 
 VALUES = [
     options.Value("trim_silence", True, "cut off the silence at both ends"),
@@ -125,13 +127,22 @@ def write_metadata(metadata, path):
             stream.write("|".join(str(field) for field in fields) + "\n")
 
 
-def align_recordings(training_dir, rows):
-    """Writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there."""
+def align_recordings(training_dir, rows, trained):
+    """Writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there.
+
+    The sounds of the syllables are learnt from the first of the ``trained`` ones; those behind, held out or many, are only laid
+    along them.
+    """
     path = os.path.join(training_dir, SPANS_FILE)
     if read_spans(path, rows) is not None:
         return
-    mels = [load_mel(training_dir, row) for row in rows]
-    found, _ = align(mels, [row[3] for row in rows], progress=lambda x: run.progress(x, desc="syllables", unit="round"))
+    mels, texts = [load_mel(training_dir, row) for row in rows], [row[3] for row in rows]
+    first = min(FITTED, trained)
+    found, gaussians = align(
+        mels[:first], texts[:first], progress=lambda x: run.progress(x, desc="syllables", unit="round")
+    )
+    for mel, text in run.progress(list(zip(mels, texts))[first:], desc="the others", unit="utterance"):
+        found.append(spans_of(gaussians, mel, text) if gaussians else None)
     write_spans(path, rows, found)
     print("Found the syllables of %d of %d utterances" % (sum(spans is not None for spans in found), len(rows)))
 
@@ -155,7 +166,7 @@ def main(argv=None):
     minutes = sum(fields[2] for fields in chosen) * sound.frame_shift_ms / 60000
     print("Wrote %d utterances (%.1f minutes); %d held out" % (len(chosen), minutes, len(held_out)))
     if opts.align:
-        align_recordings(out_dir, chosen)
+        align_recordings(out_dir, chosen + held_out, len(chosen))
     options.save_settings(out_dir, dict(options.run_settings(opts), data=record.content["data"]))
     record.metric("utterances", len(chosen), note="trained on")
     record.metric("held out", len(held_out), note="not trained on")

@@ -9,6 +9,7 @@ from typing import Optional
 
 import librosa
 import numpy as np
+import scipy.fft
 
 from ch09_tacotron.code_9_09_preprocess import (  # noqa: F401 (the scripts of beyond take them from here)
     _mel_basis,
@@ -61,10 +62,6 @@ def _stft(wav: np.ndarray) -> np.ndarray:
     return librosa.stft(y=wav, n_fft=n_fft, hop_length=hop_length, win_length=win_length)
 
 
-def _istft(spectrum: np.ndarray) -> np.ndarray:
-    return librosa.istft(stft_matrix=spectrum, hop_length=hop_length, win_length=win_length)
-
-
 def magnitude(wav: np.ndarray) -> np.ndarray:
     """Listing 9-9's magnitudes ``[1025, frames]`` of the pre-emphasised wave, however short it is."""
     wav = np.pad(wav, (0, max(0, n_fft - len(wav))), mode="constant")  # reflecting the ends needs half a window
@@ -72,7 +69,10 @@ def magnitude(wav: np.ndarray) -> np.ndarray:
 
 
 def griffin_lim(S: np.ndarray, iterations: int = griffin_lim_iters, momentum: float = 0.0, seed: int = 0) -> np.ndarray:
-    """Listing 9-17's ``_griffin_lim`` in half the time, and fast Griffin-Lim.
+    """Listing 9-17's ``_griffin_lim`` in less time, and fast Griffin-Lim.
+
+    The window is 800 samples long and moves by 200: only these 800 go into a transform, and four shifted sums put the wave
+    together. Single precision. The wave is that of librosa's transforms (a test compares them).
 
     Args:
       S: magnitudes ``[1025, frames]``.
@@ -81,16 +81,38 @@ def griffin_lim(S: np.ndarray, iterations: int = griffin_lim_iters, momentum: fl
         rounds.
       seed: of the random phases it starts from.
     """
-    S = S.astype(complex)
-    angles = np.exp(2j * np.pi * np.random.RandomState(seed).rand(*S.shape))
+    S = np.ascontiguousarray(S.T, np.float32)  # [frames, 1025]
+    count, half, parts = len(S), win_length // 2, win_length // hop_length
+    window = signal.get_window("hann", win_length).astype(np.float32)
+    weights = np.zeros([count + parts - 1, hop_length], np.float32)
+    for part, piece in enumerate((window**2).reshape(parts, hop_length)):
+        weights[part : part + count] += piece
+    weights = np.maximum(weights, 1e-8).ravel()
+
+    def to_wave(spectrum):
+        pieces = (scipy.fft.irfft(spectrum, n_fft, axis=1)[:, :win_length] * window).reshape(count, parts, hop_length)
+        added = np.zeros([count + parts - 1, hop_length], np.float32)
+        for part in range(parts):
+            added[part : part + count] += pieces[:, part]
+        return (added.ravel() / weights)[half:-half]
+
+    def to_spectrum(wave):
+        padded = np.pad(wave, half, mode="reflect") if len(wave) > half else np.pad(wave, half, mode="constant")
+        shape, steps = (count, win_length), (hop_length * padded.itemsize, padded.itemsize)
+        frames = np.lib.stride_tricks.as_strided(padded, shape, steps, writeable=False)
+        return scipy.fft.rfft(frames * window, n_fft, axis=1)
+
+    # the listing's window stands in the middle of the transform, this one at its beginning
+    shift = np.exp(2j * np.pi * np.arange(num_freq) * ((n_fft - win_length) // 2) / n_fft)
+    angles = (np.exp(2j * np.pi * np.random.RandomState(seed).rand(num_freq, count)).T * shift).astype(np.complex64)
     previous = None
     for _ in range(iterations):
-        rebuilt = _stft(_istft(S * angles))
-        angles = rebuilt.copy() if momentum == 0 or previous is None else rebuilt + momentum * (rebuilt - previous)
+        rebuilt = to_spectrum(to_wave(S * angles))
+        angles = rebuilt if momentum == 0 or previous is None else rebuilt + momentum * (rebuilt - previous)
         # the print's exp(1j * angle(x)), without arctangent, cosine and sine
-        angles /= np.maximum(1e-12, np.abs(angles))
+        angles = angles / np.maximum(1e-12, np.abs(angles))
         previous = rebuilt
-    return _istft(S * angles)
+    return to_wave(S * angles)
 
 
 def with_bands_of(S: np.ndarray, mel: np.ndarray) -> np.ndarray:

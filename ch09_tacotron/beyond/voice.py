@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch09_tacotron.beyond import sound
+from ch09_tacotron.beyond.guided import BEHIND, short_name
 from ch09_tacotron.beyond.parts import CappedHelper, GuidedAttention, GuidedWrapper
 from ch09_tacotron.beyond.utterances import text_to_sequence
 from ch09_tacotron.code_9_16_tacotron import Tacotron
@@ -18,6 +19,7 @@ from common.errors import UserError
 
 SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
 WEIGHTS_FILE = "tacotron-float16.npz"
+POST = "post"  # folder in a run's that holds what train_post.py has learnt
 TRAINER = "ch09_tacotron/code_9_17_train.py"
 # what a model's settings may say, and what the listing's are
 SETTINGS = dict(
@@ -98,11 +100,11 @@ class Voice:
                 raise UserError(
                     "%s lacks %d values (%s …): it is of another model" % (WEIGHTS_FILE, len(missing), missing[0])
                 )
-            for name, variable in self._variables.items():
-                variable.load(values[name], self.session)
+            weights.assign(self.session, [(variable, values[name]) for name, variable in self._variables.items()])
             self.source = "%s (%d variables, step %s)" % (WEIGHTS_FILE, len(self._variables), self.settings["step"])
         elif folder is not None:
             self.restore(run.restore_newest(self._saver, self.session, os.path.join(folder, "model-cpk")), done=True)
+            self.restore_post(folder)
 
     def restore(self, checkpoint, done=False):
         """Takes the values of a checkpoint (a prefix) that a trainer saved."""
@@ -110,6 +112,14 @@ class Voice:
             self._saver.restore(self.session, checkpoint)
         self.settings["step"] = run.step_of(checkpoint)
         self.source = "%s (%d variables)" % (os.path.basename(checkpoint), len(self._variables))
+
+    def restore_post(self, folder):
+        """Takes what ``train_post.py`` has learnt beside the run in ``folder``, if it has."""
+        found = run.checkpoints(os.path.join(folder, POST, "model-cpk"))
+        if found:
+            own = [v for name, v in self._variables.items() if short_name(name).startswith(BEHIND)]
+            with self.session.graph.as_default():
+                tf.train.Saver(own).restore(self.session, found[0])
 
     def values(self):
         """Variable name → array."""

