@@ -1,6 +1,7 @@
 """The gallery page: built from records alone, whole in itself, and working in a real browser."""
 
 import argparse
+import html
 import re
 import shutil
 import subprocess
@@ -32,6 +33,12 @@ window.addEventListener("load", function () {
 });
 </script></body>
 """
+
+
+@pytest.fixture(autouse=True)
+def without_the_best(monkeypatch, tmp_path):
+    """The page of a run alone, without what docs/best.json puts before it."""
+    monkeypatch.setattr(gallery, "BEST_FILE", str(tmp_path / "none.json"))
 
 
 @pytest.fixture
@@ -111,3 +118,14 @@ def test_page_works_in_a_browser(run_folder, tmp_path, size):
     assert '"slider":"20%"' in result and '"language":"zh-CN"' in result and '"chinese":true' in result, result
     assert '"seconds":0.5' in result and '"broken":0' in result, result
     assert int(re.search(r'"overflow":(-?\d+)', result).group(1)) <= 0, result
+
+
+def test_the_best_stands_first_and_its_files_are_there(monkeypatch, tmp_path):
+    monkeypatch.undo()
+    with open(gallery.build(str(tmp_path)), encoding="utf-8") as stream:
+        page = stream.read()
+    for example, best in gallery.files.read_json(gallery.BEST_FILE).items():
+        assert (
+            html.escape(best["title"]).replace("&#x27;", "&#39;") in page
+            and len(gallery.best_of(example)["entries"]) == len(best["files"]) > 0
+        )
