@@ -37,6 +37,7 @@ def main(argv=None):
     settings.update(tone_sandhi=opts.tone_sandhi, mel_bands=opts.mel_bands, step=run.step_of(found[0]))
     voice = Voice(settings=settings)
     voice.restore(found[0])
+    voice.restore_post(opts.output_dir)
     values = voice.values()
     folder = os.path.abspath(opts.weights_dir or os.path.join(opts.output_dir, "weights"))
     path = weights.save(os.path.join(folder, WEIGHTS_FILE), values, settings)
