@@ -112,7 +112,8 @@ def write_photo(path, pixels, exif):
 
 def most_changed(before, after, side):
     """(top, left) of the square of ``side`` pixels where the two differ most."""
-    change = np.mean(np.abs(np.float32(after) - before), axis=2)
+    # row by row: the whole difference as floats would be the largest array of the script
+    change = np.stack([np.mean(np.abs(np.int16(a) - b), axis=1, dtype=np.float32) for a, b in zip(after, before)])
     mean = uniform_filter(change, side, mode="constant")
     half = side // 2  # the filter's windows are centred; only those inside the picture count
     inside = mean[half : half + change.shape[0] - side + 1, half : half + change.shape[1] - side + 1]

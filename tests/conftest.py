@@ -11,6 +11,15 @@ from tests import helpers
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that look at one README's walk go to one worker of pytest-xdist: two would wait for each other."""
+    for item in items:
+        if "walk" in item.fixturenames:
+            folder = getattr(item, "callspec", None) and item.callspec.params.get("folder")
+            item.add_marker(pytest.mark.xdist_group(folder or item.path.parent.name))
+
+
 @pytest.fixture(autouse=True)
 def fresh_graph():
     """Each test starts with an empty default graph and a fixed seed."""
