@@ -84,7 +84,10 @@ def test_constants_are_the_printed_ones():
 
 def test_calls_of_listing_10_4(faces, capsys):
     path = faces
-    with tf.Session() as sess:
+    # threads of its own: TensorFlow shares one pool in a process, as large as its first session's, and with a single thread
+    # an iterator that is started again waits for its own pictures
+    config = tf.ConfigProto(use_per_session_threads=True, inter_op_parallelism_threads=8)
+    with tf.Session(config=config) as sess:
         tr_data = data.Celeba(path, att_default, img_size, batch_size, mode="train", sess=sess)
         val_data = data.Celeba(path, att_default, img_size, n_sample, mode="val", shuffle=False, sess=sess)
         assert capsys.readouterr().out.split() == 2 * [path + "/img_align_celeba", path + "/img_align_celeba_png"]
