@@ -205,7 +205,7 @@ def main(argv=None, norm=SwitchNormalization):
                 this.save(saver, K.get_session(), epoch)  # what was learnt; the epoch begins again
                 break
             # Erratum E60: only ever appended to, as printed; in a folder that belongs to this run
-            with open(os.path.join(opts.output_dir, "log.txt"), "a+") as f:
+            with open(os.path.join(opts.output_dir, "log.txt"), "a+", encoding="utf-8") as f:
                 f.write(f"{epoch} - {dloss} - {gloss}\n")
             save_all_weights(d, g, epoch, int(gloss), opts.output_dir)
             this.save(saver, K.get_session(), epoch + 1)
