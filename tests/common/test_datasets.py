@@ -32,7 +32,8 @@ def test_rows_are_sound():
     for name, dataset in datasets.DATASETS.items():
         assert dataset.name == name and 51 <= dataset.example <= 55 and dataset.licence and dataset.files
         for source in dataset.sources:
-            assert all(url.startswith("https://") for url in (source.url,) + source.mirrors)
+            assert all(url.startswith(("https://", datasets.PYPI)) for url in (source.url,) + source.mirrors)
+            assert source.sha256 or not source.url.startswith(datasets.PYPI)  # whichever index pip asks
             assert source.size or source.about
             assert bool(source.unpack_to) == bool(source.unpacked)
             assert source.sha256 is None or len(source.sha256) == 64
