@@ -4,7 +4,7 @@ The networks, losses and steps are those of listing 10-6, at a size that two cor
 weights and see the same faces. One sheet shows the same test faces four times: rebuilt, and with one attribute flipped.
 
 Reads: generated faces (``data/sample_celeba.py``; real ones by ``--data-dir``). Writes: ``losses.png``, a record with the table.
-Time on two idle cores: tiny 30 s, book some 15 minutes.
+Time on two idle cores: tiny 20 s, book some five minutes of one core.
 Next: ``python ch10_attgan/code_10_04_dataset.py --preset tiny``.
 """
 
@@ -29,7 +29,7 @@ dim = 16
 fc_dim = 128
 n_layers = 3
 batch_size = 16
-iterations = 1000
+iterations = 400
 faces = 4000
 lr_base = 0.0005
 shown = "Eyeglasses"

@@ -179,6 +179,28 @@ def draw_face(labels, random) -> np.ndarray:
     return np.array(canvas.resize((WIDTH, HEIGHT), Image.BOX))
 
 
+def faces(count, size, seed=0, square=(26, 3, 170), **fixed):
+    """Faces without files.
+
+    Args:
+      size: side of the pictures.
+      square: (top, left, side) of what is cut out; by default as listing 10-4 does.
+      fixed: attributes that all faces have (1) or lack (0), e.g. ``Eyeglasses=1``.
+
+    Returns:
+      (pictures uint8 ``[count, size, size, 3]``, labels 0/1 float32 ``[count, len(DRAWN)]`` in the order of ``DRAWN``).
+    """
+    random = np.random.RandomState(seed)
+    top, left, side = square
+    pictures, rows = [], []
+    for _ in range(count):
+        labels = dict(random_attributes(random), **fixed)
+        cut = draw_face(labels, random)[top : top + side, left : left + side]
+        pictures.append(np.asarray(Image.fromarray(cut).resize((size, size), Image.BICUBIC)))
+        rows.append([labels[name] for name in DRAWN])
+    return np.stack(pictures), np.float32(rows)
+
+
 def generate(folder, seed=0, count=240, variant=0):
     """Writes ``count`` faces and their attribute file below ``folder`` (some 300 faces a second and core).
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
+from ch09_capsule_rnn import ext_9_6_4_couplings as exercise
 from ch09_capsule_rnn.beyond import aggregation, fast_routing, kernels
 
 LENGTHS = np.array([5, 2, 0, 1], np.int32)
@@ -149,3 +150,14 @@ def test_every_way_gives_one_vector_a_text():
             widths[name] = gather(vectors, tf.placeholder(tf.int32, [None])).shape.as_list()
     assert widths.pop("routing") == widths.pop("reverse") == [None, 40]
     assert set(map(tuple, widths.values())) == {(None, 8)} and len(widths) == 4
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_couplings_of_a_round_are_those_of_the_listings_routing(rounds):
+    """The exercise of 9.6.4 adds up the listing's own capsules; NumPy keeps the logits."""
+    uhat = proposals()
+    with tf.Session() as session:
+        shares = session.run(exercise.couplings(tf.constant(uhat, tf.float32), tf.constant(LENGTHS), rounds))
+    _, expected = numpy_routing(uhat, LENGTHS, rounds)
+    for text, length in enumerate(np.maximum(LENGTHS, 1)):
+        np.testing.assert_allclose(shares[text, :length], expected[text, :length], rtol=1e-4, atol=1e-5)

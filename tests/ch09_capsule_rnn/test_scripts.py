@@ -50,6 +50,15 @@ def test_e02_the_listing_is_measured_on_news_it_has_not_seen(printed_run, walk):
     assert metrics["last_loss"] == files.read_json(os.path.join(printed_run, "losses.json"), list)[-1]
 
 
+def test_couplings_are_equal_at_first_and_part_from_round_to_round(printed_run):
+    table = record(printed_run, "record-ext_9_6_4_couplings.json")["tables"][0]
+    rounds = {row[0]: dict(zip(table["columns"], row)) for row in table["rows"]}
+    assert rounds[1][table["columns"][-1]] == pytest.approx(0.2)
+    assert rounds[3]["answers other than with 3"] == 0 and rounds[10]["capsules' distance to those of 10"] == 0
+    measured = record(printed_run, "record-evaluate.json")["metrics"]["test_accuracy"]["value"]
+    assert rounds[3]["test accuracy"] == pytest.approx(measured, abs=1e-4)  # three rounds are the model itself
+
+
 def test_the_hybrid_learns_the_generated_topics(runs, walk):
     metrics = {name: item["value"] for name, item in record(runs, "hybrid", "record-hybrid.json")["metrics"].items()}
     assert metrics["test_accuracy"] > 0.85  # each topic has words of its own

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from ch10_attgan.code_10_04_dataset import Celeba
+from ch10_attgan.code_10_06_train import att_default
+from common import options
 from common.errors import UserError
 from data import celeba, sample_celeba
 
@@ -19,6 +21,14 @@ def test_layout_is_celebas(faces):
     assert files[0] == "000001.jpg" and len(files) == 60 == len(labels)
     with Image.open(os.path.join(faces, "img_align_celeba", files[0])) as picture:
         assert picture.size == (178, 218) and picture.format == "JPEG" and picture.mode == "RGB"
+
+
+def test_the_page_of_attributes_is_the_list():
+    with open(os.path.join(options.REPOSITORY, "docs", "attributes.md"), encoding="utf-8") as stream:
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in stream if line.startswith("| ")][1:]
+    assert [(row[1].strip("`"), row[2]) for row in rows] == list(celeba.CHINESE.items())
+    for column, names in ((3, att_default), (4, sample_celeba.DRAWN)):
+        assert {row[1].strip("`") for row in rows if row[column]} == set(names)
 
 
 def test_equal_seeds_give_equal_faces_and_variants_differ(tmp_path):
