@@ -17,6 +17,7 @@ makes about twelve seconds of speech a second.
 """
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -253,8 +254,10 @@ def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
             if not answer.strip().isdigit():
                 break
             samples = np.frombuffer(worker.stdout.read(2 * int(answer)), "<i2")
+            wave = io.BytesIO()  # soundfile tells nothing of a full disk but 'AssertionError'
+            soundfile.write(wave, samples, RATE, format="WAV", subtype="PCM_16")
             with files.atomic(path) as stream:
-                soundfile.write(stream, samples, RATE, format="WAV", subtype="PCM_16")
+                stream.write(wave.getvalue())
             made, seconds = made + 1, seconds + len(samples) / RATE
     except BrokenPipeError:
         pass

