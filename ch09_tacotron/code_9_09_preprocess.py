@@ -23,7 +23,7 @@ import numpy as np
 from scipy import signal
 from tqdm import tqdm
 
-from common import options, records, text
+from common import options, records
 from common.errors import UserError
 from data import thchs30
 
@@ -68,7 +68,7 @@ def _process_utterance(out_dir, index, wav_path, pinyin):
     Returns:
       (spec file, mel file, frames, pinyin); None when it has more than ``max_frame_num`` frames.
     """
-    wav = librosa.load(wav_path, sr=sample_rate)[0]
+    wav = librosa.load(thchs30.check_wav(wav_path), sr=sample_rate)[0]
     emphasis = signal.lfilter([1, -preemphasis], [1], wav)
     D = np.abs(librosa.stft(y=emphasis, n_fft=n_fft, hop_length=hop_length, win_length=win_length))
 
@@ -92,9 +92,9 @@ def build_from_path(in_dir, out_dir, num_workers=1, tqdm=lambda x: x):
     futures = []
     index = 1
     # Erratum E37: sorted; the print takes the files in whatever order the file system lists them
-    wav_files = sorted(glob(os.path.join(escape(in_dir), "mytest", "*.wav")))
+    wav_files = sorted(glob(os.path.join(escape(in_dir), "mytest", "*.[wW][aA][vV]")))
 
-    f = text.read_lines(os.path.join(in_dir, "doc", "trans", "test.syllable.txt"), "transcript")
+    f = thchs30.read_transcript(os.path.join(in_dir, "doc", "trans", "test.syllable.txt"))
     allpinyin = {}
     for pinyin in f:
         indexf = pinyin.index(" ") if " " in pinyin else len(pinyin)
@@ -107,6 +107,9 @@ def build_from_path(in_dir, out_dir, num_workers=1, tqdm=lambda x: x):
         if key not in allpinyin:  # Erratum E38: in print a KeyError half way
             print("skipped %s: no transcript in test.syllable.txt" % wav_file)
             continue
+        if thchs30.bad_syllables(allpinyin[key]):
+            print("skipped %s: no syllable: %s" % (wav_file, " ".join(thchs30.bad_syllables(allpinyin[key])[:10])))
+            continue
         task = partial(_process_utterance, out_dir, index, wav_file, allpinyin[key])
         futures.append((wav_file, executor.submit(task)))
         index += 1
@@ -116,7 +119,8 @@ def build_from_path(in_dir, out_dir, num_workers=1, tqdm=lambda x: x):
         for wav_file, future in tqdm(futures):
             try:
                 results.append(future.result())
-            except (audioread.DecodeError, EOFError, ValueError) as error:  # Erratum E38: one bad file ends the print
+            # Erratum E38: one bad file ends the print
+            except (UserError, audioread.DecodeError, librosa.ParameterError, EOFError, ValueError) as error:
                 print("skipped %s: no readable recording (%s)" % (wav_file, error or type(error).__name__))
     return [result for result in results if result is not None]
 

@@ -49,6 +49,8 @@ def mydataset(metadata_filename, outputs_per_step, batch=32, shuffleflag=True, m
     print("metadata_filename", metadata_filename)
     f = text.read_lines(metadata_filename, "list of utterances (written by code_9_09_preprocess.py)")
     _metadata = [line.split("|") for line in f]
+    if not all(len(fields) == 4 and fields[2].isdecimal() for fields in _metadata) or not _metadata:
+        raise UserError("%s: lines must be 'spec|mel|frames|pinyin', one at least" % metadata_filename)
 
     try:
         inputseq = [[index_symbols[symbol] for symbol in fields[3]] for fields in _metadata]

@@ -79,6 +79,15 @@ def _to_8_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.uint8(np.clip(values * scale + 0.5, 0, 255)))
 
 
+def upright_size(picture: Image.Image):
+    """(width, height) of an open picture as ``read_photo`` gives it, and whether its EXIF data turn or mirror it.
+
+    To be asked before the pixels are loaded: Pillow closes a TIFF of several pages then.
+    """
+    orientation = picture.getexif().get(0x0112, 1)
+    return picture.size[:: -1 if orientation in (5, 6, 7, 8) else 1], orientation in range(2, 9)
+
+
 def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
     """A picture file, upright, in sRGB, 8 bit, without alpha (laid over white); of several pages the first.
 

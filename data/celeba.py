@@ -173,6 +173,8 @@ def check_headers(paths, smallest=(1, 1)):
                 with Image.open(path) as picture:
                     _must_be_known(picture)
                     width, height = picture.size
+                    if picture.format == "JPEG" and images.upright_size(picture)[1]:
+                        raise ValueError("its EXIF data turn it, which TensorFlow does not: save it upright")
             except images.UNREADABLE as error:
                 raise UserError("%s cannot be read (%s): replace it" % (path, str(error)[:160] or "damaged"))
             if height < smallest[0] or width < smallest[1]:

@@ -33,7 +33,8 @@ def paired(blurred: Sequence[str], sharp: Sequence[str], formats: Sequence[str] 
     """(blurred path, sharp path) of equal names, sorted; the ending does not count.
 
     Args:
-      formats: what a file may be, as Pillow names it, whatever its ending says; empty: all that Pillow reads.
+      formats: what a file may be, as Pillow names it, whatever its ending says, where TensorFlow reads it, which does not turn
+        pictures upright; empty: all that Pillow reads.
 
     Raises:
       UserError: none at all; names without a partner (ten of them named); a picture that is damaged; a pair of two sizes.
@@ -55,7 +56,7 @@ def paired(blurred: Sequence[str], sharp: Sequence[str], formats: Sequence[str] 
 
 
 def check_pair(blurred: str, sharp: str, formats: Sequence[str] = ()) -> None:
-    """UserError when one of the two is damaged, too large or of another format, or their sizes differ.
+    """UserError when one of the two is damaged, too large or of another format, or their upright sizes differ.
 
     Checksums are looked at and the pixels decoded: a damaged picture would otherwise end a training in its first epoch.
     """
@@ -66,7 +67,6 @@ def check_pair(blurred: str, sharp: str, formats: Sequence[str] = ()) -> None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of Pillow's own, lower pixel limit
                 with Image.open(path) as picture:
-                    sizes.append(picture.size)
                     if picture.width * picture.height > images.LARGEST_PICTURE:
                         raise UserError("picture %s has %d×%d pixels, too many" % (path, *picture.size))
                     if formats and picture.format not in formats:
@@ -75,11 +75,17 @@ def check_pair(blurred: str, sharp: str, formats: Sequence[str] = ()) -> None:
                         )
                     picture.verify()
                 with Image.open(path) as picture:
+                    size, turned = images.upright_size(picture)
+                    sizes.append(size)
                     picture.load()
         except UserError:
             raise
         except images.UNREADABLE as error:
             raise UserError("%s is not a readable picture (%s)" % (path, str(error)[:160] or type(error).__name__))
+        if turned and formats:
+            raise UserError(
+                "%s is to be turned (EXIF orientation), which this script's reader does not do: save it upright" % path
+            )
     if sizes[0] != sizes[1]:
         raise UserError(
             "%s is %d×%d but %s is %d×%d: both of a pair must have one size" % (blurred, *sizes[0], sharp, *sizes[1])

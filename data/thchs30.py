@@ -6,14 +6,19 @@ folder ``data_thchs30``.
 
 import glob
 import os
-from typing import Dict
+import re
+from typing import Dict, List
 
 import librosa
 import numpy as np
 import soundfile
 
-from common import datasets, text
+from common import datasets, files, text
 from common.errors import UserError
+
+LONGEST = 1200  # seconds of a recording: a spectrogram of that takes a gigabyte; sentences have ten
+LARGEST = 1 << 30  # bytes of its file
+RATES = (2000, 768000)  # samples a second
 
 
 def root(folder: str, wav_folder: str = "mytest") -> str:
@@ -39,40 +44,88 @@ def describe(folder: str) -> str:
 
 
 def wav_paths(folder: str, wav_folder: str = "mytest"):
-    """The recordings, by name; UserError where there is none."""
-    found = sorted(glob.glob(os.path.join(glob.escape(folder), wav_folder, "*.wav")))
+    """The recordings (``.wav``, ``.WAV``), by name; UserError where there is none."""
+    found = sorted(glob.glob(os.path.join(glob.escape(folder), wav_folder, "*.[wW][aA][vV]")))
     if not found:
         raise UserError("%s: no *.wav" % os.path.join(folder, wav_folder))
     return found
 
 
+def bad_syllables(pinyin: str) -> List[str]:
+    """The words that are no syllable with its tone: letters, ü as v, then 1 to 5 (neutral); a sign may stand behind it.
+
+    A voice learns letters: what is written otherwise in a transcript (``Ma1``, ``ma``, ``de0``, ``lu:4``) it learns for nothing.
+    """
+    return [word for word in pinyin.split() if not re.match(r"[a-z]+[1-5][!'(),\-.:;?]*$", word)]
+
+
+def read_transcript(path: str) -> List[str]:
+    """The lines ``<id> <pinyin>`` of a transcript.
+
+    Raises:
+      UserError: it cannot be read as text; an id stands there twice with different pinyin.
+    """
+    lines, seen = text.read_lines(path, "transcript"), {}
+    for number, line in enumerate(lines, 1):
+        name, _, pinyin = line.strip().partition(" ")
+        if name and seen.setdefault(name, pinyin) != pinyin:
+            raise UserError("transcript %s, line %d: %s has another line with other pinyin" % (path, number, name[:80]))
+    return lines
+
+
 def read_transcripts(folder: str) -> Dict[str, str]:
-    """Utterance id → pinyin, of all ``doc/trans/*.syllable.txt``."""
+    """Utterance id → pinyin, of all ``doc/trans/*.syllable.txt``; UserError as ``read_transcript``, for all together."""
     paths = sorted(glob.glob(os.path.join(glob.escape(folder), "doc", "trans", "*.syllable.txt")))
     if not paths:
         raise UserError("%s: no *.syllable.txt" % os.path.join(folder, "doc", "trans"))
     transcripts = {}
     for path in paths:
-        for line in text.read_lines(path, "transcript"):
+        for line in read_transcript(path):
             fields = line.split()
-            if len(fields) > 1:
-                transcripts[fields[0]] = " ".join(fields[1:])
+            if len(fields) > 1 and transcripts.setdefault(fields[0], " ".join(fields[1:])) != " ".join(fields[1:]):
+                raise UserError("%s: %s stands in another transcript with other pinyin" % (path, fields[0][:80]))
     return transcripts
+
+
+def check_wav(path: str) -> str:
+    """``path``, when its header is a recording's.
+
+    Raises:
+      UserError: missing, no file, no sound file, empty, longer than ``LONGEST``, or of a rate that no recorder has.
+    """
+    files.regular_file(path, "recording", LARGEST)
+    try:
+        found = soundfile.info(path)
+    except (RuntimeError, ValueError, OverflowError) as error:
+        raise UserError("%s is not a readable sound file (%s)" % (path, _why(error)))
+    if not RATES[0] <= found.samplerate <= RATES[1]:
+        raise UserError("%s has %d samples a second; %d to %d are read" % ((path, found.samplerate) + RATES))
+    if not 1 <= found.channels <= 32:
+        raise UserError("%s has %d channels" % (path, found.channels))
+    if found.frames < 1:
+        raise UserError("%s holds no samples" % path)
+    if found.frames > LONGEST * found.samplerate:
+        raise UserError("%s has %d s; recordings of up to %d s are read" % (path, found.duration, LONGEST))
+    return path
+
+
+def _why(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def read_wav(path: str, rate: int) -> np.ndarray:
     """A recording as a float32 wave in -1…1, mono, at ``rate``: channels are averaged, another rate is resampled.
 
     Raises:
-      UserError: the file is missing, is no sound file, or is empty.
+      UserError: as ``check_wav``, or samples that are no numbers.
     """
-    if not os.path.exists(path):
-        raise UserError("%s: no such sound file" % path)
     try:
-        wav, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except RuntimeError as error:
-        raise UserError("%s is not a readable sound file (%s)" % (path, str(error).splitlines()[0]))
+        wav, own_rate = soundfile.read(check_wav(path), dtype="float32", always_2d=True)
+    except (RuntimeError, ValueError, MemoryError) as error:
+        raise UserError("%s is not a readable sound file (%s)" % (path, _why(error)))
     wav = wav.mean(axis=1)
+    if not np.isfinite(wav).all():
+        raise UserError("%s holds samples that are no numbers" % path)
     if own_rate != rate and len(wav):
         wav = librosa.resample(wav, orig_sr=own_rate, target_sr=rate).astype(np.float32)
     if not len(wav):

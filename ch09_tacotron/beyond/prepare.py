@@ -17,7 +17,7 @@ import numpy as np
 
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.alignment import SPANS_FILE, align, read_spans, spans_of, write_spans
-from ch09_tacotron.beyond.utterances import load_mel, unknown_characters
+from ch09_tacotron.beyond.utterances import load_mel
 from ch09_tacotron.code_9_09_preprocess import max_frame_num
 from common import files, options, records, run
 from common.errors import UserError
@@ -63,6 +63,21 @@ def _work(arguments):
         return None, str(error)
 
 
+def _journal_entry(line):
+    """A line of ``done.jsonl`` as a dict with key, metadata and reason; None where it is unfinished (a killed run) or damaged."""
+    try:
+        entry = json.loads(line) if line.endswith("\n") else None
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
+        return None
+    fields, reason = entry.get("metadata"), entry.get("reason")
+    if fields is None:
+        return entry if isinstance(reason, str) else None
+    kinds = [type(field) for field in fields] if isinstance(fields, list) else []
+    return entry if kinds == [str, str, int, str] else None
+
+
 def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_folder="mytest"):
     """Processes all recordings of a corpus in parallel; what an earlier run finished is taken over from ``done.jsonl``.
 
@@ -75,10 +90,10 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
     done_path = os.path.join(out_dir, "done.jsonl")
     done = {}
     if os.path.exists(done_path):
-        with open(done_path, encoding="utf-8") as stream:
+        with open(done_path, encoding="utf-8", errors="replace") as stream:
             for line in stream:
-                if line.endswith("}\n"):  # a line that a killed run left unfinished is no result
-                    entry = json.loads(line)
+                entry = _journal_entry(line)
+                if entry is not None:
                     done[entry["key"]] = entry
 
     results, skipped, jobs = {}, {}, {}
@@ -86,10 +101,13 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
         name = os.path.basename(wav_path)
         utterance_id = os.path.splitext(name)[0]
         pinyin = transcripts.get(utterance_id)
-        if pinyin is None:
+        if not os.path.isfile(wav_path):
+            skipped[index] = (name, "not a file")
+        elif pinyin is None:
             skipped[index] = (name, "no transcript for %s" % utterance_id)
-        elif unknown_characters(pinyin):
-            skipped[index] = (name, "characters without a symbol: %s" % " ".join(unknown_characters(pinyin)))
+        elif thchs30.bad_syllables(pinyin):
+            wrong = " ".join(thchs30.bad_syllables(pinyin)[:10])
+            skipped[index] = (name, "no syllables with a tone (1 to 5, ü as v): %s" % wrong)
         else:
             status = os.stat(wav_path)
             key = "%s %d %d %d %s %s" % (index, status.st_size, status.st_mtime_ns, trim_silence, name, pinyin)

@@ -94,6 +94,15 @@ def test_what_is_missing_or_has_no_symbol_is_said(tmp_path):
         listing.mydataset(str(tmp_path / "train.txt"), 5)
 
 
+@pytest.mark.parametrize(
+    "content", ["", "a.npy|b.npy|3\n", "a.npy|b.npy|x|ma1\n", "a.npy|b.npy|²|ma1\n", "a|b|1|c|d\n"]
+)
+def test_a_list_of_utterances_that_is_none_is_a_line(tmp_path, content):
+    (tmp_path / "train.txt").write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match="lines must be 'spec.mel.frames.pinyin'"):
+        listing.mydataset(str(tmp_path / "train.txt"), 5)
+
+
 def test_e30_importing_prints_nothing():
     code = "import ch09_tacotron.code_9_15_dataset"
     environment = dict(os.environ, PYTHONPATH=REPOSITORY)

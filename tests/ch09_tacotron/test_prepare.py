@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import os
+import re
+import struct
 
 import numpy as np
 import pytest
@@ -104,6 +106,100 @@ def test_e37_e38_the_listing_goes_by_name_and_names_what_it_skips(corpus, tmp_pa
     assert [row[2] for row in found] == lengths
     skipped = [line for line in capsys.readouterr().out.splitlines() if line.startswith("skipped")]
     assert len(skipped) == 2 and "B1_3.wav: no transcript" in skipped[0] and "A2_0.wav: no readable" in skipped[1]
+
+
+def write_transcript(corpus, lines):
+    with open(os.path.join(corpus, "doc", "trans", "test.syllable.txt"), "w", encoding="utf-8-sig") as stream:
+        stream.write("\n".join(lines) + "\n")
+
+
+def test_capital_endings_and_a_byte_order_mark_are_read(corpus, tmp_path, at_once, capsys):
+    """RECORDING.WAV, and the first line of a transcript that Windows wrote."""
+    names = [os.path.splitext(os.path.basename(path))[0] for path in thchs30.wav_paths(corpus)]
+    write_transcript(corpus, [name + " ma1 ma3" for name in names])
+    folder = os.path.join(corpus, "mytest")
+    os.rename(os.path.join(folder, names[0] + ".wav"), os.path.join(folder, names[0] + ".WAV"))
+    with open(os.path.join(folder, "._" + names[1] + ".wav"), "wb") as stream:
+        stream.write(b"litter of macOS")
+    assert len(listing.build_from_path(corpus, str(tmp_path))) == 4
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    assert len(metadata) == 4 and not skipped and "skipped" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["ma", "Ma1", "de0", "lu:4", "MA1", "ma6", "m\u01ce", "1", "ma1ma1"])
+def test_what_is_no_syllable_is_named(corpus, tmp_path, at_once, capsys, wrong):
+    """A voice would learn letters that speaking never uses."""
+    names = [os.path.splitext(os.path.basename(path))[0] for path in thchs30.wav_paths(corpus)]
+    write_transcript(corpus, [names[0] + " ma1 " + wrong] + [name + " lv4 huar1 de5" for name in names[1:]])
+    assert len(listing.build_from_path(corpus, str(tmp_path))) == 3
+    assert "no syllable: " + wrong in capsys.readouterr().out
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    assert len(metadata) == 3 and wrong in skipped[0][1] and names[0] in skipped[0][0]
+
+
+def test_an_id_with_two_lines_is_named(corpus, tmp_path, at_once):
+    write_transcript(corpus, ["A2_0 ma1", "A2_1 ma2", "A2_0 ma3"])
+    for call in (lambda: listing.build_from_path(corpus, str(tmp_path)), lambda: build(corpus, tmp_path)):
+        with pytest.raises(UserError, match="line 3: A2_0 has another line"):
+            call()
+    write_transcript(corpus, ["A2_0 ma1", "A2_0 ma1"])  # the same twice does no harm
+    with open(os.path.join(corpus, "doc", "trans", "train.syllable.txt"), "w", encoding="utf-8") as stream:
+        stream.write("A2_0 ma4\n")
+    with pytest.raises(UserError, match="A2_0 stands in another transcript"):
+        thchs30.read_transcripts(corpus)
+
+
+def wav_header(rate=16000, channels=1, size=3200):
+    block = b"fmt " + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
+    return b"RIFF" + struct.pack("<I", 36 + size) + b"WAVE" + block + b"data" + struct.pack("<I", size)
+
+
+@pytest.mark.parametrize(
+    "content,complaint",
+    [
+        (b"", "no readable|not a readable"),
+        (wav_header() + bytes(0), "no samples|not a readable"),
+        (wav_header(rate=1) + bytes(3200), "1 samples a second"),
+        (wav_header(rate=2**31 - 1) + bytes(3200), "samples a second"),
+        (wav_header(rate=2000, size=2 * 2000 * 1300) + bytes(2 * 2000 * 1300), "1300 s; recordings of up to 1200 s"),
+        (np.nan, "no numbers|not finite"),
+        (np.inf, "no numbers|not finite"),
+        ("fifo", "pipe or a device|not a file"),
+        ("link", "not there|not a file"),
+        ("folder", "is a folder|not a file"),
+    ],
+    ids=["empty", "no samples", "1 Hz", "2 GHz", "too long", "nan", "inf", "fifo", "broken link", "folder"],
+)
+def test_recordings_that_are_none(corpus, tmp_path, at_once, capsys, content, complaint):
+    path = os.path.join(corpus, "mytest", "A2_0.wav")
+    os.remove(path)
+    if content == "fifo":
+        os.mkfifo(path)
+    elif content == "link":
+        os.symlink("nowhere", path)
+    elif content == "folder":
+        os.mkdir(path)
+    elif isinstance(content, bytes):
+        with open(path, "wb") as stream:
+            stream.write(content)
+    else:
+        soundfile.write(path, np.full(16000, content, np.float32), 16000, subtype="FLOAT")
+    assert len(listing.build_from_path(corpus, str(tmp_path))) == 3
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("skipped")]
+    assert len(said) == 1 and "A2_0" in said[0] and re.search(complaint, said[0]), said
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    assert len(metadata) == 3 and re.search(complaint, skipped[0][1]), skipped
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "[1]", "null", '{"key": 3}', '{"key": "a", "metadata": "x"}', '{"key": "a", "metadata": [1, 2]}']
+)
+def test_a_damaged_journal_is_worked_anew(corpus, tmp_path, at_once, line):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "done.jsonl").write_bytes(line.encode() + b"\n\xff\xfe\0\n")
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    assert len(metadata) == 4 and not skipped
 
 
 def test_what_cannot_be_used_is_reported_and_the_rest_is_done(corpus, tmp_path, at_once):

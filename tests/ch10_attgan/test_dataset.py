@@ -389,6 +389,20 @@ def test_capitals_other_endings_and_litter_of_other_systems(faces, tmp_path):
         assert np.abs(right[0] - ours[0]).mean() < 0.01  # number 3 went through another JPEG decoder
 
 
+def test_a_picture_that_its_exif_entry_turns_is_named(faces, tmp_path):
+    """TensorFlow would train on a face that lies on its side."""
+    shutil.copytree(faces, str(tmp_path / "set"))
+    path = str(tmp_path / "set" / "img_align_celeba" / "000002.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    with Image.open(path) as picture:
+        picture.load()
+        picture.save(path, exif=exif)
+    for kind in (Celeba, Faces):
+        with pytest.raises(UserError, match="000002.jpg cannot be read .its EXIF data turn it"):
+            kind(str(tmp_path / "set"), ATTS, 64, 4)
+
+
 def test_kaggles_list_is_read(faces, tmp_path):
     path = os.path.join(faces, "list_attr_celeba.txt")
     with open(path, encoding="utf-8") as stream:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import convolve
 
+from ch10_deblurgan import code_10_02_train
 from ch10_deblurgan import ext_10_2_1_layout as layout
 from ch10_deblurgan.beyond import motion, pairs, synthesize
 from common.errors import UserError
@@ -56,6 +57,34 @@ def test_sizes_of_a_pair_must_agree(tmp_path):
     write(tmp_path / "B" / "c.png", picture(12, 20))
     with pytest.raises(UserError, match="16×12 but .*20×12"):
         gopro.find_pairs(str(tmp_path))
+
+
+def turned(path, pixels, orientation):
+    """Writes a JPEG whose EXIF entry turns it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(str(path), format="JPEG", exif=exif)
+
+
+def test_sizes_of_a_pair_are_compared_upright(tmp_path):
+    """A phone's picture lies on its side with an EXIF entry; what a program wrote from it stands upright without one."""
+    make_pairs(tmp_path, names=["a"], size=(12, 16))
+    os.remove(str(tmp_path / "A" / "a.png"))
+    turned(tmp_path / "A" / "a.jpg", picture(12, 16), 6)  # raw sizes agree, upright ones do not
+    with pytest.raises(UserError, match="a.jpg is 12×16 but .*a.png is 16×12"):
+        gopro.find_pairs(str(tmp_path))
+    turned(tmp_path / "A" / "a.jpg", picture(16, 12), 6)  # the other way round
+    found = gopro.find_pairs(str(tmp_path))
+    reader = pairs.PairReader(found, None, crop=8)
+    assert len(found) == 1 and reader.read(0, np.random.RandomState(0))[0].shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 6])
+def test_the_listing_whose_reader_turns_nothing_asks_for_upright_pictures(tmp_path, orientation):
+    make_pairs(tmp_path / "train", names=["a"], size=(16, 16))
+    turned(tmp_path / "train" / "B" / "a.png", picture(16, 16), orientation)
+    with pytest.raises(UserError, match="a.png is to be turned .* save it upright"):
+        code_10_02_train.main(["--preset", "tiny", "--data-dir", str(tmp_path), "--output-dir", str(tmp_path / "out")])
 
 
 @pytest.mark.parametrize("part", [b"", b"not a picture"])
