@@ -23,11 +23,11 @@ from common.plotting import plt, save_figure
 from common.records import Record
 
 VALUES = [
-    Value("steps", 150, "of each training", tiny=2, low=1),
+    Value("steps", 50, "of each training", tiny=2, low=1),
     Value("seeds", 3, "trainings of each kind, from --seed on", tiny=1, low=1, high=100),
     Value("units", 32, "of the cell", tiny=8, low=1),
     Value("batch_size", 32, "pictures in a batch", tiny=8, low=2),
-    Value("learning_rate", 0.002, "of Adam", low=0),
+    Value("learning_rate", 0.005, "of Adam", low=0),
 ]
 TEST = 300  # digits that are not trained on
 KINDS = {  # title → (black and white as numbers, rows of margin, the cell)
