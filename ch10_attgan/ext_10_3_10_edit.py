@@ -1,7 +1,8 @@
 """Section 10.3.10, on: editing faces with a trained AttGAN - any attribute, several at once, your own photos.
 
 Three ways: switch some attributes (``--edit Eyeglasses=on Bangs=off``), every attribute in turn (``--sheet``), or slide one
-over a range (the default, as listing 10-7). On pictures of the test part (``--numbers``) or own photos (``--photo``).
+over a range (the default, as listing 10-7). On pictures of the test part (``--numbers``) or own photos (``--photo``), into
+which the edited face is put back.
 
 Reads: the run of listing 10-6 (or of beyond/train.py) in ``--output-dir``, or ``--weights`` (an exported generator;
 'shipped' comes along), and the data. Writes: ``edited/*.png`` and a record. Time: seconds.
@@ -31,12 +32,19 @@ VALUES = [
     Value("test_int", None, "strength of what is switched; none: that of the training", kind=float, low=0, high=100),
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
+STRONGEST = 2.0  # of --edit NAME=STRENGTH
+MOST_SHOWN = 5  # whole photos in the record
 
 
 def add_options(parser):
     """The options of this script that are no values."""
     trained.add_model_options(parser)
-    parser.add_argument("--edit", nargs="+", metavar="NAME=on|off|flip", help="switch these attributes, all at once")
+    parser.add_argument(
+        "--edit",
+        nargs="+",
+        metavar="NAME=on|off|flip",
+        help="switch these attributes, all at once; or NAME=STRENGTH (-2…2)",
+    )
     parser.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
     parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos instead")
     parser.add_argument("--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, or centre, or celeba")
@@ -47,14 +55,22 @@ def add_options(parser):
 
 
 def parse_edits(words, atts):
-    """``["Bald=on", "Male=flip"]`` as a list of (column, 'on' | 'off' | 'flip'); UserError for anything else."""
+    """``["Bald=on", "Male=-0.8"]`` as a list of (column, 'on' | 'off' | 'flip' | strength); UserError for anything else."""
     edits = []
     for word in words:
         name, _, value = word.partition("=")
         if name not in atts:
             raise UserError("the model does not know the attribute '%s'; it knows: %s" % (name, " ".join(atts)))
         if value not in ("on", "off", "flip"):
-            raise UserError("'%s' must be %s=on, %s=off or %s=flip" % (word, name, name, name))
+            try:
+                value = float(value)
+            except ValueError:
+                value = np.nan
+            if not abs(value) <= STRONGEST:
+                raise UserError(
+                    "'%s' must be %s=on, %s=off, %s=flip or a strength from -%g to %g"
+                    % (word, name, name, name, STRONGEST, STRONGEST)
+                )
         edits.append((atts.index(name), value))
     if len({column for column, _ in edits}) != len(edits):
         raise UserError("an attribute is named twice in --edit: %s" % " ".join(words))
@@ -65,6 +81,8 @@ def switch(labels, edits, atts):
     """Labels with ``edits`` made, and what contradicts those that are switched on cleared; of two edits the later one wins."""
     wanted = labels.copy()
     for column, value in edits:
+        if isinstance(value, float):
+            value = "on" if value > 0 else "off"
         wanted[:, column] = dict(on=1, off=0).get(value, 1 - wanted[:, column])
         Celeba.check_attribute_conflict(wanted, atts[column], atts)
     return wanted
@@ -80,30 +98,31 @@ def result_name(path, taken):
 
 
 def load_photos(opts, session, model):
-    """(pictures, labels, names, unreadable) of ``--photo``; a photo that cannot be read is named, the others are done."""
+    """(pictures, labels, names, paths, unreadable) of ``--photo``; a photo that cannot be read is named, the others are done."""
     if not opts.box:
         raise UserError("where is the face in %s? give --box LEFT TOP SIDE, or --box centre" % opts.photo[0])
     atts = model.settings.att_default
     unknown = [name for name in opts.labels or [] if name not in atts]
     if unknown:
         raise UserError("unknown attribute %s; the model knows: %s" % (unknown[0], " ".join(atts)))
-    faces, names, unreadable = [], [], []
+    faces, names, paths, unreadable = [], [], [], []
     for path in opts.photo:
         try:
             faces.append(photos.read_face(path, opts.box, model.settings.img_size))
             names.append(result_name(path, names))
+            paths.append(path)
         except UserError as error:
             unreadable.append(str(error))
     if not faces:
         raise UserError("; ".join(unreadable))
     pictures = np.concatenate(faces)
     if opts.labels is not None:
-        return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, unreadable
+        return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, paths, unreadable
     labels = photos.guess_labels(session, model, pictures)
     for name, row in zip(names, labels):
         found = [att for att, value in zip(atts, row) if value]
         print("%s: the attribute head sees: %s (--labels corrects it)" % (name, " ".join(found) or "none"))
-    return pictures, labels, names, unreadable
+    return pictures, labels, names, paths, unreadable
 
 
 def load_test_faces(opts, session, model):
@@ -133,8 +152,11 @@ def columns_of(opts, labels, settings):
     if opts.edit:
         edits = parse_edits(opts.edit, atts)
         _b = sheets.strengths(switch(labels, edits, atts), thres_int)
-        for column, _ in edits:
-            _b[:, column] *= test_int / thres_int
+        for column, value in edits:
+            if isinstance(value, float):
+                _b[:, column] = value
+            else:
+                _b[:, column] *= test_int / thres_int
         kind = "-".join(word.replace("=", "_") for word in opts.edit)
         return [sheets.strengths(labels, thres_int), _b], ["rebuilt", "edited"], kind[:100]
     if opts.test_att not in atts:
@@ -142,6 +164,15 @@ def columns_of(opts, labels, settings):
     values = np.linspace(opts.test_int_min, opts.test_int_max, opts.n_slide)
     columns = [slide(labels, opts.test_att, value, atts, thres_int) for value in values]
     return columns, ["%s_%.2f" % (opts.test_att, value) for value in values], "slide_" + opts.test_att
+
+
+def in_chinese(caption):
+    """A caption with the attributes' Chinese names."""
+    for name in sorted(celeba.CHINESE, key=len, reverse=True):  # Big_Lips before Lips, were there one
+        caption = caption.replace(name, celeba.CHINESE[name])
+    for end, chinese in (("_on", "：有"), ("_off", "：无"), ("_flip", "：翻转"), ("slide_", "连续改变 ")):
+        caption = caption.replace(end, chinese)
+    return caption
 
 
 def main(argv=None):
@@ -155,9 +186,9 @@ def main(argv=None):
                 print("%-20s %s%s" % (name, chinese, "  (known)" if name in settings.att_default else ""))
             return 0
         columns_of(opts, np.zeros((1, len(settings.att_default)), int), settings)  # wrong options show before any work
-        unreadable = []
+        paths, unreadable = [], []
         if opts.photo:
-            pictures, labels, names, unreadable = load_photos(opts, session, model)
+            pictures, labels, names, paths, unreadable = load_photos(opts, session, model)
         else:
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
@@ -182,8 +213,14 @@ def main(argv=None):
         path = os.path.join(folder, "all_%s.png" % kind)
         images.write_png(path, sheets.sheet(pictures, edited, titles, settings.img_size))
         caption = "%s: %s" % (kind, ", ".join(names))
-        record.file(path, "picture", "Edited faces, %s" % caption, "编辑后的人脸，%s" % caption)
+        record.file(path, "picture", "Edited faces, %s" % caption, "编辑后的人脸，%s" % in_chinese(caption))
         written.append(path)
+    for number, path in enumerate(paths if opts.edit else []):
+        whole = photos.put_back(path, opts.box, edited[0][number], edited[1][number])
+        target = os.path.join(folder, "%s_%s_whole.png" % (names[number], kind))
+        written.append(images.write_png(target, whole))
+        if number < MOST_SHOWN:
+            record.file(target, "picture", "%s, edited, whole" % names[number], "%s：编辑后的整张照片" % names[number])
     print("\n".join(written))
     record.metric("edited pictures", len(names))
     record.save()

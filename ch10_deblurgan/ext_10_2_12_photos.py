@@ -9,8 +9,8 @@ Large photos go through overlapping tiles, so memory hardly grows with them. Pho
 data (the date of the picture). Of a file with several pages the first is taken. What cannot be read is left out and named at
 the end.
 
-Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>.png`` (before and after,
-whole and in detail) and a record. Time on two cores: a second for a 640×360 photo, less than a minute for 12 megapixels.
+Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>…`` (before and after, whole
+and in detail) and a record. Time on two cores: a second for a 640×360 photo, less than a minute for 12 megapixels.
 """
 
 import os
@@ -35,6 +35,9 @@ from common.records import Record
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "wide_view.npz")
 TERMS = "trained on BSDS500's photos among others: for non-commercial research and education"
+
+MOST_SHOWN = 5  # photos in the record
+SHOWN_SIDE = 1600  # pixels
 
 VALUES = [
     Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
@@ -108,6 +111,12 @@ def write_photo(path, pixels, exif):
     with files.atomic(path) as stream:
         Image.fromarray(pixels).save(stream, format="PNG", **(dict(exif=exif) if exif else {}))
     return path
+
+
+def write_shown(path, pixels):
+    """A JPEG of at most ``SHOWN_SIDE`` pixels a side, for pages that lay before and after over each other."""
+    with files.atomic(path) as stream:
+        Image.fromarray(shrunk(pixels, SHOWN_SIDE)).save(stream, format="JPEG", quality=92)
 
 
 def most_changed(before, after, side):
@@ -225,9 +234,14 @@ def main(argv=None):
             )
             if opts.comparison:
                 images.write_png(compared, comparison(before, after))
-                if len(record.content["files"]) < 5:
+                if len(record.content["files"]) < 2 * MOST_SHOWN:
                     name = os.path.splitext(os.path.basename(target))[0]
-                    record.file(compared, "picture", "%s before and after" % name, "%s：处理前后" % name)
+                    shown = [compared[: -len(".png")] + end for end in ("_before.jpg", "_after.jpg")]
+                    for side, pixels in zip(shown, (before, after)):
+                        write_shown(side, pixels)
+                    sides = dict(before=shown[0], after=shown[1])
+                    record.file(target, "comparison", "%s before and after" % name, "%s：处理前后" % name, **sides)
+                    record.file(compared, "picture", "%s, the place that changed most" % name, "%s：变化最大处" % name)
     if large and not opts.long_side:
         print("Blur of more than some 15 pixels stays; if a large photo has it, try --long-side 1600.")
     record.metric("photos sharpened", restored_count)

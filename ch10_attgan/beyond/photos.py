@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from scipy.ndimage import zoom
 
 from ch10_attgan.beyond.faces import crop_box
 from common import images
@@ -10,6 +11,7 @@ from common.errors import UserError
 from data import celeba
 
 SMALLEST = 16  # side of a face's box in pixels
+FADE = 0.08  # share of the box's side over which what was changed fades out at its edge
 
 
 def box_of(words, height, width, img_size, path):
@@ -56,6 +58,27 @@ def read_face(path, words, img_size):
         )
     face = images.resize(photo.pixels[top:bottom, left:right], img_size, img_size)
     return images.from_uint8(face)[None]
+
+
+def put_back(path, words, rebuilt, edited):
+    """The photo with the edit in its face: what the edit changed, enlarged, is added, so that the photo keeps its detail.
+
+    Args:
+      path, words: as given to ``read_face``.
+      rebuilt, edited: the network's pictures without and with the edit, ``[S, S, 3]`` in −1…1.
+
+    Returns:
+      uint8 ``[H, W, 3]``.
+    """
+    pixels = images.read_photo(path).pixels.copy()
+    size = rebuilt.shape[0]
+    left, top, width, height = box_of(words, pixels.shape[0], pixels.shape[1], size, path)
+    change = zoom(127.5 * (edited - rebuilt), (height / size, width / size, 1), order=1, mode="nearest")
+    fades = [np.minimum((np.arange(side) + 0.5) / (FADE * side), 1.0) for side in (height, width)]
+    fades = [np.minimum(fade, fade[::-1]) for fade in fades]
+    face = pixels[top : top + height, left : left + width]
+    face[:] = np.clip(np.rint(face + change * np.outer(*fades)[:, :, None]), 0, 255)
+    return pixels
 
 
 def guess_labels(session, model, pictures):

@@ -31,14 +31,39 @@ def test_edits_are_made_together_and_contradictions_cleared():
     "words,message",
     [
         (["Nose=on"], "does not know the attribute 'Nose'; it knows: Bald Bangs"),
-        (["Bald"], "must be Bald=on, Bald=off or Bald=flip"),
+        (["Bald"], "must be Bald=on, Bald=off, Bald=flip or a strength"),
         (["Bald=yes"], "must be Bald=on"),
+        (["Bald=nan"], "must be Bald=on"),
+        (["Bald=2.1"], "from -2 to 2"),
         (["Bald=on", "Bald=off"], "named twice"),
     ],
 )
 def test_edits_that_are_none(words, message):
     with pytest.raises(UserError, match=message):
         edit.parse_edits(words, ATTS)
+
+
+def test_each_edit_can_have_a_strength_of_its_own():
+    edits = edit.parse_edits(["Bald=1.5", "Male=-0.25", "Eyeglasses=on"], ATTS)
+    labels = np.array([[0, 1, 1, 0]])
+    assert edit.switch(labels, edits, ATTS).tolist() == [[1, 0, 0, 1]]
+    opts = SimpleNamespace(sheet=False, edit=["Bald=1.5", "Male=-0.25", "Eyeglasses=on"], test_int=1.0)
+    settings = SimpleNamespace(att_default=ATTS, thres_int=0.5, test_int=1.0)
+    columns, titles, _ = edit.columns_of(opts, labels, settings)
+    assert titles == ["rebuilt", "edited"]
+    assert columns[0].tolist() == [[-0.5, 0.5, 0.5, -0.5]] and columns[1].tolist() == [[1.5, -0.5, -0.25, 1.0]]
+
+
+def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
+    photo = np.random.RandomState(0).randint(60, 190, (120, 100, 3), dtype=np.uint8)
+    path = images.write_png(str(tmp_path / "photo.png"), photo)
+    rebuilt = np.zeros((16, 16, 3), "f")
+    words = ["10", "20", "64"]
+    np.testing.assert_array_equal(photos.put_back(path, words, rebuilt, rebuilt), photo)
+    whole = photos.put_back(path, words, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    assert whole[52, 42].tolist() == [24, 24, 24] and 0 < whole[21, 42, 0] < 24
+    whole[20:84, 10:74] = 0
+    assert not whole.any()
 
 
 def test_erratum_e89_sliding_respects_sign_and_contradictions():

@@ -1,5 +1,6 @@
 """The local page: what it refuses, its queue, its limits, and the page itself in a real browser."""
 
+import argparse
 import io
 import json
 import os
@@ -37,6 +38,8 @@ os.makedirs(out)
 open(os.path.join(out, "answer.csv"), "w").write("word,effect\n")
 items = [dict(path=name, kind="table", caption="The answer", caption_zh="答案") for name in ("answer.csv", "../input.txt")]
 record = dict(files=items, tables=[dict(columns=["word", "effect"], rows=[["oil", 2.0], ["and", -1.0]], title="w", note="")])
+topics = dict(title="Topics of the text", columns=["topic", "probability"], rows=[["crude", 0.9]], note="crude; oil prices")
+record["tables"].append(topics)
 json.dump(dict(record, metrics={}), open(os.path.join(out, "record-x.json"), "w"))
 print("it is about", text)
 """
@@ -74,7 +77,8 @@ def ended(client, identity, seconds=30):
 def test_from_input_to_result(page):
     client, queue = page
     answer = ended(client, post(client, "oil").get_json()["id"])
-    assert answer["state"] == "done" and answer["headline"] == "it is about oil"
+    assert answer["state"] == "done" and answer["headline"] == ["crude, confidence 90 %", "主题：crude（置信度 90%）"]
+    assert answer["tables"][0]["columns"] == [["topic", "主题"], ["probability", "概率"]]
     assert answer["words"] == [["oil", 1.0], ["and", -0.5]]
     assert [item["name"] for item in answer["files"]] == ["answer.csv"]  # the other one lies outside the output folder
 
@@ -182,7 +186,7 @@ def test_nothing_stays_behind(page):
 def test_numbers_and_choices_are_checked(tmp_path):
     fields = (
         Field("steps", "number", "steps", "步", 30, 1, 365),
-        Field("on", "choice", "on", "开", choices=(("", "", ""),)),
+        Field("on", "switch", "on", "开", 1.0, 0.1, 2.0, 0.1),
     )
     for form, said in (
         (dict(steps="400"), "1 to 365"),
@@ -194,6 +198,36 @@ def test_numbers_and_choices_are_checked(tmp_path):
     with pytest.raises(panels.UserError, match="cannot be 'x'"):
         panels._value(fields[1], dict(on="x"), {}, str(tmp_path))
     assert panels._value(fields[0], dict(steps="7"), {}, str(tmp_path)) == 7
+    for form, strength in (
+        (dict(on=""), None),
+        (dict(on="on", on_strength="0.5"), 0.5),
+        (dict(on="off", on_strength="2"), -2),
+    ):
+        assert panels._value(fields[1], form, {}, str(tmp_path)) == strength
+    with pytest.raises(panels.UserError, match="0.1 to 2"):
+        panels._value(fields[1], dict(on="on", on_strength="9"), {}, str(tmp_path))
+
+
+def test_what_the_page_refuses_is_said_in_chinese_too(page):
+    client, queue = page
+    answer = client.post("/jobs", data=dict(panel="news", text="x" * 101), headers=HEADERS).get_json()
+    assert answer["error_zh"] == "文本超过 100 个字符"
+    assert panels.chinese("input.csv, line 3: no number") == "input.csv, line 3: no number"
+
+
+def test_what_the_panels_say_of_a_record():
+    def said(panel, tables=(), **metrics):
+        record = dict(
+            tables=list(tables), metrics={name: dict(value=value, note="so") for name, value in metrics.items()}
+        )
+        return panels.headline_of(argparse.Namespace(panel=panel, record=record))
+
+    none = dict(title="Topics of the text", rows=[["earn", 0.31]], note="none of the 46 topics (best guess earn); a")
+    assert said("news", [none])[1] == "46 个主题都不是，最接近的是 earn（置信度 31%）"
+    figures = {"MAE of the seasonal naive": 4.0, "season of the seasonal naive": 12}
+    assert said("series", MAE=3.0, **figures) == ("so", "预测更好：误差比季节性朴素预测（周期 12）小 25%")
+    assert said("series", MAE=5.0, **figures)[1].startswith("季节性朴素预测（周期 12）更好")
+    assert said("photo") == ("", "")
 
 
 def test_every_panel_has_its_script_and_its_examples():

@@ -1,13 +1,14 @@
 """The five panels: which fields they have, what is taken, which script answers, and what of its record is shown."""
 
 import os
+import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from common import files, options
 from common.errors import UserError
-from tools import results
+from tools import gallery, results
 
 EXAMPLES = os.path.join(options.REPOSITORY, "docs", "examples")
 LONGEST_NEWS = 20000  # characters
@@ -17,7 +18,7 @@ LARGEST_PICTURE = 20 << 20
 
 
 class Field(NamedTuple):
-    """One field of a form: ``kind`` is text, file, range, number or choice."""
+    """One field of a form: ``kind`` is text, file, range, number or switch (with a strength of its own)."""
 
     name: str
     kind: str
@@ -27,7 +28,6 @@ class Field(NamedTuple):
     low: Optional[float] = None
     high: Optional[float] = None
     step: Optional[float] = None
-    choices: Tuple = ()
     accept: str = ""
     longest: int = 0
     rows: int = 3
@@ -56,7 +56,7 @@ class Panel(NamedTuple):
 
 
 _STEPS = Field("steps", "number", "steps ahead", "预测步数", 30, 1, 365)
-_STRENGTH = Field("strength", "range", "strength", "强度", 1.0, 0.0, 1.5, 0.1)
+_STRENGTH = Field("strength", "range", "strength", "强度", 1.0, 0.0, 1.0, 0.1)
 FACE_ATTRIBUTES = (
     ("Bangs", "刘海"),
     ("Blond_Hair", "金发"),
@@ -68,7 +68,7 @@ FACE_ATTRIBUTES = (
     ("Pale_Skin", "肤色白"),
     ("Young", "年轻"),
 )
-_SWITCH = (("", "as it is", "不变"), ("on", "on", "有"), ("off", "off", "无"))
+SWITCH = (("", "as it is", "不变"), ("on", "on", "有"), ("off", "off", "无"))
 
 PANELS = (
     Panel(
@@ -163,8 +163,7 @@ PANELS = (
         ("ch10_attgan/weights/faces_generator.npz",),
         "",
         (Field("file", "file", "face", "人脸图片", accept="image/*"),)
-        + tuple(Field(name, "choice", name.replace("_", " "), zh, choices=_SWITCH) for name, zh in FACE_ATTRIBUTES)
-        + (Field("strength", "range", "strength", "强度", 1.0, 0.0, 2.0, 0.1),),
+        + tuple(Field(name, "switch", name.replace("_", " "), zh, 1.0, 0.1, 2.0, 0.1) for name, zh in FACE_ATTRIBUTES),
         (dict(field="file", label="a drawn face", label_zh="一张卡通脸", name="face.png"),),
     ),
 )
@@ -233,10 +232,13 @@ def _value(field: Field, form, uploads, folder: str):
         with files.atomic(path, "w") as stream:
             stream.write(given)
         return path
-    if field.kind == "choice":
-        if given not in [choice[0] for choice in field.choices]:
+    if field.kind == "switch":
+        if given not in [choice[0] for choice in SWITCH]:
             raise UserError("%s cannot be '%s'" % (field.label, given[:20]))
-        return given
+        if not given:
+            return None
+        strength = _value(field._replace(name=field.name + "_strength", kind="range"), form, uploads, folder)
+        return strength if given == "on" else -strength
     try:
         number = float(given)
         whole = field.kind != "number" or number == int(number)
@@ -258,13 +260,34 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
         return arguments + ["--text-file", values["text"]]
     if key == "photo":
         return arguments + ["--strength", "%g" % values["strength"], values["file"]]
-    edits = ["%s=%s" % (name, values[name]) for name, _ in FACE_ATTRIBUTES if values[name]]
+    edits = ["%s=%g" % (name, values[name]) for name, _ in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
-    strength = ["--test-int", "%g" % values["strength"]]
-    return (
-        arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits + strength
-    )
+    return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits
+
+
+# What the page itself says when it refuses; the scripts' own lines stay as they are.
+_CHINESE = (
+    (r"choose a file first", "请先选择文件"),
+    (r"the file is empty", "文件是空的"),
+    (r"(?:the file|that) is larger than (\d+) MB", r"文件超过 \1 MB"),
+    (r"the text is empty", "请输入文本"),
+    (r"the text is longer than (\d+) characters", r"文本超过 \1 个字符"),
+    (r"switch at least one attribute on or off", "请至少选择一个属性"),
+    (r"(\d+) jobs are waiting already: try again later", r"已有 \1 个任务在排队，请稍后再试"),
+    (r"it took longer than (\d+) s and was ended", r"运行超过 \1 秒，已被终止"),
+    (r"the worker ended with status (-?\d+)", r"处理程序异常退出（状态 \1）"),
+    (r"there is no such job \(any more\)", "任务已不存在"),
+)
+
+
+def chinese(said: str) -> str:
+    """What the page says, in Chinese; a script's own line as it is."""
+    for pattern, words in _CHINESE:
+        found = re.fullmatch(pattern, said)
+        if found:
+            return found.expand(words)
+    return said
 
 
 def files_of(job) -> List[str]:
@@ -280,32 +303,65 @@ def files_of(job) -> List[str]:
     return paths
 
 
+def headline_of(job) -> Tuple[str, str]:
+    """The answer in one line, in both languages; empty where the pictures say it."""
+    tables = {table["title"]: table for table in job.record["tables"]}
+    metrics = {name: entry["value"] for name, entry in job.record["metrics"].items()}
+    if job.panel == "news" and "Topics of the text" in tables:
+        table = tables["Topics of the text"]
+        topic, share = table["rows"][0]
+        said = table["note"].split(";")[0]
+        sure = "（置信度 %.0f%%）" % (100 * share)
+        zh = "46 个主题都不是，最接近的是 %s" % topic if said.startswith("none of") else "主题：%s" % topic
+        return "%s, confidence %.0f %%" % (said, 100 * share), zh + sure
+    if job.panel == "series" and "MAE of the seasonal naive" in metrics:
+        own, naive = metrics["MAE"], metrics["MAE of the seasonal naive"]
+        season = int(metrics["season of the seasonal naive"])
+        other = "季节性朴素预测（周期 %d）" % season if season > 1 else "重复最后一个值"
+        zh = other + "更好，请谨慎使用本预测"
+        if own < naive:
+            zh = "预测更好：误差比%s小 %.0f%%" % (other, 100 * (1 - own / naive))
+        return job.record["metrics"]["MAE of the seasonal naive"]["note"], zh
+    if job.panel == "speech" and "Sentences" in tables:
+        seconds = sum(row[1] for row in tables["Sentences"]["rows"])
+        return "%.1f s of speech" % seconds, "语音长 %.1f 秒" % seconds
+    return "", ""
+
+
 def result_of(job) -> dict:
-    """What the page shows of a finished job: files by number, tables as text, coloured words, a headline."""
+    """What the page shows of a finished job: files by number, tables as text, coloured words, a headline.
+
+    Captions, columns and cells come as pairs: English, Chinese.
+    """
     paths = files_of(job)
     inside = os.path.realpath(os.path.join(job.folder, "out"))
+    words_zh = files.read_json(gallery.WORDS_FILE)
 
     def number_of(name):
         return paths.index(os.path.realpath(os.path.join(inside, name)))
 
+    def both(cell):
+        return [cell, words_zh.get(cell, cell)]
+
     shown, tables, words = [], [], None
-    for item in job.record["files"]:
-        try:
-            entry = dict(kind=item["kind"], caption=item["caption"], caption_zh=item["caption_zh"])
-            entry.update(file=number_of(item["path"]), name=os.path.basename(item["path"]))
-            if item["kind"] == "comparison":
-                entry.update(before=number_of(item["before"]), after=number_of(item["after"]))
-            shown.append(entry)
-        except ValueError:  # a file that is gone
-            continue
     for table in job.record["tables"]:
         if table["columns"][:2] == ["word", "effect"]:  # of the news panel
             effects = np.array([row[1] for row in table["rows"]], float)
             largest = max(np.abs(effects).max(initial=0), 1e-9)
             words = [[row[0], effect / largest] for row, effect in zip(table["rows"], effects.tolist())]
         else:
-            rows = [[results.number(cell) for cell in row] for row in table["rows"][:60]]
-            tables.append(dict(columns=table["columns"], rows=rows))
-    said = [line for line in job.output.splitlines() if line.strip()]
-    headline = said[-1][:300] if said else ""
-    return dict(files=shown, tables=tables, words=words, headline=headline, headline_zh=headline)
+            rows = [[both(results.number(cell)) for cell in row] for row in table["rows"][:60]]
+            columns = [both(column) for column in table["columns"]]
+            tables.append(dict(title=both(table["title"]), columns=columns, rows=rows))
+    for item in job.record["files"]:
+        try:
+            entry = dict(kind=item["kind"], caption=[item["caption"], item["caption_zh"] or item["caption"]])
+            entry.update(file=number_of(item["path"]), name=os.path.basename(item["path"]))
+            if item["kind"] == "comparison":
+                entry.update(before=number_of(item["before"]), after=number_of(item["after"]))
+            if words and entry["name"] == "words.png":
+                entry["kind"] = "file"  # the page itself colours them; the picture is there to be kept
+            shown.append(entry)
+        except ValueError:  # a file that is gone
+            continue
+    return dict(files=shown, tables=tables, words=words, headline=list(headline_of(job)))

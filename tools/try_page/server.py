@@ -30,6 +30,7 @@ MEDIA = {
     ".csv": "text/csv; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
+DOING = {"training": "训练模型", "sharpening": "去模糊", "tiles": "分块处理"}  # the scripts' bars
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; "
 POLICY += "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -64,12 +65,12 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
 
     @app.errorhandler(UserError)
     def user_error(error):
-        return flask.jsonify(error=str(error)), 400
+        return flask.jsonify(error=str(error), error_zh=panels.chinese(str(error))), 400
 
     @app.errorhandler(HTTPException)
     def http_error(error):
         said = "that is larger than %d MB" % (LARGEST_UPLOAD >> 20) if error.code == 413 else error.description
-        return flask.jsonify(error=said), error.code
+        return flask.jsonify(error=said, error_zh=panels.chinese(said)), error.code
 
     def job_of(identity):
         job = queue.jobs.get(identity)
@@ -79,7 +80,7 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
 
     @app.route("/")
     def page():
-        return flask.render_template("page.html", panels=panels.ready())
+        return flask.render_template("page.html", panels=panels.ready(), switch=panels.SWITCH)
 
     @app.route("/jobs", methods=["POST"])
     def add():
@@ -91,7 +92,8 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
     def state(identity):
         job = job_of(identity)
         share, doing = job.progress()
-        answer = dict(state=job.state, error=job.error, ahead=queue.place(job), share=share, doing=doing)
+        answer = dict(state=job.state, error=job.error, error_zh=panels.chinese(job.error), ahead=queue.place(job))
+        answer.update(share=share, doing=doing, doing_zh=DOING.get(doing, ""))
         if job.state == "done":
             answer.update(panels.result_of(job))
         return flask.jsonify(answer)

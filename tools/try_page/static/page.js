@@ -7,21 +7,26 @@ function element(kind, attributes, text) {
 
 function both(en, zh) {
   var made = document.createDocumentFragment();
+  if (en === zh || !zh) { made.appendChild(document.createTextNode(en)); return made; }
   made.appendChild(element("span", { "class": "en-text" }, en));
-  made.appendChild(element("span", { "class": "zh-text", lang: "zh-CN" }, zh || en));
+  made.appendChild(element("span", { "class": "zh-text", lang: "zh-CN" }, zh));
   return made;
 }
+
+function pair(words) { return both(words[0], words[1]); }
 
 function compare(entry, address) {
   var box = element("div", { "class": "compare" });
   var over = element("img", { "class": "over", src: address(entry.before), alt: "before" });
   var slider = element("input", { type: "range", min: 0, max: 100, value: 50, "aria-label": "before / after · 处理前 / 处理后" });
+  var bar = element("div", { "class": "bar" });
   var left = element("span", { "class": "side left" }), right = element("span", { "class": "side right" });
-  function cut() { over.style.clipPath = "inset(0 " + (100 - slider.value) + "% 0 0)"; }
+  function cut() { over.style.clipPath = "inset(0 " + (100 - slider.value) + "% 0 0)"; bar.style.left = slider.value + "%"; }
   left.appendChild(both("before", "处理前"));
   right.appendChild(both("after", "处理后"));
   box.appendChild(element("img", { src: address(entry.after), alt: "after" }));
   box.appendChild(over);
+  box.appendChild(bar);
   box.appendChild(left);
   box.appendChild(right);
   box.appendChild(slider);
@@ -30,27 +35,38 @@ function compare(entry, address) {
   return box;
 }
 
+function picture(source, alt) {
+  var made = element("img", { src: source, alt: alt });
+  made.addEventListener("load", function () {  // what a small network makes is shown larger than it is
+    if (made.naturalWidth < 320) { made.classList.add("small"); made.width = made.naturalWidth * Math.floor(640 / made.naturalWidth); }
+  });
+  return made;
+}
+
 function show(result, answer, job) {
   function address(number) { return "/jobs/" + job + "/files/" + number; }
   result.textContent = "";
-  if (answer.headline) { var line = element("p"); line.appendChild(element("strong")); line.firstChild.appendChild(both(answer.headline, answer.headline_zh)); result.appendChild(line); }
+  if (answer.headline[0]) { var line = element("p"); line.appendChild(element("strong")); line.firstChild.appendChild(pair(answer.headline)); result.appendChild(line); }
   if (answer.words) {
     var words = element("p", { "class": "words" });
-    answer.words.forEach(function (pair) {
-      var strength = Math.min(1, Math.abs(pair[1]));
-      var word = element("span", { title: pair[1].toFixed(2) }, pair[0]);
-      word.style.background = pair[1] >= 0 ? "rgba(46, 160, 67, " + 0.6 * strength + ")" : "rgba(215, 58, 73, " + 0.6 * strength + ")";
+    answer.words.forEach(function (item) {
+      var strength = Math.min(1, Math.abs(item[1]));
+      var word = element("span", { title: item[1].toFixed(2) }, item[0]);
+      word.style.background = item[1] >= 0 ? "rgba(46, 160, 67, " + 0.6 * strength + ")" : "rgba(215, 58, 73, " + 0.6 * strength + ")";
       words.appendChild(word);
       words.appendChild(document.createTextNode(" "));
     });
     result.appendChild(words);
+    line = element("p", { "class": "facts" });
+    line.appendChild(both("Green words speak for the answer, red ones against it.", "绿色的词支持该答案，红色的词反对。"));
+    result.appendChild(line);
   }
   answer.files.forEach(function (entry) {
     var figure = element("figure"), caption = element("figcaption"), link;
-    if (entry.kind === "picture") { figure.appendChild(element("img", { src: address(entry.file), alt: entry.caption })); }
+    if (entry.kind === "picture") { figure.appendChild(picture(address(entry.file), entry.caption[0])); }
     if (entry.kind === "sound") { figure.appendChild(element("audio", { controls: "", src: address(entry.file) })); }
     if (entry.kind === "comparison") { figure.appendChild(compare(entry, address)); }
-    caption.appendChild(both(entry.caption, entry.caption_zh));
+    caption.appendChild(pair(entry.caption));
     caption.appendChild(document.createTextNode(" "));
     link = element("a", { href: address(entry.file), download: entry.name }, "⬇ " + entry.name);
     caption.appendChild(link);
@@ -58,12 +74,14 @@ function show(result, answer, job) {
     result.appendChild(figure);
   });
   answer.tables.forEach(function (content) {
-    var scroll = element("div", { "class": "scroll" }), table = element("table"), row = element("tr");
-    content.columns.forEach(function (name) { row.appendChild(element("th", {}, name)); });
+    var scroll = element("div", { "class": "scroll" }), table = element("table"), row = element("tr"), title = element("p");
+    title.appendChild(pair(content.title));
+    scroll.appendChild(title);
+    content.columns.forEach(function (name) { row.appendChild(element("th")).appendChild(pair(name)); });
     table.appendChild(row);
     content.rows.forEach(function (cells) {
       row = element("tr");
-      cells.forEach(function (cell) { row.appendChild(element("td", {}, cell)); });
+      cells.forEach(function (cell) { row.appendChild(element("td")).appendChild(pair(cell)); });
       table.appendChild(row);
     });
     scroll.appendChild(table);
@@ -82,21 +100,22 @@ function panel(form) {
     state.appendChild(both(en, zh));
   }
   function rest() { go.disabled = false; cancel.hidden = true; bar.hidden = true; job = null; clearTimeout(timer); }
-  function fail(text) { rest(); say("It did not work: " + text, "没有成功：" + text, true); }
+  function fail(text, zh) { rest(); say("It did not work: " + text, "没有成功：" + (zh || text), true); }
+  function silent() { fail("the page's program does not answer", "本页的程序没有响应"); }
 
   function look() {
     var asked = job;
     fetch("/jobs/" + asked).then(function (answer) { return answer.json(); }).then(function (answer) {
       if (asked !== job) { return; }
       if (answer.state === "done") { rest(); say("Done.", "完成。"); show(result, answer, asked); return; }
-      if (answer.state === "failed" || answer.error) { fail(answer.error); return; }
+      if (answer.state === "failed" || answer.error) { fail(answer.error, answer.error_zh); return; }
       if (answer.state === "cancelled") { rest(); say("Cancelled.", "已取消。"); return; }
       if (answer.state === "waiting") { say("Waiting: " + answer.ahead + " before this one.", "排队中：前面还有 " + answer.ahead + " 个任务。"); }
-      else { say("Working… " + answer.doing, "正在处理…… " + answer.doing); }
+      else { say("Working… " + answer.doing, "正在处理…… " + (answer.doing_zh || answer.doing)); }
       bar.hidden = false;
       if (answer.share === null || answer.state === "waiting") { bar.removeAttribute("value"); } else { bar.value = answer.share; }
       timer = setTimeout(look, 400);
-    }).catch(function () { if (asked === job) { fail("the page's program does not answer"); } });
+    }).catch(function () { if (asked === job) { silent(); } });
   }
 
   form.addEventListener("submit", function (event) {
@@ -113,11 +132,11 @@ function panel(form) {
     fetch("/jobs", { method: "POST", body: data, headers: { "X-Companion": "1" } }).then(function (answer) {
       return answer.json();
     }).then(function (answer) {
-      if (answer.error) { fail(answer.error); return; }
+      if (answer.error) { fail(answer.error, answer.error_zh); return; }
       job = answer.id;
       cancel.hidden = false;
       look();
-    }).catch(function () { fail("the page's program does not answer"); });
+    }).catch(silent);
   });
 
   cancel.addEventListener("click", function () {
@@ -131,13 +150,34 @@ function panel(form) {
       fetch(button.getAttribute("data-file")).then(function (answer) { return answer.blob(); }).then(function (blob) {
         form.querySelector("input[type=file][name=" + name + "]").value = "";
         chosen[name] = { blob: blob, name: button.getAttribute("data-name") };
+        named(form.querySelector("input[type=file][name=" + name + "]"), button.getAttribute("data-name"));
+        if (form.querySelector(".switch") && !switched()) { form.querySelector("[name=Eyeglasses]").value = "on"; choose(); }
         form.requestSubmit(go);
       });
     });
   });
+  function named(field, name) {
+    var shown = field.parentNode.querySelector(".chosen");
+    shown.textContent = "";
+    shown.appendChild(name ? document.createTextNode(name) : both("no file yet", "尚未选择"));
+  }
   form.querySelectorAll("input[type=file]").forEach(function (field) {
-    field.addEventListener("change", function () { delete chosen[field.name]; });
+    field.addEventListener("change", function () { delete chosen[field.name]; named(field, field.files.length ? field.files[0].name : ""); });
+    ["dragover", "dragleave", "drop"].forEach(function (kind) {
+      form.addEventListener(kind, function (event) {
+        event.preventDefault();
+        form.classList.toggle("over", kind === "dragover");
+        if (kind === "drop" && event.dataTransfer.files.length) {
+          field.files = event.dataTransfer.files;
+          field.dispatchEvent(new Event("change"));
+        }
+      });
+    });
   });
+  function switches() { return Array.prototype.slice.call(form.querySelectorAll(".switch select")); }
+  function switched() { return switches().some(function (field) { return field.value; }); }
+  function choose() { switches().forEach(function (field) { field.closest(".switch").querySelector(".strength").hidden = !field.value; }); }
+  switches().forEach(function (field) { field.addEventListener("change", choose); });
   form.querySelectorAll("input[type=range]").forEach(function (slider) {
     var output = slider.parentNode.querySelector("output");
     if (output) { slider.addEventListener("input", function () { output.textContent = slider.value; }); }
