@@ -6,7 +6,7 @@ linear layer behind it or not, with γ or without: four trainings for each seed,
 channel the deviation 1; the faces' channels have another, which only γ or a linear layer can give them.
 
 Reads: nothing (faces of ``data/sample_celeba.py``). Writes: ``scale.png`` (curves, γ learnt) and a record.
-Time: two minutes on one core. Next: ``ext_10_1_normalizations.py``.
+Time: a minute on one core. Next: ``ext_10_1_normalizations.py``.
 """
 
 import os
@@ -23,12 +23,12 @@ from common.records import Record
 from data import sample_celeba
 
 VALUES = [
-    Value("steps", 300, "of each training", tiny=3, low=1),
+    Value("steps", 150, "of each training", tiny=3, low=1),
     Value("seeds", 3, "trainings of each kind, from --seed on", tiny=1, low=1, high=100),
-    Value("faces", 400, "drawn faces", tiny=40, low=20),
-    Value("size", 32, "their side", tiny=16, low=16, high=128),
+    Value("faces", 300, "drawn faces", tiny=40, low=20),
+    Value("size", 24, "their side", tiny=16, low=16, high=128),
     Value("batch_size", 16, "faces in a batch", low=2),
-    Value("learning_rate", 0.01, "of Adam", low=0),
+    Value("learning_rate", 0.02, "of Adam", low=0),
 ]
 KINDS = {  # title → (scale, whether a linear layer follows)
     "no γ, nothing behind": (False, False),

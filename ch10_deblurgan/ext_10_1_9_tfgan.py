@@ -3,8 +3,8 @@
 Both learn drawn faces from the same batches, noise and first weights, so that the losses can be compared step by
 step; the lines of code that each takes are counted from this file.
 
-Reads: nothing (faces of ``data/sample_celeba.py``). Writes: ``tfgan.png`` (samples of both, losses) and a record. Time: two
-minutes on one core. Next: ``code_10_01_models.py``.
+Reads: nothing (faces of ``data/sample_celeba.py``). Writes: ``tfgan.png`` (samples of both, losses) and a record. Time: a
+minute on one core. Next: ``code_10_01_models.py``.
 """
 
 import inspect
@@ -21,8 +21,8 @@ from common.records import Record
 from data import sample_celeba
 
 VALUES = [
-    Value("steps", 300, "of each training: one of the generator, one of the critic", tiny=3, low=1),
-    Value("faces", 1000, "drawn faces", tiny=40, low=20),
+    Value("steps", 200, "of each training: one of the generator, one of the critic", tiny=3, low=1),
+    Value("faces", 600, "drawn faces", tiny=40, low=20),
     Value("size", 32, "their side", tiny=16, choices=[16, 32, 64]),
     Value("batch_size", 32, "faces in a batch", tiny=8, low=2),
     Value("dim", 16, "filters of the layers at full size", tiny=4, low=1, high=256),

@@ -33,12 +33,17 @@ class Judge:
             for number in run.progress(range(steps), desc="judge", unit="step"):
                 rows = random.randint(0, len(pictures), 32)
                 feed = {self.x: images.from_uint8(pictures[rows]), target: labels[rows]}
-                self.session.run(step, dict(feed, **{rate: 2e-3 * (1 - number / float(steps))}))
+                feed[rate] = 2e-3 * (1 - number / float(steps))
+                self.session.run(step, feed)
+
+    def scores(self, pictures):
+        """Logits float32 ``[N, A]`` of uint8 ``pictures``."""
+        batches = [images.from_uint8(pictures[i : i + 100]) for i in range(0, len(pictures), 100)]
+        return np.concatenate([self.session.run(self.logits, {self.x: x}) for x in batches])
 
     def __call__(self, pictures):
         """0/1 float32 ``[N, A]``: what uint8 ``pictures`` have."""
-        batches = [images.from_uint8(pictures[i : i + 100]) for i in range(0, len(pictures), 100)]
-        return np.concatenate([np.float32(self.session.run(self.logits, {self.x: x}) > 0) for x in batches])
+        return np.float32(self.scores(pictures) > 0)
 
     def accuracy(self, pictures, labels):
         """Share of right answers, an attribute: float ``[A]``."""
