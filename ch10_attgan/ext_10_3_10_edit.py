@@ -10,6 +10,7 @@ Next: ``python ch10_attgan/beyond/evaluate.py --preset tiny``.
 """
 
 import os
+import re
 
 import numpy as np
 import tensorflow as tf
@@ -47,7 +48,9 @@ def add_options(parser):
     )
     parser.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
     parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos instead")
-    parser.add_argument("--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, or centre, or celeba")
+    parser.add_argument(
+        "--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, centre, or celeba [found]"
+    )
     parser.add_argument("--labels", nargs="*", help="attributes that they have [the attribute head's guess]")
     parser.add_argument("--single", action="store_true", help="write each edited picture alone, without captions")
     parser.add_argument("--list-attributes", action="store_true", help="all 40 attributes, and which the model knows")
@@ -98,31 +101,39 @@ def result_name(path, taken):
 
 
 def load_photos(opts, session, model):
-    """(pictures, labels, names, paths, unreadable) of ``--photo``; a photo that cannot be read is named, the others are done."""
-    if not opts.box:
-        raise UserError("where is the face in %s? give --box LEFT TOP SIDE, or --box centre" % opts.photo[0])
+    """(pictures, labels, names, places, unreadable) of ``--photo``; a photo that cannot be read is named, the others are done."""
     atts = model.settings.att_default
     unknown = [name for name in opts.labels or [] if name not in atts]
     if unknown:
         raise UserError("unknown attribute %s; the model knows: %s" % (unknown[0], " ".join(atts)))
-    faces, names, paths, unreadable = [], [], [], []
+    faces, names, places, unreadable = [], [], [], []
     for path in opts.photo:
         try:
-            faces.append(photos.read_face(path, opts.box, model.settings.img_size))
+            face, box = photos.read_face(path, opts.box, model.settings.img_size)
+            faces.append(face)
             names.append(result_name(path, names))
-            paths.append(path)
+            places.append((path, box))
         except UserError as error:
             unreadable.append(str(error))
     if not faces:
         raise UserError("; ".join(unreadable))
     pictures = np.concatenate(faces)
     if opts.labels is not None:
-        return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, paths, unreadable
+        return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, places, unreadable
     labels = photos.guess_labels(session, model, pictures)
     for name, row in zip(names, labels):
         found = [att for att, value in zip(atts, row) if value]
         print("%s: the attribute head sees: %s (--labels corrects it)" % (name, " ".join(found) or "none"))
-    return pictures, labels, names, paths, unreadable
+    return pictures, labels, names, places, unreadable
+
+
+def say_foreign(session, model, pictures, labels, names):
+    """Says of which photos the network knows nothing: drawn faces of photos, and the other way round."""
+    rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, model.settings.thres_int))
+    for name, value in zip(names, photos.likeness(pictures, rebuilt)):
+        if value < photos.FOREIGN:
+            text = "%s: these weights learnt from other pictures (%s): they rebuild it at %.1f dB only, so expect mud"
+            print(text % (name, model.settings.data, value))
 
 
 def load_test_faces(opts, session, model):
@@ -168,11 +179,10 @@ def columns_of(opts, labels, settings):
 
 def in_chinese(caption):
     """A caption with the attributes' Chinese names."""
-    for name in sorted(celeba.CHINESE, key=len, reverse=True):  # Big_Lips before Lips, were there one
-        caption = caption.replace(name, celeba.CHINESE[name])
-    for end, chinese in (("_on", "：有"), ("_off", "：无"), ("_flip", "：翻转"), ("slide_", "连续改变 ")):
-        caption = caption.replace(end, chinese)
-    return caption
+    caption = caption.replace("slide_", "连续改变 ").replace("sheet", "逐一翻转各属性")
+    for name, chinese in celeba.CHINESE.items():
+        caption = re.sub(r"\b%s\b" % name, chinese, caption)
+    return caption.replace("=on", "：有").replace("=off", "：无").replace("=flip", "：翻转").replace("=", " ")
 
 
 def main(argv=None):
@@ -186,13 +196,15 @@ def main(argv=None):
                 print("%-20s %s%s" % (name, chinese, "  (known)" if name in settings.att_default else ""))
             return 0
         columns_of(opts, np.zeros((1, len(settings.att_default)), int), settings)  # wrong options show before any work
-        paths, unreadable = [], []
+        places, unreadable = [], []
         if opts.photo:
-            pictures, labels, names, paths, unreadable = load_photos(opts, session, model)
+            pictures, labels, names, places, unreadable = load_photos(opts, session, model)
         else:
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
         edited = [trained.edit(session, model, pictures, _b) for _b in columns]
+        if opts.photo:
+            say_foreign(session, model, pictures, labels, names)
     folder = os.path.join(opts.output_dir, "edited")
     written = []
     for number, name in enumerate(names):
@@ -212,11 +224,13 @@ def main(argv=None):
     if not opts.single:
         path = os.path.join(folder, "all_%s.png" % kind)
         images.write_png(path, sheets.sheet(pictures, edited, titles, settings.img_size))
-        caption = "%s: %s" % (kind, ", ".join(names))
-        record.file(path, "picture", "Edited faces, %s" % caption, "编辑后的人脸，%s" % in_chinese(caption))
+        edits = ", ".join(opts.edit or [kind])
+        caption = "Edited faces, %s: %s" % (edits, ", ".join(names))
+        caption_zh = "编辑后的人脸（%s）：%s" % (in_chinese(edits), ", ".join(names))
+        record.file(path, "picture", caption, caption_zh)
         written.append(path)
-    for number, path in enumerate(paths if opts.edit else []):
-        whole = photos.put_back(path, opts.box, edited[0][number], edited[1][number])
+    for number, (path, box) in enumerate(places if opts.edit else []):
+        whole = photos.put_back(path, box, edited[0][number], edited[1][number])
         target = os.path.join(folder, "%s_%s_whole.png" % (names[number], kind))
         written.append(images.write_png(target, whole))
         if number < MOST_SHOWN:

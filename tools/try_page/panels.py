@@ -8,6 +8,7 @@ import numpy as np
 
 from common import files, options
 from common.errors import UserError
+from data import celeba
 from tools import gallery, results
 
 EXAMPLES = os.path.join(options.REPOSITORY, "docs", "examples")
@@ -58,15 +59,15 @@ class Panel(NamedTuple):
 _STEPS = Field("steps", "number", "steps ahead", "预测步数", 30, 1, 365)
 _STRENGTH = Field("strength", "range", "strength", "强度", 1.0, 0.0, 1.0, 0.1)
 FACE_ATTRIBUTES = (
-    ("Bangs", "刘海"),
-    ("Blond_Hair", "金发"),
-    ("Black_Hair", "黑发"),
-    ("Eyeglasses", "眼镜"),
-    ("Male", "男性"),
-    ("Mouth_Slightly_Open", "嘴微张"),
-    ("Mustache", "胡须"),
-    ("Pale_Skin", "肤色白"),
-    ("Young", "年轻"),
+    "Bangs",
+    "Blond_Hair",
+    "Black_Hair",
+    "Eyeglasses",
+    "Male",
+    "Mouth_Slightly_Open",
+    "Mustache",
+    "Pale_Skin",
+    "Young",
 )
 SWITCH = (("", "as it is", "不变"), ("on", "on", "有"), ("off", "off", "无"))
 
@@ -163,7 +164,10 @@ PANELS = (
         ("ch10_attgan/weights/faces_generator.npz",),
         "",
         (Field("file", "file", "face", "人脸图片", accept="image/*"),)
-        + tuple(Field(name, "switch", name.replace("_", " "), zh, 1.0, 0.1, 2.0, 0.1) for name, zh in FACE_ATTRIBUTES),
+        + tuple(
+            Field(name, "switch", name.replace("_", " "), celeba.CHINESE[name], 1.0, 0.1, 2.0, 0.1)
+            for name in FACE_ATTRIBUTES
+        ),
         (dict(field="file", label="a drawn face", label_zh="一张卡通脸", name="face.png"),),
     ),
 )
@@ -260,7 +264,7 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
         return arguments + ["--text-file", values["text"]]
     if key == "photo":
         return arguments + ["--strength", "%g" % values["strength"], values["file"]]
-    edits = ["%s=%g" % (name, values[name]) for name, _ in FACE_ATTRIBUTES if values[name]]
+    edits = ["%s=%g" % (name, values[name]) for name in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
     return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits

@@ -36,7 +36,8 @@ function compare(entry, address) {
 }
 
 function picture(source, alt) {
-  var made = element("img", { src: source, alt: alt });
+  var made = element("img", { "class": "picture", src: source, alt: alt });
+  made.addEventListener("click", function () { window.open(source); });
   made.addEventListener("load", function () {  // what a small network makes is shown larger than it is
     if (made.naturalWidth < 320) { made.classList.add("small"); made.width = made.naturalWidth * Math.floor(640 / made.naturalWidth); }
   });
