@@ -4,7 +4,8 @@ Bank and pool are said to see neighbourhoods of 1 to K symbols, highway layers t
 the whole. This script runs listing 9-10's ``encoder_cbhg`` on a sentence, measures for each stage which symbols move its output
 at the middle of the sentence (by the gradient), and draws what comes out of it.
 
-Reads   the encoder of the run that ``code_9_17_train.py`` made with the same ``--preset``; without one, an untrained encoder.
+Reads   the encoder of the run that ``code_9_17_train.py`` made with the same ``--preset``; without one, that of the weights which
+        ship (preset tiny: an untrained one).
 Writes  cbhg.png, a record. Half a minute. Next: ext_9_8_6_attention.py.
 """
 
@@ -15,12 +16,13 @@ import tensorflow as tf
 
 from ch09_tacotron import code_9_10_cbhg as cbhg
 from ch09_tacotron import code_9_15_dataset as cn_dataset
-from common import options, records, run
+from common import options, records, run, weights
 from common.plotting import plt, save_figure
 
 VALUES = [
     options.Value("sentence", "jin1 tian1 tian1 qi4 hen3 hao3 wo3 men5 chu1 qu4 wanr2", "pinyin with tone digits"),
 ]
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "tacotron-float16.npz")
 # stage of listing 9-10 → the end of its operation's name
 STAGES = {
     "embedding and prenet": None,
@@ -64,6 +66,12 @@ def fields(stages, session, feed, middle):
     return found
 
 
+def gates_of(graph):
+    """The gates T of the four highway layers: 1 takes what is new, 0 passes on what came in."""
+    operations = [operation for operation in graph.get_operations() if operation.type == "Sigmoid"]
+    return [operation.outputs[0] for operation in operations if "/highway_" in operation.name]
+
+
 def draw(values, symbols, seen, path):
     """A row a stage: channels over symbols, each channel in its own scale; white lines show what the middle depends on."""
     figure, all_axes = plt.subplots(len(values), 1, figsize=(9, 1.5 * len(values)), sharex=True)
@@ -91,9 +99,15 @@ def main(argv=None):
         folder = os.path.join(opts.output_dir, "model-cpk")
         trained = run.restore_newest(tf.train.Saver(), session, folder) if os.path.isdir(folder) else None
         source = os.path.basename(trained) if trained else "untrained"
+        if not trained and opts.preset != "tiny":
+            variables, source = tf.global_variables(), "the shipped voice's"
+            shapes = {variable.op.name: variable.shape.as_list() for variable in variables}
+            values, _ = weights.load(SHIPPED, "voice", shapes)
+            weights.assign(session, [(variable, values[variable.op.name]) for variable in variables])
         print("encoder: %s" % source)
         seen = fields(stages, session, feed, middle)
         values = {name: value[0] for name, value in session.run(stages, feed).items()}
+        gates = [session.run(gate, feed).mean() for gate in gates_of(tf.get_default_graph())]
     rows = []
     for name, value in values.items():
         first, last = seen[name]
@@ -102,6 +116,11 @@ def main(argv=None):
     record = records.Record(opts, opts.script, "section 9.8.4", "encoder: " + source)
     columns = ["stage", "channels", "symbols that the middle depends on"]
     record.table("The stages of the encoder's CBHG", columns, rows)
+    for number, gate in enumerate(gates, 1):
+        record.metric(
+            "highway %d: share that is new" % number, round(float(gate), 3), note="mean of the gate T; the rest passes"
+        )
+        print("highway %d: %.3f new, the rest passes" % (number, gate))
     path = draw(values, [cn_dataset.symbols[i] for i in sequence], seen, os.path.join(opts.output_dir, "cbhg.png"))
     record.file(path, "picture", "What each stage of the CBHG makes of a sentence", "CBHG 各级对一个句子的作用")
     record.save()

@@ -22,7 +22,7 @@ from common.records import Record
 from data import sample_celeba
 
 VALUES = [
-    Value("steps", 350, "of each training", tiny=3, low=1),
+    Value("steps", 250, "of each training", tiny=3, low=1),
     Value("seeds", 3, "trainings of the two autoencoders, from --seed on", tiny=1, low=1, high=100),
     Value("faces", 800, "drawn faces to learn from", tiny=60, low=32),
     Value("size", 32, "their side", tiny=16, choices=[16, 32, 64]),

@@ -23,7 +23,7 @@ from common.plotting import plt, save_figure
 from common.records import Record
 
 VALUES = [
-    Value("steps", 50, "of each training", tiny=2, low=1),
+    Value("steps", 50, "of each training", tiny=3, low=1),
     Value("seeds", 2, "trainings of each kind, from --seed on", tiny=1, low=1, high=100),
     Value("units", 32, "of the cell", tiny=8, low=1),
     Value("batch_size", 32, "pictures in a batch", tiny=8, low=2),

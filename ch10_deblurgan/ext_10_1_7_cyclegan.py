@@ -32,8 +32,8 @@ LOSSES = {  # name → (the critic's loss, the distance of a face to what comes 
 }
 VALUES = [
     Value("losses", list(LOSSES), "which are trained", choices=list(LOSSES), tiny=["CycleGAN", "DualGAN"]),
-    Value("steps", 300, "of each training", tiny=2, low=1),
-    Value("faces", 400, "drawn faces in each heap", tiny=20, low=8),
+    Value("steps", 200, "of each training", tiny=2, low=1),
+    Value("faces", 250, "drawn faces in each heap", tiny=20, low=8),
     Value("size", 64, "their side", tiny=32, choices=[32, 64, 128]),
     Value("batch_size", 4, "faces of each heap in a batch", tiny=2, low=1),
     Value("dim", 16, "filters of the first layers", tiny=4, low=1, high=256),

@@ -26,7 +26,8 @@ HEAD = """# Index of the printed names
 
 Search this page for what the book prints. *Lines* are those of the printed listing (`~`: good to a few lines; `–`: not in the
 printed text, from the author's published file). Each name leads to the first place in that step where it is bound. Written by
-`make index`; a test keeps it true. The scripts of the text's own exercises, and what lies beyond, stand in each folder's README.
+`make index`; a test keeps it true. The scripts of the text's own exercises come behind the listings, by section; what lies beyond
+stands in each folder's README.
 """
 
 
@@ -169,6 +170,21 @@ def _link(name: str, path: str, line: int) -> str:
     return "[`%s`](%s#L%d)" % (name, path, line)
 
 
+def exercises():
+    """(section, file, first sentence of its docstring) of every ``ext_…`` script, in the book's order."""
+    rows = []
+    for path in glob.glob(os.path.join(options.REPOSITORY, "ch*_*", "ext_*.py")):
+        with open(path, encoding="utf-8") as stream:
+            first = ast.get_docstring(ast.parse(stream.read())).splitlines()[0]
+        found = re.search(r"\d+(\.\d+)+", first)
+        if not found:
+            raise UserError("%s: the docstring's first line names no section" % os.path.basename(path))
+        said = re.sub(r"^(The )?(exercise|sections?)[^:]*: ", "", first, flags=re.IGNORECASE).replace("``", "`")
+        order = [int(part) for part in found.group(0).split(".")]
+        rows.append((order, found.group(0), os.path.relpath(path, options.REPOSITORY), said))
+    return [row[1:] for row in sorted(rows)]
+
+
 def page() -> str:
     """The whole of INDEX.md."""
     located = locate(read_rows())
@@ -187,6 +203,12 @@ def page() -> str:
             for name, line in entry:
                 alphabet.setdefault(name.replace("self.", ""), OrderedDict()).setdefault((listing, path), line)
         parts.append("")
+    parts.append(
+        "## The text's exercises and statements, by section\n\n| section | script | what it does |\n|---|---|---|"
+    )
+    for number, path, said in exercises():
+        parts.append("| %s | [%s](%s) | %s |" % (number, os.path.basename(path), path, said.replace("|", "\\|")))
+    parts.append("")
     parts.append("## By alphabet\n\n| name | listings |\n|---|---|")
     for name in sorted(alphabet, key=lambda word: (word.strip("_").lower(), word)):
         links = ["[%s](%s#L%d)" % (listing, path, line) for (listing, path), line in alphabet[name].items()]

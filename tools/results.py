@@ -1,4 +1,4 @@
-"""Writes RESULTS.md and results/<example>.md anew from the records of measured runs in results/ (and from nothing else).
+"""Writes RESULTS.md, docs/claims.md and results/<example>.md anew from the records of measured runs in results/, nothing else.
 
 Each script leaves ``record-<script>.json`` in its run folder. To publish a run, copy its record to
 ``results/<example>/<name>.json``, add a row to ``results/rows_<example>.json`` where it is a main result, and run this command;
@@ -160,9 +160,50 @@ def page() -> str:
     return parts[0] + "\n## How to read them\n\n" + "\n".join(readings) + "\n"
 
 
+CLAIMS_HEAD = {
+    "": """# What the text says, tried
+
+[中文](claims.zh-CN.md)
+
+One row a statement of chapters 9.6 to 10.3 that one of the `ext_…` scripts tries: whether it holds in our runs, and the figure
+from the record (`results/<example>/`). The runs are small, most of a minute or two on one core, on drawn faces, digits or short
+texts: *does not hold here* says no more than that. `make results` writes this page from `results/claims.json`.
+
+| section | the text | here | what was seen | script |
+|---|---|---|---|---|
+""",
+    "_zh": """# 书中的说法，逐条试过
+
+[English](claims.md)
+
+每行是 9.6 至 10.3 节的一个说法，由某个 `ext_…` 脚本检验：在我们的运行中是否成立，
+以及记录（`results/<example>/`）里的数字。这些运行都很小，大多只用一个核心一两分钟，
+数据是绘制的人脸、数字图片或短文本；“此处不成立”只说明这一点。
+本页由 `make results` 根据 `results/claims.json` 生成。
+
+| 小节 | 书中的说法 | 结论 | 观察到的结果 | 脚本 |
+|---|---|---|---|---|
+""",
+}
+VERDICTS = {"holds": "成立", "holds in part": "部分成立", "does not hold here": "此处不成立"}
+
+
+def claims_page(language: str) -> str:
+    """docs/claims.md, or (``_zh``) its Chinese twin: each figure of a sentence comes from a record."""
+    lines = [CLAIMS_HEAD[language]]
+    for row in files.read_json(os.path.join(FOLDER, "claims.json"), list):
+        script = options.read_json(os.path.join(FOLDER, row["record"] + ".json"))["command"].split()[1]
+        verdict = VERDICTS[row["verdict"]] if language else row["verdict"]
+        seen = figure(dict(row, pattern=row["seen" + language]))
+        cells = [row["section"], row["claim" + language], "**%s**" % verdict, seen]
+        cells.append("[`%s`](../%s)" % (os.path.basename(script), script))
+        lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |\n")
+    return "".join(lines)
+
+
 def pages() -> dict:
     """Path below the repository → text, of every page that is written from the records."""
-    written = {"RESULTS.md": page()}
+    written = {"RESULTS.md": page(), "docs/claims.md": claims_page(""), "docs/claims.zh-CN.md": claims_page("_zh")}
     for example, _, title in TITLES:
         written["results/%s.md" % example] = example_page(example, title)
     return written

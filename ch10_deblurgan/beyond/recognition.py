@@ -27,9 +27,9 @@ from common.plotting import plt, save_figure
 from common.records import Record
 
 VALUES = [
-    Value("count", 120, "digits that are recognised, none of them trained on", tiny=4, low=2, high=400),
-    Value("learned", 800, "digits that a recogniser learns from", tiny=30, low=10, high=1397),
-    Value("steps", 400, "of a recogniser's training", tiny=5, low=1),
+    Value("count", 80, "digits that are recognised, none of them trained on", tiny=4, low=2, high=400),
+    Value("learned", 500, "digits that a recogniser learns from", tiny=30, low=10, high=1397),
+    Value("steps", 300, "of a recogniser's training", tiny=5, low=1),
     Value("seeds", 3, "times, each with other places, blurs and recognisers", tiny=1, low=1, high=100),
     Value("lengths", [2, 5, 8, 12], "edges of the ranges of the blur's length in pixels", low=1, high=40),
 ]
