@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from tests import helpers
+from tests import forks, helpers
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+forks.without_planning()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,30 +1,48 @@
 """What the tests of several examples share: running a script as a user does."""
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from tools import readme_commands
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+@functools.lru_cache(maxsize=None)
+def _forks():
+    """The process of ``forks.py``; it ends when this one does."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    return subprocess.Popen(
+        [sys.executable, os.path.join(REPOSITORY, "tests", "forks.py")],
+        env=dict(environment, PYTHONIOENCODING="utf-8"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def run_words(words, cwd, environment, timeout):
+    """Runs ``words`` (a script and its arguments) as Python would (see ``forks.py``); the CompletedProcess with text output."""
+    with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
+        environment = dict(environment, PYTHONIOENCODING="utf-8")
+        request = dict(words=words, cwd=cwd, environment=environment, timeout=timeout)
+        forks = _forks()
+        forks.stdin.write(json.dumps(dict(request, output=output.name, errors=errors.name)) + "\n")
+        forks.stdin.flush()
+        status = int(forks.stdout.readline())
+        printed = [stream.read().decode("utf-8") for stream in (output, errors)]
+    return subprocess.CompletedProcess(words, status, *printed)
+
+
 def run_script(script, *arguments, cwd=None, check=True, env=None, timeout=580):
     """Runs ``script`` (path in the repository) in a process of its own; returns the CompletedProcess with text output."""
-    environment = dict(os.environ, **(env or {}))
-    environment.setdefault("PYTHONIOENCODING", "utf-8")
-    command = [sys.executable, os.path.join(REPOSITORY, script)] + [str(item) for item in arguments]
-    result = subprocess.run(
-        command,
-        cwd=str(cwd or REPOSITORY),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        timeout=timeout,
-    )
+    words = [os.path.join(REPOSITORY, script)] + [str(item) for item in arguments]
+    result = run_words(words, str(cwd or REPOSITORY), dict(os.environ, **(env or {})), timeout)
     if check and result.returncode != 0:
         raise AssertionError("%s ended with %d\n%s\n%s" % (script, result.returncode, result.stdout, result.stderr))
     return result
@@ -56,19 +74,9 @@ def copy_repository(target):
 
 def in_copy(copy, words, timeout=900):
     """Runs ``words`` (a README's command, python first) in a copy of the repository; the CompletedProcess, with its outputs."""
-    dropped = ("BOOK_DATA_DIR", "PYTHONPATH")
-    environment = {key: value for key, value in os.environ.items() if key not in dropped}
-    return subprocess.run(
-        [sys.executable] + list(words[1:]),
-        cwd=copy,
-        env=dict(
-            environment, PYTHONIOENCODING="utf-8", PYTHONPATH=copy
-        ),  # the environment's link leads to the original
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        timeout=timeout,
-    )
+    environment = {key: value for key, value in os.environ.items() if key != "BOOK_DATA_DIR"}
+    environment["PYTHONPATH"] = copy  # the environment's link leads to the original
+    return run_words([str(word) for word in words[1:]], copy, environment, timeout)
 
 
 def walk_readme(folder, copy):
