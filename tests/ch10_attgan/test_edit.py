@@ -58,12 +58,18 @@ def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
     photo = np.random.RandomState(0).randint(60, 190, (120, 100, 3), dtype=np.uint8)
     path = images.write_png(str(tmp_path / "photo.png"), photo)
     rebuilt = np.zeros((16, 16, 3), "f")
-    words = ["10", "20", "64"]
-    np.testing.assert_array_equal(photos.put_back(path, words, rebuilt, rebuilt), photo)
-    whole = photos.put_back(path, words, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    box = (10, 20, 64, 64)
+    np.testing.assert_array_equal(photos.put_back(path, box, rebuilt, rebuilt), photo)
+    whole = photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
     assert whole[52, 42].tolist() == [24, 24, 24] and 0 < whole[21, 42, 0] < 24
     whole[20:84, 10:74] = 0
     assert not whole.any()
+    reaching_out = photos.put_back(path, (-14, -4, 64, 64), rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    np.testing.assert_array_equal(
+        reaching_out[:60, :50],
+        (photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo)[24:84, 24:74],
+    )
+    assert not reaching_out[60:].any() and not reaching_out[:, 50:].any()
 
 
 def test_erratum_e89_sliding_respects_sign_and_contradictions():
@@ -103,10 +109,10 @@ def photo(tmp_path):
 
 
 def test_box_of_a_photo(photo):
-    face = images.to_uint8(photos.read_face(photo, ["10", "20", "64"], 64)[0])
+    face = images.to_uint8(photos.read_face(photo, ["10", "20", "64"], 64)[0][0])
     assert face.shape == (64, 64, 3)
     assert face[0, 0].tolist() == [20, 10, 0] and face[-1, -1].tolist() == [83, 73, 0]
-    centre = images.to_uint8(photos.read_face(photo, ["centre"], 100)[0])
+    centre = images.to_uint8(photos.read_face(photo, ["centre"], 100)[0][0])
     assert centre[0, 0].tolist() == [0, 50, 0]
 
 
@@ -126,9 +132,33 @@ def test_boxes_that_do_not_fit(photo, box, message):
         photos.read_face(photo, box, 64)
 
 
+def test_a_photo_without_a_face(photo, capsys):
+    with pytest.raises(UserError, match="no face found in .*--box"):
+        photos.read_face(photo, None, 64)
+    assert photos.read_face(photo, ["face-or-centre"], 64)[1] == (50, 0, 100, 100)
+    assert "the middle is taken" in capsys.readouterr().out
+
+
+def test_a_found_face_may_reach_out_of_the_photo(photo, monkeypatch):
+    """What lies outside repeats the edge."""
+    monkeypatch.setattr(photos.finding, "box_of_face", lambda pixels, size, path: ((-8, 60, 64), 1))
+    face, box = photos.read_face(photo, None, 64)
+    assert box == (-8, 60, 64, 64)
+    pixels = images.to_uint8(face[0])
+    assert pixels[0, :10, 1].tolist() == [0] * 9 + [1] and pixels[:, 0, 0].tolist() == list(range(60, 100)) + [99] * 24
+
+
+def test_photos_of_another_kind_are_told(monkeypatch, capsys):
+    monkeypatch.setattr(edit.trained, "edit", lambda session, model, pictures, _b: pictures + [[[[0.02]]], [[[0.5]]]])
+    model = SimpleNamespace(settings=SimpleNamespace(thres_int=0.5, data="drawn faces"))
+    edit.say_foreign(None, model, np.zeros((2, 8, 8, 3)), np.zeros((2, 3), int), ["like", "unlike"])
+    told = capsys.readouterr().out
+    assert told.startswith("unlike: these weights learnt from other pictures (drawn faces)") and told.count("\n") == 1
+
+
 def test_celeba_box_is_the_loaders(faces):
     path = os.path.join(faces, "img_align_celeba", "000057.jpg")
-    ours = photos.read_face(path, ["celeba"], 64)[0]
+    ours = photos.read_face(path, ["celeba"], 64)[0][0]
     theirs = Faces(faces, ["Bald"], 64, 1, mode="test").get_next()[0][0]
     assert np.abs(ours - theirs).mean() < 0.06  # the photo is shrunk with antialiasing
 
@@ -270,7 +300,7 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
 @pytest.mark.parametrize(
     "arguments,message",
     [
-        (["--photo", "PHOTO"], "where is the face in .*me.png"),
+        (["--photo", "PHOTO"], "no face found in .*me.png"),
         (["--photo", "missing.png", "--box", "centre"], "missing.png does not exist"),
         (["--photo", "PHOTO", "--box", "centre", "--labels", "Tall"], "unknown attribute Tall; the model knows"),
         (["--numbers", "5"], "no test picture .5.: the numbers go from 1 to 4"),
