@@ -78,6 +78,13 @@ def _journal_entry(line):
     return entry if kinds == [str, str, int, str] else None
 
 
+def journal_key(index, wav_path, pinyin, trim_silence):
+    """What must be as before for a recording not to be processed again."""
+    status = os.stat(wav_path)
+    stamp = (index, status.st_size, status.st_mtime_ns, trim_silence, os.path.basename(wav_path), pinyin)
+    return "%s %d %d %d %s %s" % stamp
+
+
 def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_folder="mytest"):
     """Processes all recordings of a corpus in parallel; what an earlier run finished is taken over from ``done.jsonl``.
 
@@ -109,8 +116,7 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
             wrong = " ".join(thchs30.bad_syllables(pinyin)[:10])
             skipped[index] = (name, "no syllables with a tone (1 to 5, ü as v): %s" % wrong)
         else:
-            status = os.stat(wav_path)
-            key = "%s %d %d %d %s %s" % (index, status.st_size, status.st_mtime_ns, trim_silence, name, pinyin)
+            key = journal_key(index, wav_path, pinyin, trim_silence)
             if key in done and all(os.path.exists(os.path.join(out_dir, f)) for f in (done[key]["metadata"] or [])[:2]):
                 results[index] = done[key]
             else:
@@ -138,6 +144,13 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
     return metadata, [skipped[i] for i in sorted(skipped)]
 
 
+def divide(metadata, hold_out):
+    """(utterances that are trained on, each ``hold_out``-th of ``metadata``); 0 holds none out."""
+    held = set(range(hold_out - 1, len(metadata), hold_out)) if hold_out else set()
+    chosen = [fields for place, fields in enumerate(metadata) if place not in held]
+    return chosen, [metadata[place] for place in sorted(held)]
+
+
 def write_metadata(metadata, path):
     """``spec|mel|frames|pinyin``, a line an utterance, whole or not at all."""
     with files.atomic(path, "w") as stream:
@@ -154,13 +167,11 @@ def align_recordings(training_dir, rows, trained):
     path = os.path.join(training_dir, SPANS_FILE)
     if read_spans(path, rows) is not None:
         return
-    mels, texts = [load_mel(training_dir, row) for row in rows], [row[3] for row in rows]
     first = min(FITTED, trained)
-    found, gaussians = align(
-        mels[:first], texts[:first], progress=lambda x: run.progress(x, desc="syllables", unit="round")
-    )
-    for mel, text in run.progress(list(zip(mels, texts))[first:], desc="the others", unit="utterance"):
-        found.append(spans_of(gaussians, mel, text) if gaussians else None)
+    mels, texts = [load_mel(training_dir, row) for row in rows[:first]], [row[3] for row in rows[:first]]
+    found, gaussians = align(mels, texts, progress=lambda x: run.progress(x, desc="syllables", unit="round"))
+    for row in run.progress(rows[first:], desc="the others", unit="utterance"):  # one at a time: they may be many
+        found.append(spans_of(gaussians, load_mel(training_dir, row), row[3]) if gaussians else None)
     write_spans(path, rows, found)
     print("Found the syllables of %d of %d utterances" % (sum(spans is not None for spans in found), len(rows)))
 
@@ -175,8 +186,7 @@ def main(argv=None):
     metadata, skipped = build_from_path(folder, out_dir, workers, opts.trim_silence, opts.wav_folder)
     for name, reason in skipped:
         print("skipped %s: %s" % (name, reason))
-    held_out = metadata[opts.hold_out - 1 :: opts.hold_out] if opts.hold_out else []
-    chosen = [fields for fields in metadata if fields not in held_out]
+    chosen, held_out = divide(metadata, opts.hold_out)
     if not chosen:
         raise UserError("%s: no usable recording of %d (the reasons stand above)" % (folder, len(skipped)))
     write_metadata(chosen, os.path.join(out_dir, "train.txt"))

@@ -39,25 +39,33 @@ class Splicer:
     """Replaces a share of a batch's utterances by sentences made of pieces.
 
     Args:
-      utterances: list of (text, linear ``[T, 1025]``, mel ``[T, 80]``, spans ``[syllables, 2]`` or None); share: 0…1 of the
-        utterances of a batch; seed: of the choice.
+      load: function of an utterance's number: (text, linear ``[T, 1025]``, mel ``[T, 80]``, spans ``[syllables, 2]`` or None).
+      outlines: (text, mel, spans) of every utterance, looked at once; a corpus need not fit into memory.
+      share: 0…1 of the utterances of a batch; seed: of the choice.
     """
 
-    def __init__(self, utterances, share, seed=0):
-        self._utterances, self._share, self._seed = utterances, share, seed
-        self.cuts = [find_cuts(mel, spans) for _, _, mel, spans in utterances]
+    def __init__(self, load, outlines, share, seed=0):
+        self._load, self._share, self._seed = load, share, seed
+        self.cuts, self._ends, self._usable = [], [], None
+        for text, mel, spans in outlines:
+            self.cuts.append(find_cuts(mel, spans))
+            self._ends.append([len(text.split()), len(mel)])
 
     def _edges(self, i):
         """All places ``[syllable, frame]`` where a piece of utterance i can begin or end."""
-        text, _, mel, _ = self._utterances[i]
-        return [[0, 0]] + self.cuts[i] + [[len(text.split()), len(mel)]]
+        return [[0, 0]] + self.cuts[i] + [self._ends[i]]
 
-    def _plan(self, first, usable, random):
-        wanted = len(self._utterances[first][2])
+    def _another(self, first, random):
+        """An utterance that can be cut, and is not ``first``, which can."""
+        place = random.randint(len(self._usable) - 1)
+        return self._usable[place + (self._usable[place] >= first)]
+
+    def _plan(self, first, random):
+        wanted = self._ends[first][1]
         plan = [(first, [0, 0], self._edges(first)[random.randint(1, len(self.cuts[first]) + 1)])]
         total = plan[0][2][1]
         while True:
-            i = usable[random.randint(len(usable))]
+            i = self._another(first, random)
             places = self._edges(i)
             begin = random.randint(1, len(places) - 1)
             if total + places[-1][1] - places[begin][1] >= 0.75 * wanted:  # long enough with this recording's end
@@ -71,11 +79,14 @@ class Splicer:
 
         None where ``first`` cannot be cut, or no other can.
         """
-        usable = [i for i in range(len(self.cuts)) if self.cuts[i] and i != first]
-        if not usable or not self.cuts[first]:
+        if not self.cuts[first]:
             return None
-        wanted = len(self._utterances[first][2])
-        plans = [self._plan(first, usable, random) for _ in range(PLANS)]
+        if self._usable is None:
+            self._usable = [i for i, cuts in enumerate(self.cuts) if cuts]
+        if len(self._usable) < 2:
+            return None
+        wanted = self._ends[first][1]
+        plans = [self._plan(first, random) for _ in range(PLANS)]
         return min(plans, key=lambda plan: abs(sum(end[1] - begin[1] for _, begin, end in plan) - wanted))
 
     def batch(self, chosen, number):
@@ -88,11 +99,11 @@ class Splicer:
         for i in chosen:
             plan = self.pieces(i, random) if random.rand() < self._share else None
             if plan is None:
-                result.append(self._utterances[i])
+                result.append(self._load(i))
                 continue
             texts, linears, mels, spans, offset = [], [], [], [], 0
             for other, (word, frame), (word_end, frame_end) in plan:
-                text, linear, mel, times = self._utterances[other]
+                text, linear, mel, times = self._load(other)
                 texts += text.split()[word:word_end]
                 linears.append(linear[frame:frame_end])
                 mels.append(mel[frame:frame_end])

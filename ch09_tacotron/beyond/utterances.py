@@ -5,6 +5,7 @@ longest utterance, not to that of the corpus). What a batch holds is told by see
 is exactly the uninterrupted one.
 """
 
+import functools
 import os
 
 import numpy as np
@@ -15,6 +16,8 @@ from ch09_tacotron.code_9_15_dataset import _characters, _eos, _padv, _stop_toke
 from ch09_tacotron.code_9_17_train import num_freq, num_mels
 from common import arrays, text
 from common.errors import UserError
+
+KEPT = 300  # utterances that stay in memory, nearly a gigabyte; pieces are taken from all of a few minutes' recordings
 
 
 def unknown_characters(pinyin):
@@ -169,9 +172,11 @@ def batches(metadata_filename, opts, first_batch=0, spans=None):
     folder = os.path.dirname(metadata_filename)
     lengths = [row[2] for row in rows]
     spans = spans or [None] * len(rows)
+    load = functools.lru_cache(KEPT)(lambda i: load_utterance(folder, rows[i], spans[i]))
     splicer = None
     if opts.splice > 0:
-        splicer = Splicer([load_utterance(folder, *pair) for pair in zip(rows, spans)], opts.splice, opts.seed)
+        outlines = ((row[3], load_mel(folder, row), times) for row, times in zip(rows, spans))
+        splicer = Splicer(load, outlines, opts.splice, opts.seed)
 
     def generate(number):
         while True:
@@ -179,7 +184,7 @@ def batches(metadata_filename, opts, first_batch=0, spans=None):
             if splicer:
                 utterances = splicer.batch(chosen, number)
             else:
-                utterances = [load_utterance(folder, rows[i], spans[i]) for i in chosen]
+                utterances = [load(i) for i in chosen]
             yield make_batch(utterances, opts.outputs_per_step, opts.end_symbol, opts.tail_steps)
             number += 1
 

@@ -34,7 +34,8 @@ def corpus():
 
 def splicer_of(corpus, share, seed=0):
     """A Splicer that may cut between all syllables (the corpus has no weak places)."""
-    splicer = splicing.Splicer(corpus, share, seed)
+    outlines = [(text, mel, spans) for text, _, mel, spans in corpus]
+    splicer = splicing.Splicer(corpus.__getitem__, outlines, share, seed)
     splicer.cuts = [[[s, int(spans[s][0])] for s in range(1, 5)] for *_, spans in corpus]
     return splicer
 
@@ -74,3 +75,22 @@ def test_what_cannot_be_cut_stays_whole(corpus):
     splicer = splicer_of(corpus, 1.0)
     splicer.cuts[0] = []
     assert all(not text.split()[-1].startswith("x0") for text, *_ in splicer.batch([1, 2, 3] * 9, 3))
+
+
+def test_a_corpus_is_looked_at_once_and_loaded_where_it_is_used(corpus):
+    looked_at, loaded = [], []
+    many = [corpus[i % 6] for i in range(3000)]
+
+    def outlines():
+        for i, (text, _, mel, spans) in enumerate(many):
+            looked_at.append(i)
+            yield text, mel, spans
+
+    def load(i):
+        loaded.append(i)
+        return many[i]
+
+    splicer = splicing.Splicer(load, outlines(), 1.0)
+    splicer.cuts = [[[s, int(spans[s][0])] for s in range(1, 5)] for *_, spans in many]
+    splicer.batch(range(4), 0)
+    assert looked_at == list(range(3000)) and 8 <= len(loaded) < 40
