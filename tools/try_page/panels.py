@@ -267,7 +267,7 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
     edits = ["%s=%g" % (name, values[name]) for name in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
-    return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "centre", "--edit"] + edits
+    return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "face-or-centre", "--edit"] + edits
 
 
 # What the page itself says when it refuses; the scripts' own lines stay as they are.
