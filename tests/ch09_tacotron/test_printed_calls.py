@@ -179,8 +179,8 @@ def test_9_17_train(prepared, monkeypatch):
         train.train(os.path.join(".", "model-cpk"))
 
 
-def test_9_8_14(capsys):
-    demonstrations.main([])
+def test_9_8_14(capsys, tmp_path):
+    demonstrations.main(["--output-dir", str(tmp_path)])
     assert capsys.readouterr().out.count("as printed") == 2
 
 
