@@ -4,9 +4,11 @@ TF ?= 1.13
 VENV := $(if $(filter 1.15,$(TF)),.venv-tf1.15,.venv)
 PYTHON := $(VENV)/bin/python
 WORKERS ?= 2
+E ?= capsule_rnn tfts_births tacotron deblurgan attgan
+BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo try test test-fast hard lint format births capsule tacotron deblurgan attgan gallery index results env-check clean
+.PHONY: help env demo try test test-fast hard lint format bench births capsule tacotron deblurgan attgan gallery index results env-check clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +33,9 @@ test-fast: env lint  ## pure functions and graphs only
 
 hard: env  ## kill, fill, break and feed nonsense to every example (hours)
 	$(PYTHON) -m pytest -n $(WORKERS) -m hard tests
+
+bench: env  ## speed and memory of the listings and ours, in turns; E=deblurgan: one example; BENCH=--quick: does it run?
+	@for example in $(E); do $(PYTHON) tests/benchmarks/bench_$$example.py $(BENCH) || exit $$?; done
 
 lint: env  ## check style and format
 	@$(PYTHON) -m ruff check .

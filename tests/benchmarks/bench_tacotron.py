@@ -1,123 +1,175 @@
-"""Example 53: seconds a training step, utterances a second and memory: the listing itself, and what lies beyond it.
+"""Speed and memory of example 53: listings 9-15 to 9-17 and what lies beyond them, in turns (see ``turns.py``).
 
-    python tests/benchmarks/bench_tacotron.py --run-folder output/tacotron/cpu --batch-size 32 --steps 5
+training   9-15's batches (all padded to the longest utterance of the corpus, loaded one after the other, a shuffle buffer of
+           1000 whole spectrograms) and 9-16's step; the same network and losses with batches of like length, loaded ahead
+           (beyond/utterances.py); and beyond/train_few.py's own step
+speech     one sentence by the shipped network: with listing 9-17's Griffin-Lim, and with beyond/sound.py's as the door has it.
+           Seconds are those of a second of speech: the real-time factor
+start-up   ``--help`` of listing 9-17 and of the door that speaks
 
-Listing: 9-15's batches (every utterance padded to the longest of the corpus, loaded one after the other, a shuffle buffer of
-1000 whole spectrograms) and 9-16's training step. Beyond: batches of like length padded to their own longest and loaded ahead
-(``beyond/utterances.py``), for the same network and losses; and ``beyond/train_few.py``'s own step. All on the utterances of one
-run folder (``beyond/prepare.py`` makes it); each in a process of its own, step by step in turn, so that whatever else the
-machine does meets all alike.
+    python tests/benchmarks/bench_tacotron.py [--quick] [--record] [--only training …]
+
+The utterances are noise with made pinyin: the time does not depend on what is said.
 """
 
-import argparse
-import multiprocessing
+import json
 import os
-import resource
-import time
+import tempfile
 
 import numpy as np
+import tensorflow as tf
 
-WAYS = ("listing", "batches", "train_few")
+from ch09_tacotron import code_9_15_dataset, code_9_16_tacotron, code_9_17_train
+from ch09_tacotron.beyond import alignment, prepare, train_few, utterances, voice
+from common import options, run
+from data import thchs30
+from tests.benchmarks import turns, worker
+
+VALUES = [
+    options.Value("batch_size", code_9_17_train.batch, "utterances in a batch", low=1, tiny=2),
+    options.Value("group", 4, "batches that are sorted by length together: the steps of a turn", low=1, tiny=1),
+    options.Value("utterances", 128, "in the corpus", low=1, tiny=4),
+    options.Value("shortest_utterance", 300, "its frames (of 12.5 ms)", low=5, tiny=20),
+    options.Value("longest_utterance", 1000, "its frames", low=5, high=1000, tiny=40),
+    options.Value("sentence", "jin1 tian1 tian1 qi4 hen3 hao3", "pinyin that is spoken", tiny="ni3 hao3"),
+]
+FRAMES_A_SYLLABLE = 20
+SYLLABLES = "wo3 men2 de5 zhong1 guo2 shi4 jie4 yi2 ge4 ren2 da4 jia1 dou1 hen3 hao3".split()
 
 
-def training_step(way, metadata, batch):
-    """(fetches of a step: [operation, loss, frames of the batch]; the iterator to initialise, or None)."""
-    import tensorflow as tf
+def made_corpus(lengths):
+    """A run folder's training/ with an utterance for each number of frames; the path of its train.txt."""
+    folder, random, rows = tempfile.mkdtemp(), np.random.RandomState(0), []
+    for number, frames in enumerate(lengths):
+        names = ["%s-%05d.npy" % (kind, number) for kind in ("spec", "mel")]
+        for name, width in zip(names, (code_9_17_train.num_freq, code_9_17_train.num_mels)):
+            np.save(os.path.join(folder, name), random.uniform(0, 1, (frames, width)).astype("f"))
+        count = max(1, frames // FRAMES_A_SYLLABLE)
+        rows.append((*names, frames, " ".join(random.choice(SYLLABLES, count))))
+    path = os.path.join(folder, "train.txt")
+    prepare.write_metadata(rows, path)
+    spans = [np.linspace(0, row[2], 2 * len(row[3].split())).astype(int).reshape(-1, 2) for row in rows]
+    alignment.write_spans(os.path.join(folder, alignment.SPANS_FILE), rows, spans)
+    return path
 
-    from ch09_tacotron import code_9_15_dataset, code_9_16_tacotron
-    from ch09_tacotron.beyond import alignment, train_few, utterances
-    from common import options
 
-    step = tf.train.get_or_create_global_step()
-    words = ["--batch-size", str(batch), "--splice", "0"]
-    if way == "listing":
-        tensors, iterator = code_9_15_dataset.mydataset(metadata, 5, batch), None
+def training(way, opts):
+    """A group's steps."""
+    random = np.random.RandomState(1)
+    metadata = made_corpus(random.randint(opts.shortest_utterance, opts.longest_utterance + 1, opts.utterances))
+    return _training(way, opts, metadata)
+
+
+def _training(way, opts, metadata):
+    run.start(opts.seed)
+    count = tf.train.get_or_create_global_step()
+    words = ["--batch-size", str(opts.batch_size), "--length-group", str(opts.group)]
+    session = tf.Session(config=run.session_config(opts.threads))
+    if way == "printed":
+        tensors, iterator = (
+            code_9_15_dataset.mydataset(metadata, code_9_17_train.outputs_per_step, opts.batch_size),
+            None,
+        )
         shapes = ([None, None], [None], [None, None, 1025], [None, None, 80], [None, None])
         for tensor, shape in zip(tensors, shapes):
             tensor.set_shape(shape)  # which listing 9-17 does by its placeholders
     else:
-        if way == "batches":
-            words += ["--end-symbol", "false", "--tail-steps", "0"]
-        opts = options.parse_values(train_few.__file__, None, train_few.VALUES, words, base="cpu")
+        if way == "ours":
+            words += ["--end-symbol", "false", "--tail-steps", "0", "--splice", "0"]
+        few = options.parse_values(train_few.__file__, None, train_few.VALUES, words, base="cpu")
         rows = utterances.read_metadata(metadata)
         spans = alignment.read_spans(os.path.join(os.path.dirname(metadata), alignment.SPANS_FILE), rows)
-        iterator = utterances.batches(metadata, opts, 0, spans).make_initializable_iterator()
+        iterator = utterances.batches(metadata, few, 0, spans).make_initializable_iterator()
         tensors = iterator.get_next()
-    frames = tf.shape(tensors[3])[1]
     if way == "train_few":
-        model = train_few.build(opts, tensors, step)
-        return [model.optimize, model.loss, frames], iterator
-    inputs, lengths, linear, mel, stop = tensors[:5]
-    with tf.variable_scope("model"):
-        model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop)
-        model.buildTrainModel(16000, 1025, step)
-    return [model.optimize, model.loss, frames], iterator
+        model = train_few.build(few, tensors, count)
+    else:
+        inputs, lengths, linear, mel, stop = tensors[:5]
+        with tf.variable_scope("model"):
+            model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop)
+            model.buildTrainModel(16000, 1025, count)
+    session.run(tf.global_variables_initializer())
+    if iterator is not None:
+        session.run(iterator.initializer)
+
+    def step(warm):
+        for number in range(opts.group):
+            short = way == "train_few" and number % few.post_interval
+            session.run(model.decoder_optimize if short else model.optimize)
+
+    step.amount = opts.group
+    return step
 
 
-def work(way, metadata, batch, threads, pipe):
-    """A process that makes one training step whenever it is told to."""
-    import tensorflow as tf
+def speech(way, opts):
+    """One sentence; the step's amount is what it lasts in seconds."""
+    ready = voice.Voice(voice.SHIPPED, threads=opts.threads)
 
-    from common import run
+    def speak():
+        if way == "printed":
+            return code_9_17_train.inv_spectrogram(ready.frames([opts.sentence])[0][0].T)
+        return ready.speak(opts.sentence, momentum=0.99)[0]  # the door's own
 
-    run.start(0)
-    fetches, iterator = training_step(way, metadata, batch)
-    with tf.Session(config=run.session_config(threads)) as session:
-        session.run(tf.global_variables_initializer())
-        if iterator is not None:
-            session.run(iterator.initializer)
-        while pipe.recv():
-            wall, cpu = time.time(), time.process_time()
-            _, loss, frames = session.run(fetches)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            pipe.send((time.time() - wall, time.process_time() - cpu, int(frames), float(loss), peak))
+    def step(warm):
+        speak()
+
+    step.amount = len(speak()) / float(code_9_17_train.sample_rate)
+    return step
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run-folder", required=True, help="folder with training/train.txt")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=0)
-    args = parser.parse_args()
-    metadata = os.path.join(os.path.abspath(args.run_folder), "training", "train.txt")
-    context = multiprocessing.get_context("spawn")
-    workers = {}
-    for way in WAYS:
-        here, there = context.Pipe()
-        process = context.Process(target=work, args=(way, metadata, args.batch_size, args.threads, there), daemon=True)
-        process.start()
-        workers[way] = (process, here)
+def symbols(size, opts):
+    """A training step with sentences of ``size`` symbols (and as many frames as they last)."""
+    opts.batch_size, opts.group = 2, 1
+    frames = min(1000, size * FRAMES_A_SYLLABLE // 4)
+    return _training("ours", opts, made_corpus([frames] * 2))
 
-    def step(way):
-        workers[way][1].send(True)
-        return workers[way][1].recv()
 
-    for way in workers:
-        step(way)  # the first step also plans the graph
-    results = {way: [] for way in workers}
-    for number in range(args.steps):
-        for way in workers:
-            results[way].append(step(way))
-            wall, cpu, frames, loss, _ = results[way][-1]
-            print(
-                "%-9s step %d: %7.2f s, %7.2f s of CPU, %d frames, loss %.4f"
-                % (way, number + 1, wall, cpu, frames, loss)
-            )
-    medians = {}
-    for way, rows in results.items():
-        medians[way] = [float(np.median([row[i] for row in rows])) for i in (0, 1)]
-        print(
-            "%-9s %.2f s/step, %.2f utterances/s, %.2f s of CPU a step, %.1f GiB at most"
-            % (way, medians[way][0], args.batch_size / medians[way][0], medians[way][1], max(row[4] for row in rows))
-        )
-    for way in WAYS[1:]:
-        ratio = np.divide(medians["listing"], medians[way])
-        print("listing / %s: %.2f in time, %.2f in CPU time" % (way, ratio[0], ratio[1]))
-    for process, pipe in workers.values():
-        pipe.send(False)
-        process.join()
+def clips(size, opts):
+    """Start-up of beyond/prepare.py on a corpus of ``size`` recordings that are done: looked for, compared, divided."""
+    folder, out = tempfile.mkdtemp(), tempfile.mkdtemp()
+    for name in ("mytest", os.path.join("doc", "trans")):
+        os.makedirs(os.path.join(folder, name))
+    for name in ("spec.npy", "mel.npy"):
+        open(os.path.join(out, name), "wb").close()
+    journal = open(os.path.join(out, "done.jsonl"), "w", encoding="ascii")
+    transcript = open(os.path.join(folder, "doc", "trans", "made.syllable.txt"), "w", encoding="ascii")
+    with journal, transcript:
+        for number in range(1, size + 1):
+            path = os.path.join(folder, "mytest", "%06d.wav" % number)
+            open(path, "wb").close()
+            transcript.write("%06d ni3 hao3\n" % number)
+            key = prepare.journal_key(number, path, "ni3 hao3", False)
+            entry = dict(key=key, metadata=["spec.npy", "mel.npy", number, "ni3 hao3"], reason=None)
+            journal.write(json.dumps(entry) + "\n")
+    assert len(thchs30.wav_paths(folder)) == size
+
+    def step(warm):
+        metadata, _ = prepare.build_from_path(folder, out)
+        assert len(metadata) == size
+        prepare.divide(metadata, 10)
+
+    return step
+
+
+HELP = dict(
+    printed=["ch09_tacotron/code_9_17_train.py", "--help"],
+    ours=["ch09_tacotron/ext_9_8_14_speak.py", "--help"],
+)
+COMPARISONS = [
+    turns.Comparison("training", training, ("printed", "ours", "train_few"), goal=2.5, limits=True),
+    turns.Comparison("speech", speech, most=0.25),
+    turns.Comparison("start-up", worker.command, commands=HELP),
+]
+GROWTHS = [
+    # attention looks at every symbol in every decoder step
+    turns.Growth("symbols of a sentence", symbols, (25, 50, 100, 200), (4, 8), steepest=2),
+    turns.Growth("recordings, start-up", clips, (800, 3200, 12800), (10, 20)),
+]
+
+
+def main(argv=None):
+    turns.main(__file__, __doc__, "ch09_tacotron", VALUES, COMPARISONS, GROWTHS, argv)
 
 
 if __name__ == "__main__":
-    main()
+    options.run(main)
