@@ -1,10 +1,11 @@
 """Section 9.8.6: hybrid attention taken apart: by content, by place, by both; smoothed; all alignments so far or the last.
 
 Trains the printed network once for each kind, for the same few hundred steps on the same recordings, and shows where each
-attends to. The post-net, which attention has nothing to do with, is left out (``post=``).
+attends to. The post-net, which attention has nothing to do with, is left out (``post=``). ``--voice`` trains nothing: the voice
+that ships, which learnt with the printed kind, speaks a sentence with each kind in its place, and shows what it leans on.
 
-Reads   training/ of the run folder (``code_9_09_preprocess.py`` with the same ``--preset``).
-Writes  attention.png, a record. An hour and more on two cores; preset tiny a minute. Next: ext_9_8_14_pinyin.py.
+Reads   training/ of the run folder (``code_9_09_preprocess.py`` with the same ``--preset``); with --voice the shipped weights.
+Writes  attention.png, a record. An hour and more on two cores; preset tiny, and --voice, a minute. Next: ext_9_8_14_pinyin.py.
 """
 
 import functools
@@ -18,7 +19,8 @@ from ch09_tacotron import code_9_12_decoder_wrapper as rnnwrapper
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from ch09_tacotron import code_9_16_tacotron as tacotron
 from ch09_tacotron import code_9_17_train as train
-from common import options, records, run
+from common import options, records, run, weights
+from common.errors import UserError
 from common.plotting import plt, save_figure
 
 LocationSensitiveAttention = attention.LocationSensitiveAttention
@@ -50,11 +52,15 @@ KINDS = {
     "smoothed": functools.partial(LocationSensitiveAttention, smoothing=True),
     "last": functools.partial(LocationSensitiveAttention, cumulate_weights=False),
 }
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "tacotron-float16.npz")
+LIMIT = 300  # decoder steps at which listing 9-16 gives up
 FIRST_STEP = 2000  # the count begins half way up the printed warm-up of 4000 steps, which a few hundred would not leave
 VALUES = [
     options.Value("steps", 300, "training steps of each kind", tiny=2, low=1),
     options.Value("batch", 8, "sentences in a batch", tiny=2, low=1),
-    options.Value("kinds", list(KINDS), "those that are trained", choices=list(KINDS), tiny=["content", "both"]),
+    options.Value("voice", False, "ask the voice that ships, train nothing"),
+    options.Value("sentence", "jin1 tian1 tian1 qi4 hen3 hao3 wo3 men5 chu1 qu4 wanr2", "what --voice says"),
+    options.Value("kinds", list(KINDS), "those that are compared", choices=list(KINDS), tiny=["content", "both"]),
 ]
 
 
@@ -92,26 +98,84 @@ def trained_alignment(opts, kind):
     return alignment[:length, :steps], cn_dataset.sequence_to_text(ids[:length]), float(loss)
 
 
+def asked(opts, kind):
+    """The shipped voice with another attention; (alignment ``[symbols, steps]`` of ``opts.sentence``, whether it stopped)."""
+    run.start(opts.seed)
+    values, settings = weights.load(SHIPPED, "voice")
+    sentence = opts.sentence + ("~" if settings["end_symbol"] else "")
+    unknown = [symbol for symbol in sentence if symbol not in cn_dataset.index_symbols]
+    if unknown:
+        raise UserError("--sentence: no symbol for %r: write pinyin with tone digits" % unknown[0])
+    ids = [cn_dataset.index_symbols[symbol] for symbol in sentence]
+    with tf.variable_scope("model"):
+        model = tacotron.Tacotron(
+            tf.constant([ids]),
+            tf.constant([len(ids)]),
+            train.num_mels,
+            settings["outputs_per_step"],
+            train.num_freq,
+            wrapper=functools.partial(rnnwrapper.TacotronDecoderwrapper, attention=KINDS[kind]),
+            post=lambda mel_outputs, *unused: mel_outputs,
+        )
+    with tf.Session(config=run.session_config(opts.threads)) as sess:
+        variables = [v for v in tf.global_variables() if v.shape.as_list() == list(values[v.op.name].shape)]
+        weights.assign(
+            sess, [(variable, values[variable.op.name]) for variable in variables]
+        )  # not what is behind the post-net
+        alignments, steps = sess.run([model.alignments, model.sequence_lengths])
+    return alignments[0][:, : steps[0]], bool(steps[0] < LIMIT)
+
+
+def ask(opts):
+    """Each kind in the shipped voice's place: (alignments, columns, rows, note)."""
+    alignments, rows = {}, []
+    for kind in opts.kinds:
+        alignment, stopped = asked(opts, kind)
+        places = alignment.argmax(axis=0)
+        moves = np.diff(places)
+        reached = len(set(places)) / float(len(alignment))
+        forward = float(np.mean((moves >= 0) & (moves <= 3))) if len(moves) else 0.0
+        rows.append([kind, stopped, alignment.shape[1], round(reached, 3), round(forward, 3)])
+        rows[-1].append(round(float(alignment.max(axis=0).mean()), 3))
+        alignments[kind] = alignment
+    columns = ["attention", "stopped by itself", "decoder steps", "symbols looked at (share)"]
+    columns += ["steps that stay or go on by at most 3 symbols (share)", "mean of the largest weight"]
+    return alignments, columns, rows, "one sentence: " + opts.sentence
+
+
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
+    if opts.voice:
+        record = records.Record(opts, opts.script + "-voice", "section 9.8.6", "the voice that ships")
+        record.shipped_weights()
+        alignments, columns, rows, note = ask(opts)
+        publish(opts, record, alignments, columns, rows, "Other attention in the trained voice's place", note)
+        return
     data = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
     record = records.Record(opts, opts.script, "section 9.8.6", data["data"])
-    figure, all_axes = plt.subplots(1, len(opts.kinds), figsize=(3.2 * len(opts.kinds), 3.6), squeeze=False)
-    rows = []
-    for axes, kind in zip(all_axes[0], opts.kinds):
+    alignments, rows = {}, []
+    for kind in opts.kinds:
         alignment, text, loss = trained_alignment(opts, kind)
         places = alignment.argmax(axis=0)
         rows.append([kind, round(loss, 4), round(float(alignment.max(axis=0).mean()), 3), int(np.ptp(places)) + 1])
+        alignments[kind] = alignment
+    columns = ["attention", "loss", "mean of the largest weight", "symbols between its ends"]
+    publish(opts, record, alignments, columns, rows, "Attention after %d steps" % opts.steps, "first sentence: " + text)
+
+
+def publish(opts, record, alignments, columns, rows, title, note):
+    """Shows the table and draws the alignments side by side."""
+    for row in [columns] + rows:
+        print("  ".join("%-9s" % item for item in row))
+    record.table(title, columns, rows, note)
+    figure, all_axes = plt.subplots(1, len(alignments), figsize=(3.2 * len(alignments), 3.6), squeeze=False)
+    for axes, (kind, alignment) in zip(all_axes[0], alignments.items()):
         axes.imshow(alignment, aspect="auto", origin="lower", interpolation="none")
         axes.set_title(kind)
         axes.set_xlabel("Decoder timestep")
     all_axes[0][0].set_ylabel("Encoder timestep")
-    columns = ["attention", "loss", "mean of the largest weight", "symbols between its ends"]
-    for row in [columns] + rows:
-        print("%-10s %-8s %-27s %s" % tuple(row))
-    record.table("Attention after %d steps" % opts.steps, columns, rows, "first sentence: " + text)
     path = save_figure(figure, os.path.join(opts.output_dir, "attention.png"))
-    record.file(path, "picture", "Attention by content, place, both, after %d steps" % opts.steps, "各种注意力的对齐图")
+    record.file(path, "picture", title, "各种注意力的对齐图")
     record.save()
 
 
