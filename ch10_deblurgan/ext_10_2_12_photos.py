@@ -39,8 +39,7 @@ TERMS = "trained on BSDS500's photos among others: for non-commercial research a
 MOST_SHOWN = 5  # photos in the record
 SHOWN_SIDE = 1600  # pixels
 
-VALUES = [
-    Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
+PHOTO_VALUES = [
     Value(
         "long_side",
         0,
@@ -48,9 +47,9 @@ VALUES = [
         low=0,
     ),
     Value("comparison", True, "a picture of before and after beside each result"),
-    Value(
-        "ensemble", False, "the mean of the results of eight flips and turns: better, eight times as slow", more=True
-    ),
+]
+VALUES = tiles.CHANGE_VALUES + PHOTO_VALUES
+VALUES += [
     Value("fast", True, "convolutions by Winograd's method; false: TensorFlow's own", more=True),
     Value("tile", 512, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=16, low=16, more=True),
@@ -68,12 +67,18 @@ def photo_paths(arguments):
     return paths
 
 
+def stem_of(path):
+    """The name of ``path`` without ending, cut so that something can be added to it: file systems allow 255 bytes."""
+    name = os.path.splitext(os.path.basename(path))[0].encode("utf-8", "replace")
+    return name[:200].decode("utf-8", "ignore")
+
+
 def result_names(paths):
     """A name for the result of each photo, without ending: its own, or, where two would have one, with a number that is free.
 
     ``shot.jpg``, ``shot.png``, ``shot-2.jpg`` → ``shot``, ``shot-3``, ``shot-2``. Capitals make no other file on some systems.
     """
-    stems = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    stems = [stem_of(path) for path in paths]
     reserved = {stem.lower() for stem in stems}
     taken, names = set(), []
     for stem in stems:
@@ -162,9 +167,7 @@ def restorer(session, opts, path):
     output = wide_view.wide_view(photo, settings, opts.fast)
     wide_view.load_into(session, values)
     restore = padded(lambda picture: session.run(output, {photo: picture}), wide_view.multiple(settings))
-    if opts.ensemble:
-        restore = tiles.eight_ways(restore)
-    return tiles.gentler(restore, opts.strength) if opts.strength != 1 else restore
+    return tiles.as_asked(restore, opts)
 
 
 def restore_photo(restore, pixels, opts):
@@ -188,15 +191,19 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def add_options(parser):
-    parser.add_argument("photos", nargs="+", help="photos or folders of photos")
-    parser.add_argument("--weights", metavar="NPZ", help="of a run of beyond/train_photos.py [those of the project]")
+def restore_photos(opts, make_restorer):
+    """Restores the photos of ``opts`` into its folder and writes the record; what this script and ``beyond/restore.py`` do.
 
+    Args:
+      opts: with the values ``PHOTO_VALUES``, ``tile``, ``overlap`` and the list ``photos``.
+      make_restorer: function of a session → a ``restore`` of ``tiles.py``.
 
-def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
-    if opts.tile % 16 or opts.overlap % 16 or 2 * opts.overlap > opts.tile:
-        raise UserError("--tile and --overlap must be multiples of 16, the overlap at most half the tile")
+    Returns:
+      ``[(photo's path, result's path)]``.
+
+    Raises:
+      UserError: a photo is not there or would be written over; at the end: photos were left out, and which.
+    """
     paths = photo_paths(opts.photos)
     names = result_names(paths)
     targets = [os.path.join(opts.output_dir, "restored", name + ".png") for name in names]
@@ -206,22 +213,24 @@ def main(argv=None):
     record = Record(opts, opts.script, "section 10.2.12", "photos")
     for place in ("photos", "weights"):  # where files lay says nothing about the result
         record.content["settings"].pop(place, None)
-    left_out, restored_count, large = [], 0, False
+    left_out, done, large = [], [], False
     with tf.Session(config=run.session_config(opts.threads)) as session:
-        restore = restorer(session, opts, opts.weights or SHIPPED)
-        print("weights: %s" % (opts.weights or "%s (%s)" % (os.path.basename(SHIPPED), TERMS)))
+        restore = make_restorer(session)
         for path, target, compared in zip(run.progress(paths, desc="sharpening", unit="photo"), targets, beside):
             began = time.time()
             try:
                 photo = images.read_photo(path)
-            except UserError as error:  # the others need not wait for it
+            except UserError as error:
+                if len(paths) == 1:
+                    raise
+                # the others need not wait for it
                 print("left out: %s" % error, file=sys.stderr)
                 left_out.append(path)
                 continue
             before = shrunk(photo.pixels, opts.long_side)
             after = restore_photo(restore, before, opts)
             write_photo(target, after, photo.exif)
-            restored_count += 1
+            done.append((path, target))
             large = large or max(before.shape[:2]) > 2000
             size = "%d×%d" % photo.pixels.shape[1::-1]
             if before is not photo.pixels:
@@ -244,13 +253,31 @@ def main(argv=None):
                     record.file(compared, "picture", "%s, the place that changed most" % name, "%s：变化最大处" % name)
     if large and not opts.long_side:
         print("Blur of more than some 15 pixels stays; if a large photo has it, try --long-side 1600.")
-    record.metric("photos sharpened", restored_count)
+    record.metric("photos restored", len(done))
     if peak_memory():
         record.metric("peak memory", round(peak_memory()), "MiB", note="of the whole process")
         print("peak memory: %.0f MiB" % peak_memory())
     print("record: %s" % record.save())
     if left_out:
         raise UserError("%d of %d photos were left out: %s" % (len(left_out), len(paths), ", ".join(left_out[:10])))
+    return done
+
+
+def add_options(parser):
+    parser.add_argument("photos", nargs="+", help="photos or folders of photos")
+    parser.add_argument("--weights", metavar="NPZ", help="of a run of beyond/train_photos.py [those of the project]")
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
+    if opts.tile % 16 or opts.overlap % 16 or 2 * opts.overlap > opts.tile:
+        raise UserError("--tile and --overlap must be multiples of 16, the overlap at most half the tile")
+
+    def make_restorer(session):
+        print("weights: %s" % (opts.weights or "%s (%s)" % (os.path.basename(SHIPPED), TERMS)))
+        return restorer(session, opts, opts.weights or SHIPPED)
+
+    restore_photos(opts, make_restorer)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import os
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.keras import backend as K
 
+from ch10_deblurgan import ext_10_2_12_photos as photos
 from ch10_deblurgan.beyond import baselines, restore, tiles
 from common import images, options, run, text
 from common.errors import UserError
@@ -54,7 +54,7 @@ def score_pairs(opts, folder, restored_by, record):
     for blurred_path, sharp_path in run.progress(pair_list, desc="restoring", unit="picture"):
         blurred, sharp = images.read_rgb(blurred_path), images.read_rgb(sharp_path)
         restored = tiles.restore_picture(restored_by, blurred, opts.tile, opts.overlap)
-        name = restore.output_name(blurred_path)
+        name = photos.stem_of(blurred_path)
         rows.append([name] + list(scores(sharp, blurred)) + list(scores(sharp, restored)))
         # Erratum E64: the print squeezes pictures of any size to 640×360; here they keep theirs
         images.write_png(os.path.join(results, name + ".png"), np.hstack([sharp, blurred, restored]))
@@ -115,8 +115,7 @@ def main(argv=None):
     record = Record(opts, opts.script, "listing 10-3, beyond", data)
     record.content["settings"].pop("weights", None)  # where it lay says nothing about the result
     with tf.Session(config=run.session_config(opts.threads)) as sess:
-        K.set_session(sess)
-        score_pairs(opts, folder, restore.restorer(sess, opts)[0], record)
+        score_pairs(opts, folder, restore.restorer(sess, opts), record)
     print("record: %s" % record.save())
 
 

@@ -9,6 +9,12 @@ from common import images
 from common.errors import UserError
 from common.options import Value
 
+CHANGE_VALUES = [
+    Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
+    Value(
+        "ensemble", False, "the mean of the results of eight flips and turns: better, eight times as slow", more=True
+    ),
+]
 TILE_VALUES = [
     Value("tile", 512, "side of the tiles of large photos, a multiple of 4", tiny=32, low=8, high=8192, more=True),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=8, low=4, more=True),
@@ -42,6 +48,13 @@ def eight_ways(restore):
 def gentler(restore, strength):
     """A ``restore`` that makes a share ``strength`` of the change that the given one makes."""
     return lambda values: values + np.float32(strength) * (restore(values) - values)
+
+
+def as_asked(restore, opts):
+    """``restore`` with what the values ``CHANGE_VALUES`` of ``opts`` ask for."""
+    if opts.ensemble:
+        restore = eight_ways(restore)
+    return gentler(restore, opts.strength) if opts.strength != 1 else restore
 
 
 def weights_of_tile(height, width, overlap):

@@ -74,13 +74,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
 
 
 @pytest.mark.parametrize("make,complaint", [(os.mkfifo, "is a pipe or a device"), (os.mkdir, "is a folder")])
-def test_what_is_no_file_is_not_waited_for(tmp_path, make, complaint):
+def test_what_is_no_file_is_not_waited_for(tmp_path, make, complaint, capsys):
     make_pairs(tmp_path)
     os.remove(str(tmp_path / "B" / "c.png"))
     make(str(tmp_path / "B" / "c.png"))
     for call in (
         lambda: gopro.find_pairs(str(tmp_path)),
-        lambda: restore.main([str(tmp_path / "B"), "--output-dir", str(tmp_path / "out")]),
         lambda: synthesize.main(
             [str(tmp_path / "B"), "--target", str(tmp_path / "t"), "--output-dir", str(tmp_path / "o")]
         ),
@@ -88,6 +87,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, make, complaint):
         with pytest.raises(UserError, match=complaint) as caught:
             call()
         one_line(caught)
+    with pytest.raises(UserError, match=r"1 of \d photos were left out: .*c\.png"):  # the others were restored
+        restore.main([str(tmp_path / "B"), "--output-dir", str(tmp_path / "out")])
+    assert complaint in capsys.readouterr().err and os.path.exists(str(tmp_path / "out" / "restored" / "a.png"))
 
 
 def test_a_broken_link_is_named(tmp_path):
