@@ -27,7 +27,8 @@ from ch09_tacotron.beyond.alignment import SPANS_FILE, read_spans
 from ch09_tacotron.beyond.guided import BEHIND, Passage, alignments_at, before, shift, weights_of
 from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata, symbol_places, text_to_sequence
 from ch09_tacotron.beyond.voice import synthesis_network
-from common import options, run
+from common import cluster, options, run
+from common.cluster import ALONE
 from common.errors import UserError
 
 R = 5  # frames of a decoder step, as printed
@@ -172,13 +173,13 @@ def schedule(rate, step, warmup, total):
     return rate * tf.minimum((step + 1.0) / float(max(1, warmup)), 0.51 + 0.49 * tf.cos(np.pi * share))
 
 
-def minimise(lesson, variables, rate, global_step, name):
-    """A step of Adam with the gradients clipped to norm 1."""
+def minimise(lesson, variables, rate, global_step, name, peers=ALONE):
+    """A step of Adam with the gradients (their mean over all workers) clipped to norm 1."""
     with tf.variable_scope(name):
         optimizer = tf.train.AdamOptimizer(rate)
         gradients = optimizer.compute_gradients(lesson.loss, variables)
         gradients, variables = zip(*[(g, v) for g, v in gradients if g is not None])
-        clipped, _ = tf.clip_by_global_norm(gradients, 1.0)
+        clipped, _ = tf.clip_by_global_norm(peers.mean(gradients), 1.0)
         with tf.control_dependencies(lesson.updates):
             return optimizer, optimizer.apply_gradients(zip(clipped, variables), global_step)
 
@@ -186,7 +187,7 @@ def minimise(lesson, variables, rate, global_step, name):
 class Trainer:
     """Both lessons over the printed network's variables, in the default graph."""
 
-    def __init__(self, opts):
+    def __init__(self, opts, peers=ALONE):
         synthesis_network(dict(outputs_per_step=R, mask_attention=False, sharpen=1.0))  # it makes the variables
         self.w = weights_of(tf.global_variables())
         self.batch = placeholders()
@@ -195,10 +196,10 @@ class Trainer:
         lesson = functools.partial(Lesson, self.w, self.batch, True, opts.frame_drop, opts.dropout)
         self.first, self.second, self.test = lesson(), lesson(own=True), Lesson(self.w, self.batch, False, own=True)
         rate = schedule(opts.rate, self.global_step, min(300, opts.frame_steps // 4), opts.frame_steps)
-        self.optimizer, self.first_op = minimise(self.first, learnt, rate, self.global_step, "first_lesson")
+        self.optimizer, self.first_op = minimise(self.first, learnt, rate, self.global_step, "first_lesson", peers)
         since = self.global_step - opts.frame_steps
         rate = schedule(opts.own_rate, since, min(50, opts.own_steps // 4), opts.own_steps)
-        self.second_op = minimise(self.second, learnt, rate, self.global_step, "second_lesson")[1]
+        self.second_op = minimise(self.second, learnt, rate, self.global_step, "second_lesson", peers)[1]
 
 
 LOSSES = ("mel_loss", "attention_loss", "stop_loss")
@@ -214,26 +215,26 @@ def score(session, trainer, data):
     return dict(zip(LOSSES, np.average(values, axis=0, weights=weights)))
 
 
-def train(opts):
-    """Trains until the last step; returns the held-out losses."""
-    folder = os.path.join(opts.output_dir, "training")
+def train(opts, folder, peers=ALONE):
+    """Trains on the utterances in ``folder`` until the last step; returns their minutes and the held-out losses."""
     data, heldout = Utterances(folder), None
     if os.path.exists(os.path.join(folder, "heldout.txt")) and os.path.getsize(os.path.join(folder, "heldout.txt")):
         heldout = Utterances(folder, "heldout.txt")
     print("%d utterances, %.1f minutes" % (len(data.rows), data.minutes))
-    trainer = Trainer(opts)
+    trainer = Trainer(opts, peers)
     total, result = opts.frame_steps + opts.own_steps, {}
     saver = tf.train.Saver(max_to_keep=3, keep_checkpoint_every_n_hours=0.25)
-    with run.Run(opts, checkpoints="model-cpk") as this:
-        with tf.Session(config=run.session_config(opts.threads)) as session:
+    with peers.run(opts, checkpoints="model-cpk") as this:
+        with peers.session(opts.threads) as session:
             session.run(tf.global_variables_initializer())
-            done, seen = this.restore(saver, session), []
+            done, seen = peers.share(session, this.restore(saver, session)), []
             for step in this.steps(done, total):
                 first = step < opts.frame_steps
                 lesson, op = (trainer.first, trainer.first_op) if first else (trainer.second, trainer.second_op)
-                chosen = batch_rows(data.lengths, step, opts.batch_size, opts.seed)
+                chosen = batch_rows(data.lengths, step, opts.batch_size * peers.count, opts.seed)
                 random = np.random.RandomState([opts.seed, step])
-                chosen = random.permutation(chosen)[: opts.batch_size if first else opts.batch_size // 2]
+                mine = opts.batch_size if first else opts.batch_size // 2
+                chosen = random.permutation(chosen)[mine * peers.task : mine * (peers.task + 1)]
                 feed = dict(zip(trainer.batch, data.batch(chosen)))
                 _, *losses = session.run([op] + [getattr(lesson, name) for name in LOSSES], feed)
                 this.check(step + 1, mel_loss=losses[0])
@@ -257,10 +258,10 @@ def train(opts):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, base="voice")
-    run.start(opts.seed)
-    made = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
-    minutes, result = train(opts)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add=cluster.add_options, base="voice")
+    folder = os.path.join(opts.output_dir, "training")
+    made = options.load_settings(folder, "ch09_tacotron/beyond/prepare.py")
+    minutes, result = train(opts, folder, cluster.join(opts))
     record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])
     record.metric("speech", round(minutes, 1), "min", note="trained on")
     for name, value in result.items():

@@ -21,7 +21,7 @@ import tensorflow as tf
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import fast, networks, sheets
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
-from common import datasets, files, images, options, run
+from common import cluster, datasets, files, images, options
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -81,6 +81,19 @@ def sample_faces(opts, folder, session):
     return [np.concatenate(values) for values in zip(*faces)]
 
 
+def share_of_faces(opts, folder, session, peers):
+    """(first, last) of the training pictures that this worker reads: all, or an equal part."""
+    if peers.count == 1:
+        return None, None
+    count = len(Faces(folder, opts.att_default, opts.img_size, 1, sess=session, **data_arguments(opts))) // peers.count
+    return count * peers.task, count * (peers.task + 1)
+
+
+def add_options(parser):
+    add_data_options(parser)
+    cluster.add_options(parser)
+
+
 def build(opts, xa, a):
     """Losses and steps of listing 10-6 with the parts of ``opts``."""
     Genc, Gdec, D = networks.networks(opts, layers=fast)
@@ -104,16 +117,19 @@ def seconds_so_far(folder):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_data_options, base="faces")
-    run.start(opts.seed)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
+    peers = cluster.join(opts)
     began = time.time()
-    with run.Run(opts) as this, tf.Session(config=run.session_config(opts.threads)) as sess:
+    with peers.run(opts) as this, peers.session(opts.threads) as sess:
         folder = datasets.locate("celeba", opts, required=[opts.attribute_file])
         xa_sample_ipt, a_sample_ipt = sample_faces(opts, folder, sess)
         b_sample_ipt_list = trainattgan.flipped_labels(a_sample_ipt, opts.att_default)
         extras = dict(flips=opts.flips, cache=opts.cache, sess=sess, **data_arguments(opts))
-        tr_data = Faces(folder, opts.att_default, opts.img_size, opts.batch_size, **extras)
+        part = share_of_faces(opts, folder, sess, peers)
+        tr_data = Faces(folder, opts.att_default, opts.img_size, opts.batch_size, part=part, **extras)
         net = build(opts, *tr_data.batch_op)
+        peers.through_mean(net.d_step)
+        peers.through_mean(net.g_step)
         terms = dict(
             d_loss=net.d_loss,
             d_loss_gan=net.d_loss_gan,
@@ -130,7 +146,7 @@ def main(argv=None):
         sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
         saver = tf.train.Saver(max_to_keep=2)
         sess.run(tf.global_variables_initializer())
-        first_it = this.restore(saver, sess)
+        first_it = peers.share(sess, this.restore(saver, sess))
         seconds_before = seconds_so_far(this.folder) if first_it else 0.0
 
         it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))

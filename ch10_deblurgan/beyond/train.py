@@ -27,7 +27,8 @@ from ch10_deblurgan.beyond.evaluate import scores
 from ch10_deblurgan.beyond.pairs import PairReader
 from ch10_deblurgan.code_10_01_models import discriminator_model
 from ch10_deblurgan.code_10_02_train import wasserstein_loss
-from common import datasets, files, images, keras_weights, options, run
+from common import cluster, datasets, files, images, keras_weights, options, run
+from common.cluster import ALONE
 from common.errors import UserError
 from common.normalization import InstanceNormalization
 from common.options import Value
@@ -128,7 +129,7 @@ VALUES = [
 
 
 # ------------------------------------------------------------------------------------------- the graph
-def build(opts, image_shape):
+def build(opts, image_shape, peers=ALONE):
     """Generator, critic, losses and training steps for one session.
 
     The print trains through two Keras models and lets Keras choose the learning phase; here the same steps stand in one
@@ -137,6 +138,7 @@ def build(opts, image_shape):
     Args:
       opts: a namespace with the names of ``VALUES``, and ``vgg_file`` where there is a perceptual loss (None: random).
       image_shape: (height, width) of the training pictures.
+      peers: the other workers, with whom gradients are averaged.
     """
     net = SimpleNamespace(critic=None, d_steps=[], g_losses={})
     shape = [None, image_shape[0], image_shape[1], 3]
@@ -175,7 +177,7 @@ def build(opts, image_shape):
         g_loss += opts.perceptual_weight * net.g_losses["perceptual"]
     if opts.adversarial_weight:
         net.critic = discriminator_model(image_shape, ndf=opts.ndf, **CRITICS[opts.critic])
-        net.d_steps = critic_steps(net, opts)
+        net.d_steps = critic_steps(net, opts, peers)
         # the critic is frozen here: its weights are not in var_list and its averages are not updated
         value, _ = fast.applied(net.critic, fake, True, opts.fast)
         net.g_losses["adversarial"] = wasserstein_loss(tf.ones_like(value), value)
@@ -187,9 +189,9 @@ def build(opts, image_shape):
     with tf.control_dependencies(g_updates):
         if opts.recompute:
             gradients = pieces.gradients(weights, tf.gradients(g_loss, fake)[0])
-            net.g_step = optimizer.apply_gradients(zip(gradients, weights), global_step=net.step)
         else:
-            net.g_step = optimizer.minimize(g_loss, global_step=net.step, var_list=weights)
+            gradients = tf.gradients(g_loss, weights)
+        net.g_step = optimizer.apply_gradients(zip(peers.mean(gradients), weights), global_step=net.step)
     net.averages = []
     if opts.average:  # what single batches do to the weights evens out (Polyak averaging); see `averaged`
         mean = tf.train.ExponentialMovingAverage(opts.average, num_updates=net.step)  # at first a shorter memory
@@ -199,7 +201,7 @@ def build(opts, image_shape):
     return net
 
 
-def critic_steps(net, opts):
+def critic_steps(net, opts, peers):
     """The critic's training: as printed a step on real, then one on fake pictures; WGAN-GP takes both at once.
 
     Erratum E57: the printed critic's loss cannot pass −0.5, and once there it gives no gradient; WGAN-GP's has no such bound.
@@ -212,7 +214,8 @@ def critic_steps(net, opts):
 
     def train(loss, updates):
         with tf.control_dependencies(updates):
-            return optimizer.minimize(loss, global_step=net.critic_step, var_list=weights)
+            gradients = peers.mean(tf.gradients(loss, weights))
+            return optimizer.apply_gradients(zip(gradients, weights), global_step=net.critic_step)
 
     real, real_updates = fast.applied(net.critic, net.sharp, True, opts.fast)
     fake, fake_updates = fast.applied(net.critic, net.generated, True, opts.fast)
@@ -244,16 +247,33 @@ def averaged(sess, net):
 
 
 # ------------------------------------------------------------------------------------------- training
-def batches(reader, opts, epoch, first=0):
-    """The batches ``first``, ``first + 1`` … of an epoch, each read while the one before it is trained on."""
+def batch_count(reader, opts, peers):
+    """Batches of an epoch. The last one may be smaller; with several workers all have whole ones, and the rest is left out."""
+    pictures = len(reader.pairs) * opts.crops_per_pair
+    if peers.count == 1:
+        return -(-pictures // opts.batch_size)
+    if pictures < opts.batch_size * peers.count:
+        raise UserError("%d crops an epoch are less than a batch for each of %d workers" % (pictures, peers.count))
+    return pictures // (opts.batch_size * peers.count)
+
+
+def batches(reader, opts, epoch, first=0, peers=ALONE):
+    """The batches ``first``, ``first + 1`` … of an epoch, each read while the one before it is trained on.
+
+    With several workers each takes its share of a batch as many times as large: number 0 of it is the chief's, and so on.
+    """
     order = reader.order(epoch, opts.crops_per_pair)
-    count = -(-len(order) // opts.batch_size)
+    count = batch_count(reader, opts, peers)
+
+    def read(number):
+        return reader.batch(epoch, order, number * peers.count + peers.task, opts.batch_size)
+
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(reader.batch, epoch, order, first, opts.batch_size)
+        following = pool.submit(read, first)
         for number in range(first, count):
             current = following.result()
             if number + 1 < count:
-                following = pool.submit(reader.batch, epoch, order, number + 1, opts.batch_size)
+                following = pool.submit(read, number + 1)
             yield current
 
 
@@ -278,12 +298,12 @@ def train_step(sess, net, opts, blurred, sharp, learning_rate):
     return found
 
 
-def train_epoch(sess, net, opts, reader, epoch, first, this):
+def train_epoch(sess, net, opts, reader, epoch, first, this, peers=ALONE):
     """The batches of an epoch from ``first`` on: (mean losses by name, batches done in all, whether that is the whole epoch)."""
     sums, done = {}, first
-    count = -(-len(reader.pairs) * opts.crops_per_pair // opts.batch_size)
+    count = batch_count(reader, opts, peers)
     with this.bar(total=count, initial=first, desc="epoch %d" % epoch, unit="batch") as bar:
-        for blurred, sharp in batches(reader, opts, epoch, first):
+        for blurred, sharp in batches(reader, opts, epoch, first, peers):
             found = train_step(sess, net, opts, blurred, sharp, rate_of(opts, epoch))
             this.check(done, **{"%s_loss" % name: value for name, value in found.items()})
             for name, value in found.items():
@@ -369,6 +389,7 @@ def check_choices(opts):
 
 
 def add_options(parser):
+    cluster.add_options(parser)
     parser.add_argument("--vgg-dir", help="folder of VGG16's weights [$BOOK_DATA_DIR/vgg16, then data/vgg16]")
     parser.add_argument(
         "--start-from", metavar="FILE", help="weights of a generator to start from, e.g. of a first phase"
@@ -378,7 +399,7 @@ def add_options(parser):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="cpu")
     check_choices(opts)
-    run.start(opts.seed)
+    peers = cluster.join(opts)
     folder = gopro.image_folder(opts)
     train_pairs = gopro.find_pairs(os.path.join(folder, "train"))
     held_out = "val" if gopro.has_split(folder, "val") else "test"
@@ -395,15 +416,16 @@ def main(argv=None):
         train_pairs, image_shape, opts.crop, opts.synthesize, opts.max_blur, opts.max_rows, opts.seed, opts.varied_sizes
     )
     kernels.use_threads(opts.threads)
-    with run.Run(opts) as this, tf.Session(config=run.session_config(opts.threads)) as sess:
+    with peers.run(opts) as this, peers.session(opts.threads) as sess:
         K.set_session(sess)
-        net = build(opts, image_shape)
+        net = build(opts, image_shape, peers)
         saver = tf.train.Saver([v for v in tf.global_variables() if not v.name.startswith("block")], max_to_keep=3)
         run.initialize_uninitialized(sess)
         if opts.start_from and not run.checkpoints(this.checkpoint_dir):
             generator.load_into(net.generator, opts.start_from)
             print("generator starts from %s" % opts.start_from)
         this.restore(saver, sess)
+        peers.share(sess)
         start, first = (int(value) for value in sess.run([net.epoch, net.batch]))
         history = read_history(opts.output_dir, start)
         writer = tf.summary.FileWriter(os.path.join(opts.output_dir, "summaries"))
@@ -412,7 +434,7 @@ def main(argv=None):
         record = this.record("listing 10-2, beyond", data_line(folder, train_pairs, val_pairs))
         for epoch in this.steps(start, opts.epoch_num, unit="epoch"):
             began = time.time()
-            row, done, whole = train_epoch(sess, net, opts, reader, epoch, first, this)
+            row, done, whole = train_epoch(sess, net, opts, reader, epoch, first, this, peers)
             first = 0
             if not whole:
                 net.batch.load(done, sess)
