@@ -11,14 +11,18 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from tensorflow.contrib.timeseries.python.timeseries import estimators as tfts_estimators
 from tensorflow.contrib.timeseries.python.timeseries import head as tfts_head
-from tensorflow.contrib.timeseries.python.timeseries import state_management
+from tensorflow.contrib.timeseries.python.timeseries import math_utils, state_management
 from tensorflow.contrib.timeseries.python.timeseries.state_space_models import state_space_model, structural_ensemble
+from tensorflow.python.util import nest
 
 from ch09_tfts_births.ext_9_7_2_readers import repeatable_windows
-from common import estimators, options, run
+from common import estimators, options, run, text
+from common.errors import UserError
+from data import births
 
 MOVING_AVERAGE_ORDER = 4  # the listing's StructuralEnsembleRegressor has it by default
 
@@ -29,6 +33,29 @@ VALUES = [
     options.Value("train_steps", 400, "training steps", tiny=12, low=1, high=1000000, fixed=False),
     options.Value("holdout_days", 730, "the last days, which no fit sees", tiny=60, low=2, high=100000),
 ]
+
+
+# The columns of ``one_step_row``.
+COLUMNS = ["model", "MAE", "RMSE", "within 1 sigma (%)", "within 95 % (%)"]
+
+
+def read_births(opts):
+    """The births as (days ``datetime64[D]``, values, the first day of the hold-out, words for the record).
+
+    Raises:
+      UserError: what lies before the hold-out is too short to fit to.
+    """
+    csv_file_name = births.locate(opts)
+    md1 = pd.DataFrame(births.read(csv_file_name), columns=list("AB"))
+    last = len(md1) - opts.holdout_days
+    if last < 2 * opts.window_size + 2:
+        raise UserError("%d days are too few for --holdout-days %d" % (len(md1), opts.holdout_days))
+    return md1.A.values.astype("datetime64[D]"), md1.B.values, last, births.describe(csv_file_name, md1)
+
+
+def weekday(days):
+    """0 for Monday … 6 for Sunday; ``days`` as ``datetime64[D]``."""
+    return (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
 
 
 def run_config(opts):
@@ -58,11 +85,49 @@ def structural_model(periodicities, latent_values, num_features=1, cls=None, col
     )
 
 
+class _StateTables(math_utils.TupleOfTensorsLookup):
+    """The filter's states by time, in tables that begin small and grow.
+
+    TFTS's begin with 131,072 places, each as large as a whole covariance: with fifty latent values that is 3 GB of memory, and of
+    every checkpoint.
+    """
+
+    def __init__(self, key_dtype, default_values, empty_key, deleted_key, name, checkpoint=True):
+        self._hash_tables = nest.map_structure(
+            lambda number, value: math_utils.TensorValuedMutableDenseHashTable(
+                key_dtype=key_dtype,
+                value_dtype=value.dtype.base_dtype,
+                default_value=value,
+                empty_key=empty_key,
+                deleted_key=deleted_key,
+                initial_num_buckets=16,
+                name="%s_%d" % (name, number),
+                checkpoint=checkpoint,
+            ),
+            nest.pack_sequence_as(default_values, list(range(len(nest.flatten(default_values))))),
+            default_values,
+        )
+        self._name = name
+
+
+class StateManager(state_management.ChainingStateManager):
+    """TFTS's own, with its states in checkpoints and in tables of a bearable size."""
+
+    def __init__(self):
+        super().__init__(checkpoint_state=True)
+
+    def initialize_graph(self, model, input_statistics=None):
+        """As TFTS's, but for the tables."""
+        super(state_management.ChainingStateManager, self).initialize_graph(model, input_statistics)
+        self._start_state = model.get_start_state()
+        self._cached_states = _StateTables(tf.int64, self._start_state, -1, -2, "cached_states")
+
+
 def estimator_of(model, opts, model_dir, head_type=tfts_head.TimeSeriesRegressionHead, optimizer=None):
     """``model`` as an Estimator whose checkpoints hold the filter's states; the optimiser is TFTS's Adam (0.02) by default."""
     return tfts_estimators.TimeSeriesRegressor(
         model=model,
-        state_manager=state_management.ChainingStateManager(checkpoint_state=True),
+        state_manager=StateManager(),
         optimizer=optimizer,
         model_dir=model_dir,
         config=run_config(opts),
@@ -144,3 +209,22 @@ def one_step_scores(values, evaluation, last):
         "within 1 sigma": 100.0 * (error <= deviation).mean(),
         "within 95 %": 100.0 * (error <= 1.96 * deviation).mean(),
     }
+
+
+def one_step_row(name, values, evaluation, last):
+    """``one_step_scores`` as a row of ``COLUMNS``."""
+    return [name] + [round(float(value), 3) for value in one_step_scores(values, evaluation, last).values()]
+
+
+def show_rows(opts, record, caption, file_name, rows, what, captions):
+    """Prints the rows of a comparison and writes them as a table of the record and as ``file_name``.
+
+    Args:
+      what: whose predictions they are of, for the note; captions: (English, Chinese) of the file.
+    """
+    print(pd.DataFrame(rows, columns=COLUMNS).to_string(index=False))
+    note = "One-step predictions%s on the last %d days, which no fit saw." % (what, opts.holdout_days)
+    if opts.preset == "tiny":
+        note += " Tiny run on a generated sample: shows that it runs, not how well."
+    record.table(caption, COLUMNS, rows, note=note)
+    record.file(text.write_csv(os.path.join(opts.output_dir, file_name), [COLUMNS] + rows), "table", *captions)

@@ -190,7 +190,7 @@ def find_anomalies(opts, record, values, days, estimator, features):
     if opts.preset == "tiny":
         note += " Tiny run on a generated sample: shows that it runs, not how well."
     record.table("Anomalies found in the hold-out", columns, rows, note=note)
-    record.file(table_path, "table", "Anomaly detectors: precision, recall, F1", "异常检测:精确率、召回率、F1")
+    record.file(table_path, "table", "Anomaly detectors: precision, recall, F1", "异常检测：精确率、召回率、F1")
     record.file(path, "picture", "Injected anomalies, learned band and alarms", "注入的异常、学到的区间与告警")
     record.save()
 

@@ -16,10 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ch09_tfts_births import ext_9_7_7_fit as fitting
-from common import options, plotting, records, run, text
-from common.errors import UserError
+from common import options, plotting, records, run
 from common.plotting import plt
-from data import births
 
 PERIODICITY = 7  # days
 LATENT_VALUES = 7
@@ -30,7 +28,7 @@ VALUES = fitting.VALUES + [options.Value("shown_days", 60, "days on the figure",
 
 def weekday_series(days):
     """1.0 from Monday to Friday, else 0.0; ``days`` as ``datetime64[D]``."""
-    return ((days.astype(np.int64) + 3) % 7 < 5).astype(np.float64)  # 1970-01-01 was a Thursday
+    return (fitting.weekday(days) < 5).astype(np.float64)
 
 
 def plot_both(days, values, mean, covariance, names, path):
@@ -57,16 +55,11 @@ def main(argv=None):
     """Fits the model of one variable and that of two, compares their predictions of the hold-out."""
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
-    csv_file_name = births.locate(opts)
-    md1 = pd.DataFrame(births.read(csv_file_name), columns=list("AB"))
-    last = len(md1) - opts.holdout_days
-    if last < 2 * opts.window_size + 2:
-        raise UserError("%d days are too few for --holdout-days %d" % (len(md1), opts.holdout_days))
-    record = records.Record(opts, opts.script, "section 9.7.7 (2)", births.describe(csv_file_name, md1))
-    days = md1.A.values.astype("datetime64[D]")
-    both = np.stack([md1.B.values, weekday_series(days)], axis=1)
+    days, counts, last, described = fitting.read_births(opts)
+    record = records.Record(opts, opts.script, "section 9.7.7 (2)", described)
+    both = np.stack([counts, weekday_series(days)], axis=1)
 
-    columns, rows = ["model", "MAE", "RMSE", "within 1 sigma (%)", "within 95 % (%)"], []
+    rows = []
     for name, values in (("week", both[:, :1]), ("week, two variables", both)):
         count = values.shape[1]
         estimator, _ = fitting.fit(
@@ -81,10 +74,9 @@ def main(argv=None):
             model=name,
         )
         evaluation = fitting.evaluate(estimator, np.squeeze(values), {})
-        scores = fitting.one_step_scores(both[:, 0], evaluation, last)
-        rows.append([name] + [round(float(value), 3) for value in scores.values()])
-    print(pd.DataFrame(rows, columns=columns).to_string(index=False))
-    table_path = text.write_csv(os.path.join(opts.output_dir, "multivariate.csv"), [columns] + rows)
+        rows.append(fitting.one_step_row(name, both[:, 0], evaluation, last))
+    captions = "One variable and two: errors", "单变量与双变量模型的误差"
+    fitting.show_rows(opts, record, "One variable and two", "multivariate.csv", rows, " of the births", captions)
 
     covariance = evaluation["covariance"][0]
     correlation = covariance[-1, 0, 1] / np.sqrt(covariance[-1, 0, 0] * covariance[-1, 1, 1])
@@ -93,12 +85,7 @@ def main(argv=None):
     path = os.path.join(opts.output_dir, "multivariate.png")
     plot_both(days[shown], both[shown], evaluation["mean"][0][shown], covariance[shown], ["births a day", SECOND], path)
     print("figure: %s" % path)
-    note = "One-step predictions of the births on the last %d days, which no fit saw." % opts.holdout_days
-    if opts.preset == "tiny":
-        note += " Tiny run on a generated sample: shows that it runs, not how well."
-    record.table("One variable and two", columns, rows, note=note)
     record.metric("correlation of the one-step errors in the model", round(float(correlation), 3))
-    record.file(table_path, "table", "One variable and two: errors", "单变量与双变量模型的误差")
     record.file(path, "picture", "Two variables, one-step predictions", "双变量模型的单步预测")
     record.save()
 

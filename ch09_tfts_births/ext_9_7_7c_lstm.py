@@ -18,10 +18,8 @@ from tensorflow.contrib.timeseries.python.timeseries import model as tfts_model
 
 from ch09_tfts_births import ext_9_7_7_fit as fitting
 from ch09_tfts_births.ext_9_7_7a_anomalies import LATENT_VALUES, PERIODICITIES
-from common import options, plotting, records, run, text
-from common.errors import UserError
+from common import options, plotting, records, run
 from common.plotting import plt
-from data import births
 
 VALUES = fitting.VALUES + [
     options.Value("num_units", 32, "units of the LSTM", tiny=4, low=1, high=1024),
@@ -108,7 +106,7 @@ class LSTMModel(tfts_model.SequentialTimeSeriesModel):
 
 def weekdays(days):
     """``[len(days), 7]`` float32: 1 in the column of the weekday, Monday first; ``days`` as ``datetime64[D]``."""
-    return np.eye(7, dtype=np.float32)[(days.astype(np.int64) + 3) % 7]  # 1970-01-01 was a Thursday
+    return np.eye(7, dtype=np.float32)[fitting.weekday(days)]
 
 
 def year_waves(days, harmonics=3):
@@ -143,13 +141,8 @@ def main(argv=None):
     """Fits the LSTM and the structural model, compares their predictions of the hold-out."""
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
-    csv_file_name = births.locate(opts)
-    md1 = pd.DataFrame(births.read(csv_file_name), columns=list("AB"))
-    last = len(md1) - opts.holdout_days
-    if last < 2 * opts.window_size + 2:
-        raise UserError("%d days are too few for --holdout-days %d" % (len(md1), opts.holdout_days))
-    record = records.Record(opts, opts.script, "section 9.7.7 (3)", births.describe(csv_file_name, md1))
-    values, days = md1.B.values, md1.A.values.astype("datetime64[D]")
+    days, values, last, described = fitting.read_births(opts)
+    record = records.Record(opts, opts.script, "section 9.7.7 (3)", described)
 
     calendar = np.concatenate([weekdays(days), year_waves(days)], axis=1)
     fits = {
@@ -164,7 +157,7 @@ def main(argv=None):
             opts.train_steps,
         ),
     }
-    columns, rows, predictions = ["model", "MAE", "RMSE", "within 1 sigma (%)", "within 95 % (%)"], [], {}
+    rows, predictions = [], {}
     shown = slice(len(values) - min(opts.shown_days, opts.holdout_days), len(values))
     for name, (make_estimator, features, steps) in fits.items():
         settings = dict(num_units=opts.num_units, learning_rate=opts.learning_rate) if name == "LSTM" else {}
@@ -172,19 +165,13 @@ def main(argv=None):
             opts, name.lower(), make_estimator, values[:last], features, steps, model=name, **settings
         )
         evaluation = fitting.evaluate(estimator, values, features)
-        scores = fitting.one_step_scores(values, evaluation, last)
-        rows.append([name] + [round(float(value), 3) for value in scores.values()])
+        rows.append(fitting.one_step_row(name, values, evaluation, last))
         deviation = np.sqrt(evaluation["covariance"][0, :, 0, 0])
         predictions[name] = evaluation["mean"][0, shown, 0], deviation[shown]
-    print(pd.DataFrame(rows, columns=columns).to_string(index=False))
-    table_path = text.write_csv(os.path.join(opts.output_dir, "lstm.csv"), [columns] + rows)
+    captions = "LSTM and structural model: errors", "LSTM 与结构模型的误差"
+    fitting.show_rows(opts, record, "LSTM and structural model", "lstm.csv", rows, "", captions)
     path = plot_predictions(days[shown], values[shown], predictions, os.path.join(opts.output_dir, "lstm.png"))
     print("figure: %s" % path)
-    note = "One-step predictions on the last %d days, which no fit saw." % opts.holdout_days
-    if opts.preset == "tiny":
-        note += " Tiny run on a generated sample: shows that it runs, not how well."
-    record.table("LSTM and structural model", columns, rows, note=note)
-    record.file(table_path, "table", "LSTM and structural model: errors", "LSTM 与结构模型的误差")
     record.file(
         path, "picture", "One-step predictions of the LSTM and the structural model", "LSTM 与结构模型的单步预测"
     )

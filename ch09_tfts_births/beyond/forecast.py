@@ -191,7 +191,7 @@ def main(argv=None):
 
     horizons = [step for step in HORIZONS if step <= horizon]
     half = len(origins) // 2
-    columns, rows = ["95 % band"] + ["%d steps ahead" % step for step in horizons], []
+    columns, rows = ["95 % band"] + ["%d step%s ahead" % (step, "" if step == 1 else "s") for step in horizons], []
     if half >= 2:
         factors = fitting.conformal_factors(data.values, origins[:half], held[:half], held_deviation[:half])
         for name, widened in (("TFTS's own", 1.0), ("widened", factors)):
