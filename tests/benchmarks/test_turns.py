@@ -92,9 +92,11 @@ def test_products_are_counted_in_loops_and_of_gradients():
     fetches = [convolved, tf.gradients(tf.reduce_sum(convolved**2), [x, kernel]), rounds, tall]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        counted = worker.products_of(lambda warm: session.run(fetches))
-        assert counted == 3 * convolution + 3 * 2 * 2 * 7 * 7 + 2 * 2 * 3 * 8
-        session.run(convolved)  # what was put in the place of `run` is gone again
+        traces = worker.traces_of(lambda warm: session.run(fetches))
+        assert worker.products_of(traces) == 3 * convolution + 3 * 2 * 2 * 7 * 7 + 2 * 2 * 3 * 8
+        found = {kind: count for kind, _, count in worker.profile_of(traces, 99)}
+        assert found["MatMul"] == 4 and found["Conv2DBackpropInput"] == 1
+        assert len(worker.traces_of(lambda warm: None)) == 0 == len(traces) - 1  # `run` is what it was
 
 
 def test_every_way_gets_the_same_weights():
@@ -118,12 +120,25 @@ def test_make_bench_knows_every_benchmark():
     assert sorted(named) == sorted(name[6:-3] for name in files if re.match(r"bench_.*\.py$", name))
 
 
+def test_growth_is_measured_size_by_size_in_processor_time(monkeypatch):
+    def worker_of(module, function, size, settings):
+        call = fakes([], {size: [size**2 / 1e3] * 9})[size]
+        call.close = lambda: None
+        return call
+
+    monkeypatch.setattr(turns, "Worker", worker_of)
+    opts = SimpleNamespace(pairs=3, warm_ups=1, shortest=0.0, preset="full", seed=0, threads=1, data_dir=None, rows=())
+    growth = turns.Growth("things", worker_of, (10, 20, 40), (1, 2), steepest=2)
+    name, sizes, seconds, whole, end, wanted = turns.grow("module", growth, opts)
+    assert (name, sizes, seconds, wanted) == ("things", "10 / 20 / 40", "0.05 / 0.2 / 0.8", 2)
+    assert whole == pytest.approx(2.0) and end == pytest.approx(2.0)
+
+
 @pytest.mark.slow
 @pytest.mark.script
 def test_a_quick_run_measures_compares_losses_and_leaves_a_record(tmp_path):
     words = ["--quick", "--threads", "1", "--output-dir", tmp_path]
-    chosen = ["--only", "training", "newswires, start-up"]
-    run_script("tests/benchmarks/bench_capsule_rnn.py", *words, *chosen)
+    run_script("tests/benchmarks/bench_capsule_rnn.py", *words, "--only", "training")
     with open(str(tmp_path / "record-bench.json"), encoding="utf-8") as stream:
         record = json.load(stream)
     assert record["example"] == "capsule_rnn" and str(REPOSITORY) not in json.dumps(record)
@@ -134,8 +149,7 @@ def test_a_quick_run_measures_compares_losses_and_leaves_a_record(tmp_path):
     assert set(ways) == {"training, " + way for way in ("printed", "ours", "matrix product")}
     assert all(row["wall s"] > 0 and row["peak MiB"] > 50 and row["GFLOP/s"] > 0 for row in ways.values())
     assert ways["training, matrix product"]["share of the matrix product"] == pytest.approx(1.0)
-    (growth,) = tables[turns.GROWTH]
-    assert growth["sizes"] == "20 / 40" and np.isfinite(growth["slope"])
+    assert 0 < sum(row["percent"] for row in tables[turns.PROFILE] if row["what"] == "training, printed") <= 100.5
 
 
 def test_a_tiny_run_is_not_recorded():

@@ -26,7 +26,17 @@ from common import options, records
 from common.errors import UserError
 
 BUSY = 0.15  # of the machine used by others, or spread of the ratios: no verdict
-COLUMNS = ["wall s", "processor s", "peak MiB"]
+# the tables of a record
+RATIOS, WAYS, MACHINE = "Listing / ours", "Each way", "The machine"
+PROFILE, GROWTH = "Where the time of a step goes", "Cost against size (processor time)"
+COLUMNS = {
+    RATIOS: ["what", "ratio", "lower quartile", "upper quartile", "ratio by processor time", "lower", "upper"]
+    + ["memory, ours / listing", "losses differ by", "verdict"],
+    WAYS: ["what", "TensorFlow", "wall s", "processor s", "peak MiB", "GFLOP/s", "share of the matrix product"],
+    MACHINE: ["what", "load before", "load after", "MHz before", "MHz after", "used by others (%)"],
+    PROFILE: ["what", "operation", "percent", "times"],
+    GROWTH: ["what", "sizes", "seconds", "slope", "slope at the end", "slope that it may have"],
+}
 
 VALUES = [
     options.Value("pairs", 7, "pairs of turns after the warm-up", low=1, tiny=2),
@@ -108,9 +118,9 @@ class Worker:
         """``repeats`` steps: a dict of wall and processor seconds (together), the last loss and the peak memory so far."""
         return self._order(repeats=repeats, warm=warm)
 
-    def products(self):
-        """Floating-point operations of a step."""
-        return self._order(count=True)["products"]
+    def trace(self):
+        """A dict of a step's ``products`` (floating-point operations) and ``profile`` (kind, percent of the time, how often)."""
+        return self._order(trace=True)
 
     def close(self):
         """Ends the process."""
@@ -218,7 +228,7 @@ def _settings(opts, **more):
 
 
 def compare(module, comparison, opts):
-    """One comparison: ``(row of ratios, rows of the ways, row of the machine)``, as ``main`` puts them into tables."""
+    """One comparison: the rows that it adds to each of the tables."""
     name, settings = comparison.name, _settings(opts, commands=comparison.commands)
     where = "tests.benchmarks.worker" if comparison.make.__module__.endswith(".worker") else module
     with _Workers() as workers:
@@ -230,7 +240,9 @@ def compare(module, comparison, opts):
             for way in comparison.ways[:2] if python else ():
                 workers.start(way + ", other lane", where, comparison.make.__name__, way, settings, python)
         turns, machine = in_turns(workers.by_name, opts)
-        products = workers.by_name[comparison.counted].products() if comparison.limits else 0
+        looked_into = (comparison.counted, comparison.ways[1]) if comparison.limits else ()
+        traces = {way: workers.by_name[way].trace() for way in looked_into}
+        products = traces[comparison.counted]["products"] if traces else 0
         versions = {way: worker.tensorflow for way, worker in workers.by_name.items()}
         amounts = {way: worker.amount for way, worker in workers.by_name.items()}
     medians = {
@@ -263,7 +275,9 @@ def compare(module, comparison, opts):
         compared.append([title, wall[1], wall[0], wall[2], cpu[1], cpu[0], cpu[2], share, apart, said])
     before, after, others = machine["before"], machine["after"], machine["others"]
     states = [before["load"], after["load"], round(before["clock"]), round(after["clock"])]
-    return compared, rows, [name] + states + [None if others is None else round(100 * others, 1)]
+    states.append(None if others is None else round(100 * others, 1))
+    profile = [["%s, %s" % (name, way)] + row for way, trace in traces.items() for row in trace["profile"]]
+    return {RATIOS: compared, WAYS: rows, MACHINE: [[name] + states], PROFILE: profile}
 
 
 class _Workers:
@@ -296,17 +310,6 @@ def grow(module, growth, opts):
 
 
 # ------------------------------------------------------------------------------------------------------------------ the script
-RATIOS = "Listing / ours"
-RATIO_COLUMNS = ["what", "ratio", "lower quartile", "upper quartile", "ratio by processor time", "lower", "upper"]
-RATIO_COLUMNS += ["memory, ours / listing", "losses differ by", "verdict"]
-WAYS = "Each way"
-WAY_COLUMNS = ["what", "TensorFlow"] + COLUMNS + ["GFLOP/s", "share of the matrix product"]
-MACHINE = "The machine"
-MACHINE_COLUMNS = ["what", "load before", "load after", "MHz before", "MHz after", "used by others (%)"]
-GROWTH = "Cost against size (processor time)"
-GROWTH_COLUMNS = ["what", "sizes", "seconds", "slope", "slope at the end", "slope that it may have"]
-
-
 def main(script, description, folder, rows, comparisons, growths=(), argv=None):
     """What every ``bench_<example>.py`` does.
 
@@ -326,30 +329,30 @@ def main(script, description, folder, rows, comparisons, growths=(), argv=None):
     # the example's folder, so that the run goes below its output and the record is the example's
     place = os.path.join(options.REPOSITORY, folder, os.path.basename(script))
     opts = options.parse_values(place, description, rows + VALUES, argv, add, base="full", folder="bench-{preset}")
-    if opts.record and opts.preset == "tiny":
-        raise UserError("--record is for measurements; a tiny run is none")
+    if opts.record and (opts.preset == "tiny" or opts.only):
+        raise UserError(
+            "--record is for measurements of a whole example; this is a %s" % ("part" if opts.only else "tiny run")
+        )
     module = "tests.benchmarks." + opts.script
     record = records.Record(opts, "bench", "speed and memory", "what each way needs, measured in turns")
-    tables = {RATIOS: [], WAYS: [], MACHINE: [], GROWTH: []}
+    tables = {title: [] for title in COLUMNS}
     for comparison in comparisons:
         if not opts.only or comparison.name in opts.only:
-            compared, ways, machine = compare(module, comparison, opts)
-            tables[RATIOS] += compared
-            tables[WAYS] += ways
-            tables[MACHINE].append(machine)
-            for row in ways:
+            found = compare(module, comparison, opts)
+            for title, added in found.items():
+                tables[title] += added
+            for row in found[WAYS]:
                 print("%-34s %9.4g s, %9.4g s of the processor, %6d MiB" % (row[0], row[2], row[3], row[4]), flush=True)
-            for row in compared:
+            for row in found[RATIOS]:
                 print("%-34s %.2f (%.2f to %.2f), by processor time %.2f (%.2f to %.2f)" % tuple(row[:7]))
                 print("%-34s memory %.2f of the listing's; %s" % ("", row[7], row[9]), flush=True)
     for growth in growths:
         if not opts.only or growth.name in opts.only:
             tables[GROWTH].append(grow(module, growth, opts))
             print("%s: sizes %s, seconds %s, slope %.2f, at the end %.2f (wanted: %g)" % tuple(tables[GROWTH][-1]))
-    columns = {RATIOS: RATIO_COLUMNS, WAYS: WAY_COLUMNS, MACHINE: MACHINE_COLUMNS, GROWTH: GROWTH_COLUMNS}
-    for title, found in tables.items():
-        if found:
-            record.table(title, columns[title], found)
+    for title, rows in tables.items():
+        if rows:
+            record.table(title, COLUMNS[title], rows)
     print("record: %s" % record.save())
     if opts.record:
         target = os.path.join(options.REPOSITORY, "results", opts.example, "bench.json")

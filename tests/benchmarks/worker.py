@@ -6,6 +6,7 @@ the memory of who starts a process as that process's own.
 """
 
 import argparse
+import collections
 import importlib
 import json
 import os
@@ -67,12 +68,9 @@ def fill(session, variables, seed=0):
             variable.load(np.random.RandomState(seed + place).normal(0, 0.05, shape).astype("f"), session)
 
 
-# ------------------------------------------------------------------------------------------------------ counting the products
-def products_of(step):
-    """Floating-point operations (a multiplication and an addition are two) of the matrix products and convolutions of a step.
-
-    Counted from a trace of each ``session.run`` within it, loops included; what Keras runs by other means is not seen.
-    """
+# --------------------------------------------------------------------------------------------------------------------- traces
+def traces_of(step):
+    """Traces (``RunMetadata``) of each ``session.run`` of a step, a warm-up; what Keras runs by other means is not seen."""
     import tensorflow as tf
 
     base = tf.Session.__mro__[1]  # BaseSession, whose `run` every session has
@@ -88,6 +86,25 @@ def products_of(step):
         step(True)
     finally:
         base.run = original
+    return traces
+
+
+def profile_of(traces, shown=6):
+    """The kinds of operations that take most of the time: lists of kind, percent of all, how often."""
+    spent, count = collections.Counter(), collections.Counter()
+    for trace in traces:
+        kinds = {node.name: node.op for graph in trace.partition_graphs for node in graph.node}
+        for device in trace.step_stats.dev_stats:
+            for node in device.node_stats:
+                kind = kinds.get(node.node_name, "other")
+                spent[kind] += node.op_end_rel_micros - node.op_start_rel_micros
+                count[kind] += 1
+    total = float(max(1, sum(spent.values())))
+    return [[kind, round(100 * micros / total, 1), count[kind]] for kind, micros in spent.most_common(shown)]
+
+
+def products_of(traces):
+    """Floating-point operations (a multiplication and an addition are two) of the matrix products and convolutions traced."""
     return sum(_products_of_trace(trace) for trace in traces)
 
 
@@ -140,8 +157,9 @@ def serve(module, function, way, settings):
     say(tensorflow=getattr(sys.modules.get("tensorflow"), "__version__", ""), amount=getattr(step, "amount", 1))
     for line in sys.stdin:
         order = json.loads(line)
-        if order.get("count"):
-            say(products=products_of(step))
+        if order.get("trace"):
+            traces = traces_of(step)
+            say(products=products_of(traces), profile=profile_of(traces))
             continue
         cpu, wall = processor(), time.perf_counter()
         for _ in range(order["repeats"]):
