@@ -22,15 +22,16 @@ from common.records import Record
 from data import sample_celeba
 
 VALUES = [
-    Value("steps", 250, "of each training", tiny=3, low=1),
+    Value("steps", 300, "of each training", tiny=3, low=1),
     Value("seeds", 3, "trainings of the two autoencoders, from --seed on", tiny=1, low=1, high=100),
-    Value("faces", 800, "drawn faces to learn from", tiny=60, low=32),
+    Value("faces", 600, "drawn faces to learn from", tiny=60, low=32),
     Value("size", 32, "their side", tiny=16, choices=[16, 32, 64]),
     Value("batch_size", 32, "faces in a batch", tiny=8, low=2),
     Value("dim", 16, "filters of the layers at full size", tiny=4, low=1, high=256),
     Value("code", 64, "numbers between encoder and decoder, and of the noise", low=1, high=4096),
     Value("weight", 0.03, "of the critic's opinion beside the L1 error, where both count", low=0),
-    Value("learning_rate", 0.002, "of all Adams", low=0),
+    Value("learning_rate", 0.002, "of Adam for encoder and decoder", low=0),
+    Value("critic_rate", 0.0005, "of Adam for the critic", low=0),
 ]
 ASKED = ["Eyeglasses", "Pale_Skin", "Wearing_Hat"]  # what the conditional GAN is asked for
 COLUMNS = [sample_celeba.DRAWN.index(name) for name in ASKED]
@@ -48,14 +49,18 @@ def encoder(x, opts):
         return tf.layers.dense(tf.layers.flatten(x), opts.code, name="code")
 
 
-def decoder(code, opts):
-    """Codes, noise, or noise with attributes behind it → faces."""
+def decoder(code, opts, norm=False):
+    """Codes, noise, or noise with attributes behind it → faces; with ``norm`` its layers have batch norm, as DCGAN's."""
+
+    def layer(y):
+        return tf.nn.relu(tf.contrib.layers.batch_norm(y, scale=True, is_training=True) if norm else y)
+
     with tf.variable_scope("decoder", reuse=tf.AUTO_REUSE):
         side = opts.size // 8
-        y = tf.layers.dense(code, side * side * 4 * opts.dim, tf.nn.relu, name="code")
-        y = tf.reshape(y, [-1, side, side, 4 * opts.dim])
+        y = tf.layers.dense(code, side * side * 4 * opts.dim, name="code")
+        y = layer(tf.reshape(y, [-1, side, side, 4 * opts.dim]))
         for number, filters in enumerate((2 * opts.dim, opts.dim)):
-            y = tf.layers.conv2d_transpose(y, filters, 4, 2, "same", activation=tf.nn.relu, name="d%d" % number)
+            y = layer(tf.layers.conv2d_transpose(y, filters, 4, 2, "same", name="d%d" % number))
         return tf.layers.conv2d_transpose(y, 3, 4, 2, "same", activation=tf.tanh, name="face")
 
 
@@ -89,17 +94,17 @@ def train(opts, kind, seed, pictures, labels, test, asked):
         made = decoder(encoder(x, opts), opts)
         loss = tf.reduce_mean(tf.abs(made - x))
     else:
-        made = decoder(tf.concat([noise, wanted], axis=1) if kind == CONDITIONAL else noise, opts)
+        made = decoder(tf.concat([noise, wanted], axis=1) if kind == CONDITIONAL else noise, opts, norm=True)
         loss = 0.0
     steps = []
     if kind != AUTOENCODER:
         (real, real_attributes), (fake, fake_attributes) = critic(x, opts), critic(made, opts)
-        critic_loss = entropy(tf.ones_like(real), real) + entropy(tf.zeros_like(fake), fake)
+        critic_loss = entropy(0.9 * tf.ones_like(real), real) + entropy(tf.zeros_like(fake), fake)
         loss += (opts.weight if kind == BOTH else 1.0) * entropy(tf.ones_like(fake), fake)
         if kind == CONDITIONAL:
             critic_loss += entropy(wanted, real_attributes)
             loss += entropy(wanted, fake_attributes)
-        adam = tf.train.AdamOptimizer(opts.learning_rate, beta1=0.5)
+        adam = tf.train.AdamOptimizer(opts.critic_rate, beta1=0.5)
         steps.append(adam.minimize(critic_loss, var_list=tf.trainable_variables("critic")))
     variables = tf.trainable_variables("encoder") + tf.trainable_variables("decoder")
     steps.append(tf.train.AdamOptimizer(opts.learning_rate, beta1=0.5).minimize(loss, var_list=variables))
