@@ -16,7 +16,7 @@ from data import sample_celeba
 
 
 @pytest.mark.parametrize("zero_rows, is_nan", [(1, False), (4, True)])
-def test_layer_norms_gradient_is_nan_after_four_rows_of_zeros(zero_rows, is_nan):
+def test_e126_layer_norms_gradient_is_nan_after_rows_of_zeros(zero_rows, is_nan):
     """10.1.6's hint: it is the zeros at the beginning, not the range 0…1."""
     rows = np.zeros((2, zero_rows + 2, 5), np.float32)
     rows[:, zero_rows:] = np.random.RandomState(0).uniform(0.1, 1, (2, 2, 5))
