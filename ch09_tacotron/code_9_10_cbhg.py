@@ -84,10 +84,19 @@ def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth, cell=
 
 def encoder_cbhg(inputs, input_lengths, is_training, depth, **parts):
     """The text encoder's: ``inputs`` float [B, T, C] → [B, T, depth]; ``parts``: see ``cbhg``."""
-    projections = [128, inputs.shape.as_list()[2]]
-    return cbhg(inputs, input_lengths, is_training, "encoder_cbhg", K=16, projections=projections, depth=depth, **parts)
+    input_dim = inputs.shape.as_list()[2]
+    return cbhg(
+        inputs,
+        input_lengths,
+        is_training,
+        scope="encoder_cbhg",
+        K=16,
+        projections=[128, input_dim],
+        depth=depth,
+        **parts,
+    )
 
 
 def post_cbhg(inputs, input_dim, is_training, depth, **parts):
     """The one between mel and linear frames: ``inputs`` float [B, T, input_dim] → [B, T, depth]."""
-    return cbhg(inputs, None, is_training, "post_cbhg", K=8, projections=[256, input_dim], depth=depth, **parts)
+    return cbhg(inputs, None, is_training, scope="post_cbhg", K=8, projections=[256, input_dim], depth=depth, **parts)

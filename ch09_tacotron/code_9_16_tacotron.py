@@ -68,14 +68,13 @@ class Tacotron:
             embedded_inputs = tf.nn.embedding_lookup(embedding_table, inputs)  # [B, T_in, 256]
 
             drop_rate = 0.5 if is_training else 0.0
-            prenet_outputs = embedded_inputs
             with tf.variable_scope("encoder_prenet"):
                 for i, size in enumerate([256, 128]):
                     dense = tf.keras.layers.Dense(units=size, activation=tf.nn.relu, name="dense_%d" % (i + 1))
-                    prenet_outputs = dropout(drop_rate, name="dropout_%d" % (i + 1))(
-                        dense(prenet_outputs), training=is_training
+                    embedded_inputs = dropout(drop_rate, name="dropout_%d" % (i + 1))(
+                        dense(embedded_inputs), training=is_training
                     )
-            encoder_outputs = encoder(prenet_outputs, input_lengths, is_training, 256)  # [B, T_in, 256]
+            encoder_outputs = encoder(embedded_inputs, input_lengths, is_training, 256)  # [B, T_in, 256]
 
             multi_rnn_cell = tf.nn.rnn_cell.MultiRNNCell(
                 [tf.nn.rnn_cell.ResidualWrapper(cell(256)), tf.nn.rnn_cell.ResidualWrapper(cell(256))],

@@ -6,7 +6,7 @@ Writes  output/tacotron/<preset>/model-cpk/: checkpoints ``model.ckpt-N``; at ea
 Time    preset tiny a minute (generated hums: wiring, not speech); book: 100,000 steps of seconds each, days without a GPU.
         Ctrl-C saves and ends; the same command goes on from there.
 
-Differs from the print: E22, E30, E34, E35, E40; E41 is about its result.
+Differs from the print: E20, E21, E22, E30, E34, E35, E40; E41 is about its result.
 Beyond it: beyond/train.py (a voice that is understood), beyond/evaluate.py (what a model says when it speaks freely).
 Next: ext_9_8_14_speak.py.
 """
@@ -43,7 +43,7 @@ num_freq = 1025
 outputs_per_step = 5
 
 n_fft = (num_freq - 1) * 2
-frame_length_ms = 50
+frame_length_ms = 50  # Erratum E20: the length of a window, not the overlap
 frame_shift_ms = 12.5
 hop_length = int(frame_shift_ms / 1000 * sample_rate)
 win_length = int(frame_length_ms / 1000 * sample_rate)
@@ -85,7 +85,7 @@ def _griffin_lim(S):
     angles = np.exp(2j * np.pi * np.random.rand(*S.shape))
     S_complex = np.abs(S).astype(complex)  # Erratum E22: np.complex is gone from NumPy 1.24 on
     y = librosa.istft(S_complex * angles, hop_length=hop_length, win_length=win_length)
-    for _ in range(griffin_lim_iters):
+    for _ in range(griffin_lim_iters):  # Erratum E21: stft(y=...), the print hands y in by its place
         angles = np.exp(1j * np.angle(librosa.stft(y=y, n_fft=n_fft, hop_length=hop_length, win_length=win_length)))
         y = librosa.istft(S_complex * angles, hop_length=hop_length, win_length=win_length)
     return y

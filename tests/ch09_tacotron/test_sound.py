@@ -39,8 +39,9 @@ def test_derived_constants(listing):
 
 
 def test_e20_the_50_ms_are_the_window_not_the_overlap():
-    overlap_ms = 1000 * (sound.win_length - sound.hop_length) / sound.sample_rate
-    assert overlap_ms == 37.5 != preprocess.frame_length_ms
+    for listing in (preprocess, train):
+        overlap_ms = 1000 * (listing.win_length - listing.hop_length) / listing.sample_rate
+        assert overlap_ms == 37.5 != listing.frame_length_ms
 
 
 def test_magnitude_equals_the_written_out_transform():

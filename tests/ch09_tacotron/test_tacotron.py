@@ -42,7 +42,7 @@ def test_printed_log(network):
     words += ["  decoder out (1 frame):", "  postnet out:", "  linear out:", "  stop token:"]
     lines = [line for line in network.log if line.startswith(tuple(words))]
     assert [line.startswith(word) for line, word in zip(lines, words)] == [True] * 8
-    assert lines[1].endswith("(?, ?, 256)") and lines[3].endswith("(?, ?, 400)") and lines[6].endswith("(?, ?, 1025)")
+    assert lines[1].endswith("(?, ?, 128)") and lines[3].endswith("(?, ?, 400)") and lines[6].endswith("(?, ?, 1025)")
 
 
 def test_e23_a_step_updates_every_average(network):
