@@ -4,8 +4,8 @@ Digits (scikit-learn's, enlarged to MNIST's layout: 20×20 pixels within a black
 text names. Trained are the two ranges of the hint and, to find the cause, both ranges with another background or margin.
 
 Erratum E126: the cause is not the range. Rows of zeros at the beginning give all units the same sum (with layer norm the cell
-has no bias); their variance is 0, so layer norm divides by the root of its epsilon, 1e-12. Each such row multiplies the gradient by up to a
-million twice; after a handful it is infinite, and infinite times the zero input is NaN. In −1…1 black is −1, not 0.
+has no bias); their variance is 0, so layer norm divides by the root of its epsilon, 1e-12. Each such row multiplies the gradient
+by up to a million twice; after a handful it is infinite, and infinite times the zero input is NaN. In −1…1 black is −1, not 0.
 
 Reads: nothing (the digits come with scikit-learn). Writes: ``layernorm_rnn.png`` and a record. Time: a minute on one core.
 Next: ``code_10_01_models.py``, where Switchable norm is used.
