@@ -72,8 +72,8 @@ def read_face(path, box, img_resize):
     return tf.clip_by_value(resized, 0.0, 255.0)
 
 
-class Faces(Dataset):
-    """As ``Celeba``, and besides:
+class Faces(Celeba):
+    """As ``Celeba``, of which only the pipeline is another, and besides:
 
     Args:
       mode: 'train', 'val', 'test' or 'all'.
@@ -83,8 +83,6 @@ class Faces(Dataset):
       part: (first, last) of the mode's pictures to use.
       threads: pictures read at the same time.
     """
-
-    check_attribute_conflict = Celeba.check_attribute_conflict
 
     def __init__(
         self,
@@ -105,7 +103,7 @@ class Faces(Dataset):
         part=(None, None),
         threads=num_threads,
     ):
-        super().__init__()
+        Dataset.__init__(self)  # not Celeba's, which would build the printed pipeline
         names, files, labels = celeba.read_list(os.path.join(data_dir, attribute_file))
         columns = celeba.columns(names, attrs)
         paths = celeba.match(picture_folder(data_dir, pictures, unpack_dir), files)
@@ -115,6 +113,7 @@ class Faces(Dataset):
         celeba.check_headers(self.img_paths, (16, 16))
         self.labels = (labels[chosen][slice(*part)][:, columns].astype(np.int64) + 1) // 2
         drop_remainder = mode in ("train", "val")
+        self._img_num = len(self.img_paths)
         if len(self) < (batch_size if drop_remainder else 1):
             raise UserError(
                 "%s has %d pictures for '%s', less than one batch of %d: a smaller --batch-size, or more pictures"
@@ -142,14 +141,6 @@ class Faces(Dataset):
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder).map(whole_batch)
         dataset = dataset.repeat(repeat if drop_remainder else 1)
         self._bulid(dataset.prefetch(prefetch_batch), sess)
-
-    def __len__(self):
-        return len(self.img_paths)
-
-    def get_next(self):
-        """As ``Dataset.get_next``; a picture that cannot be decoded is named."""
-        with celeba.naming_broken_pictures(self.img_paths):
-            return super().get_next()
 
 
 def add_data_options(parser):
