@@ -13,7 +13,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from common import arrays, text
+from common import arrays, options, text
 from common.errors import UserError
 
 _pad, _eos = "_", "~"  # Erratum E27: the end symbol is never appended; kept
@@ -111,4 +111,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    options.run(main)

@@ -236,6 +236,8 @@ def main(argv=None):
         if number < MOST_SHOWN:
             record.file(target, "picture", "%s, edited, whole" % names[number], "%s：编辑后的整张照片" % names[number])
     print("\n".join(written))
+    if opts.weights == "shipped":
+        record.shipped_weights()
     record.metric("edited pictures", len(names))
     record.save()
     if unreadable:

@@ -23,11 +23,11 @@ from common.errors import UserError
 from tools import results
 
 TITLES = {
-    "capsule_rnn": ("Example 51 · News classifier", "实例51 · 新闻分类", "9.6"),
-    "tfts_births": ("Example 52 · Daily births", "实例52 · 出生人数预测", "9.7"),
-    "tacotron": ("Example 53 · Mandarin speech", "实例53 · 中文语音合成", "9.8"),
-    "deblurgan": ("Example 54 · Deblurring", "实例54 · 照片去模糊", "10.2"),
-    "attgan": ("Example 55 · Face attributes", "实例55 · 人脸属性编辑", "10.3"),
+    "capsule_rnn": ("Example 51 · News classifier", "实例 51 · 新闻分类", "9.6"),
+    "tfts_births": ("Example 52 · Daily births", "实例 52 · 出生人数预测", "9.7"),
+    "tacotron": ("Example 53 · Mandarin speech", "实例 53 · 中文语音合成", "9.8"),
+    "deblurgan": ("Example 54 · Deblurring", "实例 54 · 照片去模糊", "10.2"),
+    "attgan": ("Example 55 · Face attributes", "实例 55 · 人脸属性编辑", "10.3"),
 }
 MEDIA = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".wav": "audio/wav"}
 LARGEST_SIDE = 1600  # pixels; larger pictures are shrunk in the page (the files stay as they are)

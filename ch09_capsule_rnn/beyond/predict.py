@@ -104,6 +104,8 @@ def main(argv=None):
     print("answer: %s, confidence %.0f %%" % (answer, 100.0 * best))
 
     record = records.Record(opts, opts.script, "section 9.6", "a text of %d words" % total)
+    if opts.preset == "shipped":
+        record.shipped_weights()
     rows = [[topics[label], float(probabilities[label])] for label in order]
     record.table("Topics of the text", ["topic", "probability"], rows, "%s; %s" % (answer, " ".join(words[1:30])))
     record.table("words", ["word", "effect"], [[word, float(effect)] for word, effect in zip(words, effects)])

@@ -156,7 +156,7 @@ def draw_couplings(path, words, couplings, strengths, title, words_a_row=20):
     return save_figure(figure, path)
 
 
-def draw_words(path, words, effects, title, width=96):
+def draw_words(path, words, effects, title, width=56):
     """A text whose words have colours.
 
     Args:
@@ -169,12 +169,12 @@ def draw_words(path, words, effects, title, width=96):
             column, line = 0, line + 1
         places.append((column, line))
         column += len(word) + 1
-    figure = plt.figure(figsize=(11, 0.8 + 0.3 * (line + 1)))
+    figure = plt.figure(figsize=(0.115 * width, 0.8 + 0.3 * (line + 1)))
     axes = figure.add_axes([0, 0, 1, 1])
     axes.set_xlim(-1, width + 1)
     axes.set_ylim(line + 1, -2)
     axes.axis("off")
-    axes.text(0, -1.2, title, fontsize=11, va="center")
+    axes.text(0, -1.2, title, fontsize=10, va="center")
     for word, effect, (left, row) in zip(words, np.clip(effects, -1, 1), places):
         color = (0.1, 0.6, 0.2, float(effect)) if effect > 0 else (0.85, 0.2, 0.15, float(-effect))
         axes.add_patch(plt.Rectangle((left - 0.3, row - 0.45), len(word) + 0.6, 0.9, facecolor=color, edgecolor="none"))
