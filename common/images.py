@@ -7,7 +7,7 @@ import warnings
 from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
-from PIL import Image, ImageCms, ImageDraw, ImageOps
+from PIL import Image, ImageCms, ImageDraw, ImageOps, features
 
 from common import files
 from common.errors import UserError
@@ -29,6 +29,9 @@ UNREADABLE = (
     Image.DecompressionBombError,
 )
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+# Of Pillow's fifty readers only these: PostScript's starts a program, and hardly anybody has looked at the rare ones.
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
+WEBP_MENDED = (1, 3, 2)  # a prepared file can overrun older decoders (CVE-2023-4863)
 LARGEST_FILE = 256 << 20  # bytes
 LARGEST_PICTURE = 100 * 10**6  # pixels: a 100-megapixel photo takes 300 MB as uint8, and a bomb of 20 kB can claim more
 
@@ -79,6 +82,18 @@ def _to_8_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.uint8(np.clip(values * scale + 0.5, 0, 255)))
 
 
+def open_picture(path: str) -> Image.Image:
+    """Pillow's ``Image.open`` for the formats that are read; raises one of ``UNREADABLE`` for others."""
+    with open(path, "rb") as stream:
+        head = stream.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        version = features.version("webp") or "0"
+        if tuple(int(part) for part in version.split(".") if part.isdecimal()) < WEBP_MENDED:
+            raise ValueError("WebP's decoder here, %s, can be overrun: save it as PNG or JPEG" % version)
+        return Image.open(path, formats=("WEBP",))
+    return Image.open(path, formats=FORMATS)
+
+
 def upright_size(picture: Image.Image):
     """(width, height) of an open picture as ``read_photo`` gives it, and whether its EXIF data turn or mirror it.
 
@@ -101,7 +116,7 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's own, lower pixel limit, and of odd EXIF entries
-            with Image.open(path) as picture:
+            with open_picture(path) as picture:
                 width, height = picture.size
                 if width * height > largest:
                     raise UserError(

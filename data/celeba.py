@@ -13,7 +13,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from common import datasets, images, text
 from common.errors import UserError
@@ -170,7 +169,7 @@ def check_headers(paths, smallest=(1, 1)):
             if not os.path.isfile(path):  # a pipe would be waited for without end
                 raise UserError("%s is not a file" % path)
             try:
-                with Image.open(path) as picture:
+                with images.open_picture(path) as picture:
                     _must_be_known(picture)
                     width, height = picture.size
                     if picture.format == "JPEG" and images.upright_size(picture)[1]:
@@ -200,7 +199,7 @@ def naming_broken_pictures(paths):
     except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.UnimplementedError) as error:
         for path in paths:
             try:
-                with Image.open(path) as picture:
+                with images.open_picture(path) as picture:
                     _must_be_known(picture)
                     picture.load()
             except images.UNREADABLE as reason:

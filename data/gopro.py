@@ -5,8 +5,6 @@ import os
 import warnings
 from typing import List, Sequence, Tuple
 
-from PIL import Image
-
 from common import datasets, files, images
 from common.errors import UserError
 
@@ -66,7 +64,7 @@ def check_pair(blurred: str, sharp: str, formats: Sequence[str] = ()) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of Pillow's own, lower pixel limit
-                with Image.open(path) as picture:
+                with images.open_picture(path) as picture:
                     if picture.width * picture.height > images.LARGEST_PICTURE:
                         raise UserError("picture %s has %d×%d pixels, too many" % (path, *picture.size))
                     if formats and picture.format not in formats:
@@ -74,7 +72,7 @@ def check_pair(blurred: str, sharp: str, formats: Sequence[str] = ()) -> None:
                             "%s is a file of kind %s: save it as %s" % (path, picture.format, " or ".join(formats))
                         )
                     picture.verify()
-                with Image.open(path) as picture:
+                with images.open_picture(path) as picture:
                     size, turned = images.upright_size(picture)
                     sizes.append(size)
                     picture.load()

@@ -76,6 +76,26 @@ def test_phone_photos_stand_upright(tmp_path, orientation, turn):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_webp_is_refused_where_its_decoder_can_be_overrun(tmp_path, monkeypatch):
+    """CVE-2023-4863: libwebp before 1.3.2, which Pillow has from 10.0.1 on; the last Pillow for Python 3.7 is 9.5."""
+    path = str(tmp_path / "x.png")  # the content counts, not the name
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(path, format="WEBP")
+    monkeypatch.setattr(images.features, "version", lambda name: "1.3.1")
+    with pytest.raises(UserError, match=r"WebP's decoder here, 1.3.1, can be overrun: save it as PNG or JPEG"):
+        images.read_photo(path)
+    monkeypatch.setattr(images.features, "version", lambda name: "1.3.2")
+    assert images.read_photo(path).pixels.shape == (9, 9, 3)
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PCX", "TGA", "PPM", "ICO", "SGI", "DDS", "PDF"])
+def test_formats_that_photos_do_not_have_are_refused(tmp_path, kind):
+    """Pillow would read them; for PostScript it would start Ghostscript."""
+    path = str(tmp_path / "x.png")
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(path, format=kind)
+    with pytest.raises(UserError, match="is not a readable picture"):
+        images.read_photo(path)
+
+
 @pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.bmp", "x.webp", "x.tif"])
 def test_truncated_pictures_are_a_line(tmp_path, name):
     path = saved(tmp_path, Image.fromarray(RGB), name)
