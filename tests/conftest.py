@@ -21,6 +21,18 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.xdist_group(folder or item.path.parent.name))
 
 
+def pytest_terminal_summary(terminalreporter, config):
+    """After `make hard`: what was tried and survived, also as a record in output/hard."""
+    if "hard" in config.option.markexpr.split() and "not" not in config.option.markexpr:
+        from tests.hard import figures
+
+        record = figures.record()
+        terminalreporter.section("hard ground")
+        for name, entry in record.content["metrics"].items():
+            terminalreporter.line("%s: %s %s" % (name, entry["value"], entry["unit"]))
+        terminalreporter.line("record: %s" % record.save())
+
+
 @pytest.fixture(autouse=True)
 def fresh_graph():
     """Each test starts with an empty default graph and a fixed seed."""

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.hard import trainings
+from tests.hard import figures, trainings
 
 NAMES = sorted(trainings.TRAININGS)
 pytestmark = [pytest.mark.script, pytest.mark.slow, pytest.mark.hard]
@@ -31,6 +31,12 @@ def trained(request, tmp_path_factory):
     return name, folder, trainings.end_state(name, folder), time.time() - began, before
 
 
+@pytest.fixture
+def survived(trained, request):
+    """A function (fault, how often): counts what a training survived."""
+    return lambda fault, count=1: figures.add(request.node.name, "fault", training=trained[0], fault=fault, count=count)
+
+
 def new_run(trained, tmp_path):
     name, _, state, seconds, before = trained
     folder = tmp_path / "运行 run"  # a path with a space and with Chinese
@@ -38,7 +44,7 @@ def new_run(trained, tmp_path):
     return name, folder, state, seconds
 
 
-def test_killed_twenty_times_it_ends_where_an_unbroken_run_ends(trained, tmp_path):
+def test_killed_twenty_times_it_ends_where_an_unbroken_run_ends(trained, tmp_path, survived):
     name, folder, state, seconds = new_run(trained, tmp_path)
     moments = random.Random(0)
     kills = 0
@@ -59,10 +65,11 @@ def test_killed_twenty_times_it_ends_where_an_unbroken_run_ends(trained, tmp_pat
             break
     trainings.whole(name, folder)
     trainings.assert_same_end(name, folder, state)
+    survived("killed", kills)
 
 
 @pytest.mark.parametrize("number,status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_asked_to_stop_it_saves_and_goes_on_the_next_time(trained, tmp_path, number, status):
+def test_asked_to_stop_it_saves_and_goes_on_the_next_time(trained, tmp_path, number, status, survived):
     name, folder, state, seconds = new_run(trained, tmp_path)
     process = trainings.start(name, folder)
     trainings.wait_for_checkpoint(name, folder, process)
@@ -73,9 +80,10 @@ def test_asked_to_stop_it_saves_and_goes_on_the_next_time(trained, tmp_path, num
         assert "Traceback" not in errors and "stopping after this step" in errors
     trainings.whole(name, folder)
     trainings.assert_same_end(name, folder, state)
+    survived("asked to stop")
 
 
-def test_a_second_run_into_the_same_folder_is_refused(trained, tmp_path):
+def test_a_second_run_into_the_same_folder_is_refused(trained, tmp_path, survived):
     name, folder, state, seconds = new_run(trained, tmp_path)
     first = trainings.start(name, folder)
     lock = os.path.join(str(folder), ".lock")
@@ -91,18 +99,20 @@ def test_a_second_run_into_the_same_folder_is_refused(trained, tmp_path):
         first.communicate()
     assert first.returncode == 0
     trainings.assert_same_end(name, folder, state)
+    survived("a second run")
 
 
-def test_other_settings_are_refused_and_named(trained):
+def test_other_settings_are_refused_and_named(trained, survived):
     name, folder, state, _, _ = trained
     process = trainings.start(name, folder, "--seed=5")
     _, errors = process.communicate(timeout=300)
     trainings.assert_one_line(process, errors, 2, "seed 0, not 5", "another --output-dir")
     trainings.assert_same_end(name, folder, state)
+    survived("other settings")
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
-def test_of_a_damaged_checkpoint_the_one_before_is_used(trained, tmp_path, damage):
+def test_of_a_damaged_checkpoint_the_one_before_is_used(trained, tmp_path, damage, survived):
     name, whole, state, _, _ = trained
     folder = tmp_path / "run"
     shutil.copytree(str(whole), str(folder))
@@ -120,14 +130,16 @@ def test_of_a_damaged_checkpoint_the_one_before_is_used(trained, tmp_path, damag
     _, errors = process.communicate(timeout=560)
     if len(found) == 1:
         trainings.assert_one_line(process, errors, 2, "can be restored")
+        survived("damaged checkpoint")
         return
     assert process.returncode == 0, errors[-3000:]
     assert "cannot be used" in errors
     trainings.assert_same_end(name, folder, state)
+    survived("damaged checkpoint")
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"\xff\xfe\0", b"null"])
-def test_broken_settings_are_a_line(trained, tmp_path, content):
+def test_broken_settings_are_a_line(trained, tmp_path, content, survived):
     name, whole, _, _, _ = trained
     folder = tmp_path / "run"
     shutil.copytree(str(whole), str(folder))
@@ -135,9 +147,10 @@ def test_broken_settings_are_a_line(trained, tmp_path, content):
     process = trainings.start(name, folder)
     _, errors = process.communicate(timeout=300)
     trainings.assert_one_line(process, errors, 2, "settings.json")
+    survived("broken settings")
 
 
-def test_closed_streams_no_home_and_the_locale_c(trained, tmp_path):
+def test_closed_streams_no_home_and_the_locale_c(trained, tmp_path, survived):
     """``<&- | head -1`` without HOME, in a folder that cannot be written to: the training ends well all the same."""
     name, folder, state, _ = new_run(trained, tmp_path)
     locked = tmp_path / "locked"
@@ -148,9 +161,10 @@ def test_closed_streams_no_home_and_the_locale_c(trained, tmp_path):
     done = subprocess.run(["bash", "-c", script], cwd=str(locked), env=variables, stdout=subprocess.PIPE, timeout=560)
     errors = (tmp_path / "errors").read_text(encoding="utf-8", errors="replace")
     assert done.returncode == 0 and "Traceback" not in errors, errors[-3000:]
+    survived("closed streams, no home")
 
 
-def test_a_full_disk_is_a_line_and_the_last_checkpoint_stays(trained, tmp_path):
+def test_a_full_disk_is_a_line_and_the_last_checkpoint_stays(trained, tmp_path, survived):
     name, folder, state, _ = new_run(trained, tmp_path)
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -167,12 +181,14 @@ def test_a_full_disk_is_a_line_and_the_last_checkpoint_stays(trained, tmp_path):
         assert [line for line in errors.splitlines() if line.startswith("error: ")], errors[-3000:]
     finally:
         subprocess.run(["umount", "-l", str(disk)])
+    survived("full disk")
 
 
-def test_an_output_folder_that_is_removed_while_it_runs(trained, tmp_path):
+def test_an_output_folder_that_is_removed_while_it_runs(trained, tmp_path, survived):
     name, folder, state, seconds = new_run(trained, tmp_path)
     process = trainings.start(name, folder)
     trainings.wait_for_checkpoint(name, folder, process)
     shutil.rmtree(str(folder), ignore_errors=True)
     _, errors = process.communicate(timeout=560)
     assert process.returncode in (0, 2) and "Traceback" not in errors, errors[-3000:]
+    survived("folder removed")
