@@ -43,8 +43,8 @@ VALUES = [
     Value("rate", 0.05, "of DFI's Adam, on pixels in −1…1", low=0),
     Value("smoothness", 0.02, "weight of the pixels' total variation", low=0),
     Value("scaling", "keras", "whose weights the file has", choices=list(SCALINGS)),
-    Value("judge_faces", 1200, "faces that the judge learns from", tiny=40, low=20),
-    Value("judge_steps", 500, "of the judge's training", tiny=5, low=1),
+    Value("judge_faces", 800, "faces that the judge learns from", tiny=40, low=20),
+    Value("judge_steps", 400, "of the judge's training", tiny=5, low=1),
 ]
 
 

@@ -21,10 +21,10 @@ from common.records import Record
 from data import sample_celeba
 
 VALUES = [
-    Value("seen", 1600, "faces that each training sees, however they are cut into batches", tiny=64, low=1),
+    Value("seen", 1200, "faces that each training sees, however they are cut into batches", tiny=64, low=1),
     Value("batch_sizes", [2, 32], "faces in a batch", low=2),
     Value("seeds", 3, "trainings of each kind, from --seed on", tiny=1, low=1, high=100),
-    Value("faces", 800, "drawn faces to learn from", tiny=40, low=20),
+    Value("faces", 600, "drawn faces to learn from", tiny=40, low=20),
     Value("test_faces", 300, "other faces to ask about", tiny=20, low=2),
     Value("size", 24, "their side", tiny=16, low=16, high=128),
     Value("learning_rate", 0.003, "of Adam", low=0),
