@@ -8,11 +8,12 @@ import pytest
 
 from common import options
 
-ALONE = {
+ALONE = {  # run before the environment, or started by another script
     "tools/env_check.py",
     "tools/setup_env.py",
     "tools/try_page/worker.py",
-}  # run before, or without, the environment
+    "ch09_tacotron/beyond/teacher.py",
+}
 
 
 def scripts():
