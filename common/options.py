@@ -278,6 +278,20 @@ def parse_values(
     return opts
 
 
+def shard(text: str):
+    """``"2/3"`` as (2, 3): the second of three shares of some work."""
+    match = re.match(r"([0-9]{1,6})/([0-9]{1,6})$", text)
+    if not match or not 0 < int(match.group(1)) <= int(match.group(2)):
+        raise argparse.ArgumentTypeError("'%s' is no share of the work such as 1/2" % text[:40])
+    return int(match.group(1)), int(match.group(2))
+
+
+def add_shard(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds ``--shard i/n``: this process does every n-th ``what``, from the i-th on; what comes out does not depend on n."""
+    text = "i/n: every n-th %s from the i-th on, so that n processes or hosts share the work [1/1]" % what
+    parser.add_argument("--shard", type=shard, default=(1, 1), metavar="I/N", help=text)
+
+
 _SEED = Value("seed", 0, "", low=0, high=2**31 - 1)
 _THREADS = Value("threads", 0, "", low=0, high=1024)
 

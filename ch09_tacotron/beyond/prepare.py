@@ -9,6 +9,8 @@ again: stop and start as you like. About 0.2 s of work for each recording, and h
 """
 
 import concurrent.futures
+import functools
+import glob
 import json
 import multiprocessing
 import os
@@ -85,8 +87,23 @@ def journal_key(index, wav_path, pinyin, trim_silence):
     return "%s %d %d %d %s %s" % stamp
 
 
-def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_folder="mytest"):
-    """Processes all recordings of a corpus in parallel; what an earlier run finished is taken over from ``done.jsonl``.
+def read_journals(out_dir):
+    """What earlier runs finished, by its key: of ``done.jsonl`` and of each share's ``done-i-of-n.jsonl``."""
+    done = {}
+    for path in sorted(glob.glob(os.path.join(glob.escape(out_dir), "done*.jsonl"))):
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                entry = _journal_entry(line)
+                if entry is not None:
+                    done[entry["key"]] = entry
+    return done
+
+
+def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_folder="mytest", shard=(1, 1)):
+    """Processes the recordings of a corpus in parallel; what an earlier run finished is taken over from its journal.
+
+    Args:
+      shard: (i, n): every n-th recording from the i-th on. Names and contents of the files do not depend on it.
 
     Returns:
       (metadata, skipped): metadata is a list of ``process_utterance``'s tuples, sorted by file name; skipped is a list of
@@ -94,17 +111,11 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
     """
     wav_paths = thchs30.wav_paths(in_dir, wav_folder)
     transcripts = thchs30.read_transcripts(in_dir)
-    done_path = os.path.join(out_dir, "done.jsonl")
-    done = {}
-    if os.path.exists(done_path):
-        with open(done_path, encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                entry = _journal_entry(line)
-                if entry is not None:
-                    done[entry["key"]] = entry
+    done = read_journals(out_dir)
+    done_path = os.path.join(out_dir, "done.jsonl" if shard == (1, 1) else "done-%d-of-%d.jsonl" % shard)
 
     results, skipped, jobs = {}, {}, {}
-    for index, wav_path in enumerate(wav_paths, 1):
+    for index, wav_path in list(enumerate(wav_paths, 1))[shard[0] - 1 :: shard[1]]:
         name = os.path.basename(wav_path)
         utterance_id = os.path.splitext(name)[0]
         pinyin = transcripts.get(utterance_id)
@@ -177,15 +188,19 @@ def align_recordings(training_dir, rows, trained):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, base="cpu")
+    add = functools.partial(options.add_shard, what="recording")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add, base="cpu")
     folder = thchs30.locate(opts, opts.wav_folder)
     record = records.Record(opts, opts.script, "beyond listing 9-9", thchs30.describe(folder))
     out_dir = os.path.join(opts.output_dir, "training")
     os.makedirs(out_dir, exist_ok=True)
     workers = opts.num_workers or os.cpu_count() or 1
-    metadata, skipped = build_from_path(folder, out_dir, workers, opts.trim_silence, opts.wav_folder)
+    metadata, skipped = build_from_path(folder, out_dir, workers, opts.trim_silence, opts.wav_folder, opts.shard)
     for name, reason in skipped:
         print("skipped %s: %s" % (name, reason))
+    if opts.shard != (1, 1):
+        print("share %d of %d is done; when all are, run this without --shard: it writes the lists" % opts.shard)
+        return
     chosen, held_out = divide(metadata, opts.hold_out)
     if not chosen:
         raise UserError("%s: no usable recording of %d (the reasons stand above)" % (folder, len(skipped)))

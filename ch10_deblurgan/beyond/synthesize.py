@@ -54,22 +54,31 @@ def add_options(parser):
     parser.add_argument("--target", help="where train, val and test go (default: data/gopro/image)")
     parser.add_argument("--test", nargs="*", default=[], metavar="PHOTO", help="held out for the final scores")
     parser.add_argument("--val", nargs="*", default=[], metavar="PHOTO", help="held out to watch training with")
+    options.add_shard(parser, "photo")
 
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="cpu")
     paths = images.list_pictures(opts.source)
     names = [os.path.splitext(os.path.basename(path))[0] for path in paths]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError("%s: two photos are called %s: rename one" % (opts.source, twice[0]))
     held_out = splits(names, opts.test, opts.val)
     opts.target = os.path.abspath(opts.target or os.path.join(options.REPOSITORY, "data", "gopro", "image"))
-    if os.path.isdir(opts.target) and os.listdir(opts.target):
+    alone = opts.shard == (1, 1)
+    if alone and os.path.isdir(opts.target) and os.listdir(opts.target):
         raise UserError("%s is not empty: remove it, or choose another --target" % opts.target)
-    random = np.random.RandomState(opts.seed)
-    for name, path in zip(names, run.progress(paths, desc="blurring", unit="photo")):
+    mine = list(enumerate(zip(names, paths)))[opts.shard[0] - 1 :: opts.shard[1]]
+    for number, (name, path) in run.progress(mine, desc="blurring", unit="photo"):
+        random = np.random.RandomState([opts.seed, number])  # of this photo alone, whoever does the others
         sharp = shrunk(images.read_rgb(path), opts.long_side)
         folder = os.path.join(opts.target, held_out.get(name, "train"))
         images.write_png(os.path.join(folder, "A", name + ".png"), make_blur(sharp, random, opts.max_blur))
         images.write_png(os.path.join(folder, "B", name + ".png"), sharp)
+    if not alone:
+        print("share %d of %d is done: %d pairs in %s" % (opts.shard + (len(mine), opts.target)))
+        return
     record = Record(opts, opts.script, "section 10.2.1", "sharp photos, made blur")
     for split in sorted(os.listdir(opts.target)):
         count = len(gopro.find_pairs(os.path.join(opts.target, split)))

@@ -41,14 +41,7 @@ def test_a_syllable_that_the_voice_lacks_is_named():
         corpus.voice_symbols(corpus.Line("x", ["ni3", "dia3"], ["#0", "#0"]), PINYIN)
 
 
-def test_shards_share_the_lines():
-    assert corpus._shard("2/3") == (2, 3)
-    lines = list(range(10))
-    parts = [lines[i - 1 :: 3] for i in (1, 2, 3)]
-    assert sorted(sum(parts, [])) == lines
-    for wrong in ("0/2", "3/2", "1", "a/b"):
-        with pytest.raises(UserError):
-            corpus._shard(wrong)
+def test_ranges_of_lines():
     with pytest.raises(UserError):
         corpus._range("5-2")
 

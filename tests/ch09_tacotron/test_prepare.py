@@ -230,6 +230,27 @@ def test_sorted_and_restartable(corpus, tmp_path, capsys, at_once):
     assert sorted(changed) == sorted(metadata[1][:2])
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_shares_make_what_one_process_makes(corpus, tmp_path, at_once, capsys, count):
+    whole, parts = str(tmp_path / "whole"), str(tmp_path / "parts")
+    words = ["--data-dir", os.path.dirname(corpus), "--num-workers", "1", "--align", "false", "--hold-out", "2"]
+    prepare.main(words + ["--output-dir", whole])
+    for number in range(count, 0, -1):
+        prepare.main(words + ["--output-dir", parts, "--shard", "%d/%d" % (number, count)])
+        assert not os.path.exists(os.path.join(parts, "training", "train.txt"))
+    capsys.readouterr()
+    prepare.main(words + ["--output-dir", parts])
+    assert "4 of 4 recordings were done before" in capsys.readouterr().out
+    names = [name for name in os.listdir(os.path.join(whole, "training")) if name.endswith((".npy", ".txt"))]
+    assert len(names) == 2 * 4 + 2
+    for name in names:
+        contents = []
+        for folder in (whole, parts):
+            with open(os.path.join(folder, "training", name), "rb") as stream:
+                contents.append(stream.read())
+        assert contents[0] == contents[1], name
+
+
 def test_missing_folders_are_named(tmp_path):
     with pytest.raises(UserError, match="doc/trans"):
         thchs30.root(str(tmp_path))

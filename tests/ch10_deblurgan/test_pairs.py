@@ -284,3 +284,23 @@ def test_photos_become_pairs(tmp_path):
     with pytest.raises(UserError, match="no photo is called 7; there are: 0, 1, 2, 3"):
         synthesize.main(words + [str(tmp_path / "none"), "--test", "7"])
     assert synthesize.shrunk(picture(24, 32), 16).shape == (12, 16, 3)
+
+
+def test_shares_of_photos_get_the_blur_that_one_process_makes(tmp_path):
+    for number in range(5):
+        write(tmp_path / "sharp" / ("%d.png" % number), picture(20, 24, seed=number))
+    words = [str(tmp_path / "sharp"), "--max-blur", "5", "--output-dir", str(tmp_path / "out"), "--target"]
+    synthesize.main(words + [str(tmp_path / "whole")])
+    for share in ("2/3", "3/3", "1/3"):
+        synthesize.main(words + [str(tmp_path / "parts"), "--shard", share])
+    names = sorted(str(path.relative_to(tmp_path / "whole")) for path in (tmp_path / "whole").rglob("*.png"))
+    assert len(names) == 10
+    for name in names:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
+
+
+def test_two_photos_of_one_name_are_named(tmp_path):
+    for name in ("shot.png", "shot.bmp", "other.png"):
+        write(tmp_path / "sharp" / name, picture())
+    with pytest.raises(UserError, match="two photos are called shot"):
+        synthesize.main([str(tmp_path / "sharp"), "--target", str(tmp_path / "t"), "--output-dir", str(tmp_path / "o")])

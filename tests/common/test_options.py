@@ -1,5 +1,6 @@
 """common/options.py: presets, overrides, errors, settings."""
 
+import argparse
 import errno
 import json
 import os
@@ -313,3 +314,13 @@ def test_the_helper_for_user_errors_accepts_what_run_prints():
     )
     out, err = process.communicate(timeout=60)
     assert_user_error(subprocess.CompletedProcess([], process.returncode, out, err), "bad x")
+
+
+def test_shares_of_some_work():
+    assert options.shard("2/3") == (2, 3)
+    lines = list(range(10))
+    parts = [lines[i - 1 :: n] for i, n in (options.shard("%d/3" % i) for i in (1, 2, 3))]
+    assert sorted(sum(parts, [])) == lines
+    for wrong in ("0/2", "3/2", "1", "a/b", "1/2/3", "-1/2", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="no share of the work"):
+            options.shard(wrong)
