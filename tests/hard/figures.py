@@ -1,6 +1,10 @@
 """What the hard tests count, over all workers: each adds a line to ``output/hard/figures.jsonl``; at the end they are summed up.
 
-`make hard` begins with an empty file. A part that is run by hand adds to it.
+`make hard` begins with an empty file. A part that is run by hand adds to it. After that:
+
+    python tests/hard/figures.py           prints them and writes output/hard/record-hard.json
+
+To publish it: results/hard/hard.json, and `make results`.
 """
 
 import json
@@ -31,9 +35,9 @@ def read() -> list:
 def record() -> records.Record:
     """The record of all lines: inputs tried, faults survived, what they took."""
     lines = read()
-    opts = SimpleNamespace(output_dir=FOLDER, example="hard", preset="tiny", seed=0)
+    opts = SimpleNamespace(output_dir=FOLDER, example="hard", preset="hard", seed=0)
     found = records.Record(opts, "hard", "faults and hostile input", "generated inputs and samples")
-    found.content["command"] = "make hard"
+    found.content["command"] = "python tests/hard/figures.py"
     inputs = [line for line in lines if line["kind"] == "input"]
     if inputs:
         found.metric("hostile inputs tried", sum(line["inputs"] for line in inputs))
@@ -55,3 +59,14 @@ def record() -> records.Record:
             table.append([kind] + counts)
         found.table("Faults during a training that ended as it should all the same", ["fault"] + names, table)
     return found
+
+
+def main():
+    found = record()
+    for name, entry in found.content["metrics"].items():
+        print("%s: %s %s" % (name, entry["value"], entry["unit"]))
+    print("record: %s" % found.save())
+
+
+if __name__ == "__main__":
+    options.run(main)
