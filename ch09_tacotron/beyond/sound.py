@@ -10,6 +10,7 @@ from typing import Optional
 import librosa
 import numpy as np
 import scipy.fft
+from numba import njit
 
 from ch09_tacotron.code_9_09_preprocess import (  # noqa: F401 (the scripts of beyond take them from here)
     _mel_basis,
@@ -68,6 +69,21 @@ def magnitude(wav: np.ndarray) -> np.ndarray:
     return np.abs(_stft(signal.lfilter([1, -preemphasis], [1], wav).astype(np.float32)))
 
 
+@njit(cache=True, nogil=True)
+def _put_magnitudes(S, rebuilt, previous, momentum, out):
+    """``out`` = ``S`` with the phase of ``rebuilt + momentum * (rebuilt - previous)``: the print's exp(1j * angle(x)) * S.
+
+    All ``[frames, 1025]``. One pass without arctangent, cosine, sine or arrays in between: a third of NumPy's time.
+    """
+    for frame in range(S.shape[0]):
+        for band in range(S.shape[1]):
+            new, old = rebuilt[frame, band], previous[frame, band]
+            real = new.real + momentum * (new.real - old.real)
+            imaginary = new.imag + momentum * (new.imag - old.imag)
+            gain = S[frame, band] / max(np.float32(1e-12), np.sqrt(real * real + imaginary * imaginary))
+            out[frame, band] = complex(real * gain, imaginary * gain)
+
+
 def griffin_lim(S: np.ndarray, iterations: int = griffin_lim_iters, momentum: float = 0.0, seed: int = 0) -> np.ndarray:
     """Listing 9-17's ``_griffin_lim`` in less time, and fast Griffin-Lim.
 
@@ -105,14 +121,13 @@ def griffin_lim(S: np.ndarray, iterations: int = griffin_lim_iters, momentum: fl
     # the listing's window stands in the middle of the transform, this one at its beginning
     shift = np.exp(2j * np.pi * np.arange(num_freq) * ((n_fft - win_length) // 2) / n_fft)
     angles = (np.exp(2j * np.pi * np.random.RandomState(seed).rand(num_freq, count)).T * shift).astype(np.complex64)
-    previous = None
+    spectrum, previous = S * angles, None
     for _ in range(iterations):
-        rebuilt = to_spectrum(to_wave(S * angles))
-        angles = rebuilt if momentum == 0 or previous is None else rebuilt + momentum * (rebuilt - previous)
-        # the print's exp(1j * angle(x)), without arctangent, cosine and sine
-        angles = angles / np.maximum(1e-12, np.abs(angles))
+        rebuilt = to_spectrum(to_wave(spectrum))
+        before = rebuilt if previous is None else previous
+        _put_magnitudes(S, rebuilt, before, np.float32(momentum), spectrum)
         previous = rebuilt
-    return to_wave(S * angles)
+    return to_wave(spectrum)
 
 
 def with_bands_of(S: np.ndarray, mel: np.ndarray) -> np.ndarray:

@@ -174,6 +174,22 @@ def test_trim_silence_keeps_the_voice():
     assert len(wav) - 400 <= len(trimmed) <= len(wav) + 1600
 
 
+def test_magnitudes_are_put_on_the_phase_as_numpy_does_it():
+    random = np.random.RandomState(0)
+    S = random.rand(7, 1025).astype(np.float32)
+    rebuilt, previous = ((random.normal(size=(2, 7, 1025)) * 10.0**-k).astype(np.float32) for k in (0, 1))
+    rebuilt, previous = (pair[0] + 1j * pair[1] for pair in (rebuilt, previous))
+    rebuilt[0, :3] = previous[0, :3] = 0  # silence has no phase
+    out = np.empty_like(rebuilt)
+    assert out.dtype == np.complex64
+    for momentum in (0.0, 0.99):
+        wanted = rebuilt + momentum * (rebuilt - previous)
+        wanted = S * wanted / np.maximum(1e-12, np.abs(wanted))
+        sound._put_magnitudes(S, rebuilt, previous, np.float32(momentum), out)
+        np.testing.assert_allclose(out, wanted, atol=1e-6)
+    assert not out[0, :3].any()
+
+
 @pytest.mark.real
 def test_griffin_lim_on_real_speech(real_data):
     import glob
