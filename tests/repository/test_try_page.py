@@ -300,13 +300,15 @@ def test_page_works_in_a_browser(page, tmp_path, monkeypatch, size):
     assert reports[0] == dict(words=2, state="完成。", language="zh-CN", remembered="zh")
 
 
-def test_the_command_starts_and_says_where(tmp_path):
+def test_the_command_says_where_and_leaves_nothing_when_it_is_ended(tmp_path):
     command = [sys.executable, "-W", "ignore", "-m", "tools.try_page.server", "--port", "0"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", cwd=server.options.REPOSITORY
-    )
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    environment = dict(os.environ, TMPDIR=str(tmp_path))
+    process = subprocess.Popen(command, cwd=server.options.REPOSITORY, env=environment, **pipes)
     try:
         assert re.match(r"open http://127\.0\.0\.1:\d+ ", process.stdout.readline())
+        assert os.listdir(str(tmp_path))
     finally:
         process.terminate()
         process.communicate(timeout=30)
+    assert os.listdir(str(tmp_path)) == []

@@ -10,6 +10,7 @@ other pages, or under another name than this machine's, are refused.
 
 import argparse
 import os
+import signal
 import sys
 from urllib.parse import urlsplit
 
@@ -136,6 +137,9 @@ def main(argv=None):
     opts = parser.parse_args(argv)
     if not 0 <= opts.port < 65536:
         raise UserError("--port %d: a port is 0 to 65535" % opts.port)
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # so that the uploads are removed then too
     queue = jobs.Queue()
     names = set()
     try:

@@ -126,6 +126,10 @@ function panel(form) {
       var field = form.querySelector("input[type=file][name=" + name + "]");
       if (field && !field.files.length) { data.set(name, chosen[name].blob, chosen[name].name); }
     });
+    var empty = Array.prototype.find.call(form.querySelectorAll("textarea, input[type=file]"), function (field) {
+      return field.type === "file" ? !field.files.length && !chosen[field.name] : !field.value.trim();
+    });
+    if (empty) { fail(empty.type === "file" ? "choose a file first" : "the text is empty", empty.type === "file" ? "请先选择文件" : "请输入文本"); return; }
     data.set("panel", form.getAttribute("data-panel"));
     go.disabled = true;
     result.textContent = "";
