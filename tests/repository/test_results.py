@@ -24,6 +24,16 @@ def test_no_sentence_of_reading_has_a_figure_of_its_own():
         assert row["reading"].endswith("."), row["reading"]
 
 
+def test_claims_take_their_figures_from_the_records():
+    rows = options.read_json(os.path.join(FOLDER, "claims.json"), list)
+    for row in rows:
+        assert row["verdict"] in results.VERDICTS
+        for language in ("", "_zh"):
+            seen = row["seen" + language]
+            assert seen.count("{}") == len(row["values"]) > 0, seen
+            assert not re.search(r"\d\.\d", seen.replace("0.01…1", "")), seen  # (the name of a kind of input)
+
+
 def test_published_records_are_real_runs_without_machine_paths():
     names = sorted(glob.glob(os.path.join(FOLDER, "*", "*.json")))
     assert names
