@@ -23,6 +23,7 @@ TITLES = [
     ("tacotron", "53", "Example 53: Mandarin speech (section 9.8)"),
     ("deblurgan", "54", "Example 54: deblurring (sections 10.1, 10.2)"),
     ("attgan", "55", "Example 55: face attributes (section 10.3)"),
+    ("hard", "all", "Hard ground: faults, hostile input, long runs, two workers"),
 ]
 LONGEST_TABLE = 40  # rows; an epoch-by-epoch log is a run's own, in its folder
 HEAD = """# Results
@@ -119,7 +120,7 @@ def main_rows() -> list:
 
 
 def value_of(record: dict, where) -> object:
-    """A record's figure: a metric's name, or ``[table's title, value of a row's first cell, column]``.
+    """A record's figure: a metric's name, or ``[table's title, value of a row's first cell (a list: cells), column]``.
 
     Raises:
       KeyError: the record has no such figure.
@@ -128,10 +129,11 @@ def value_of(record: dict, where) -> object:
         entry = record["metrics"][where]
         return number(entry["value"]) + (" " + entry["unit"] if entry["unit"] else "")
     title, first, column = where
+    first = [str(cell) for cell in (first if isinstance(first, list) else [first])]
     for table in record["tables"]:
         if table["title"] == title:
             for row in table["rows"]:
-                if str(row[0]) == str(first):
+                if [str(cell) for cell in row[: len(first)]] == first:
                     return number(row[table["columns"].index(column)])
     raise KeyError(title)
 
