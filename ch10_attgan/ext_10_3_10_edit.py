@@ -11,6 +11,7 @@ Next: ``python ch10_attgan/beyond/evaluate.py --preset tiny``.
 
 import os
 import re
+import sys
 
 import numpy as np
 import tensorflow as tf
@@ -100,6 +101,14 @@ def result_name(path, taken):
     return next(choice for choice in choices if choice not in taken)
 
 
+def few(reasons):
+    """Some reasons in one line; all of many are said before it."""
+    if len(reasons) > 3:
+        print("\n".join("left out: %s" % reason for reason in reasons), file=sys.stderr)
+        reasons = reasons[:3] + ["and %d more" % (len(reasons) - 3)]
+    return "; ".join(reasons)
+
+
 def load_photos(opts, session, model):
     """(pictures, labels, names, places, unreadable) of ``--photo``; a photo that cannot be read is named, the others are done."""
     atts = model.settings.att_default
@@ -116,7 +125,7 @@ def load_photos(opts, session, model):
         except UserError as error:
             unreadable.append(str(error))
     if not faces:
-        raise UserError("; ".join(unreadable))
+        raise UserError(few(unreadable))
     pictures = np.concatenate(faces)
     if opts.labels is not None:
         return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, places, unreadable
@@ -241,7 +250,7 @@ def main(argv=None):
     record.metric("edited pictures", len(names))
     record.save()
     if unreadable:
-        raise UserError("%d photos were not done: %s" % (len(unreadable), "; ".join(unreadable)))
+        raise UserError("%d photos were not done: %s" % (len(unreadable), few(unreadable)))
 
 
 if __name__ == "__main__":

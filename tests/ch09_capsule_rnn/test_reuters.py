@@ -163,3 +163,13 @@ def test_words_and_ids():
     assert reuters.split_words(" ,;- ") == []
     index = {"the": 1, "wheat": 5, "rare": 5000}
     assert reuters.encode(["the", "wheat", "zzz", "rare"], index, 1000) == [1, 4, 8, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b'{"oil": 3', b'{"oil": [], "the": "x"}', b"\xff\xfe\0", b'{"oil": 1e400}', b""]
+)
+def test_a_word_index_that_is_none_is_a_line(tmp_path, content):
+    (tmp_path / reuters.WORD_INDEX_FILE).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        reuters.read_word_index(str(tmp_path))
+    assert reuters.WORD_INDEX_FILE in str(caught.value) and "\n" not in str(caught.value)

@@ -600,8 +600,6 @@ def cases_of_reuters():
     }
     for name, content in contents.items():
         yield Case("news set: " + name, 1, make(news, content), words, REFUSED)
-    for name, content in {"a list": b"[]", "cut": b'{"oil": 3', "wrong types": b'{"oil": [], "the": "x"}'}.items():
-        yield Case("word index: " + name, 1, make(index, content), words, REFUSED)
 
 
 # ------------------------------------------------------------------------------------------------------- recordings

@@ -17,7 +17,11 @@ from tools.try_page import panels
 pytestmark = [pytest.mark.hard, pytest.mark.script, pytest.mark.slow]
 LONGEST_LINE = 1500  # characters; ten names of files may stand in it
 WAIT = 300  # seconds: a command that waits for something takes no processor time
-LITTER = ("jieba.cache",)  # what a package keeps in the temporary folder for its next start
+LITTER = (
+    "jieba.cache",
+    ".keras",
+    "keras.json",
+)  # what packages keep for their next start, in the temporary folder and at home
 
 
 def names_below(folder):
