@@ -22,13 +22,6 @@ from common.options import Value
 from common.plotting import plt, save_figure
 from common.records import Record
 
-VALUES = [
-    Value("steps", 50, "of each training", tiny=3, low=1),
-    Value("seeds", 2, "trainings of each kind, from --seed on", tiny=1, low=1, high=100),
-    Value("units", 32, "of the cell", tiny=8, low=1),
-    Value("batch_size", 32, "pictures in a batch", tiny=8, low=2),
-    Value("learning_rate", 0.005, "of Adam", low=0),
-]
 TEST = 300  # digits that are not trained on
 KINDS = {  # title → (black and white as numbers, rows of margin, the cell)
     "0…1": ((0, 1), 4, "LayerNormBasicLSTMCell"),
@@ -38,6 +31,14 @@ KINDS = {  # title → (black and white as numbers, rows of margin, the cell)
     "-1…1 with black = 0": ((0, -1), 4, "LayerNormBasicLSTMCell"),
     "0…1, cell without layer norm": ((0, 1), 4, "BasicLSTMCell"),
 }
+VALUES = [
+    Value("kinds", list(KINDS), "which are trained", choices=list(KINDS), tiny=["0…1", "-1…1", "-1…1 with black = 0"]),
+    Value("steps", 50, "of each training", tiny=3, low=1),
+    Value("seeds", 2, "trainings of each kind, from --seed on", tiny=1, low=1, high=100),
+    Value("units", 32, "of the cell", tiny=8, low=1),
+    Value("batch_size", 32, "pictures in a batch", tiny=8, low=2),
+    Value("learning_rate", 0.005, "of Adam", low=0),
+]
 
 
 def digits(margin):
@@ -79,7 +80,8 @@ def train(opts, kind, seed):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     rows, curves = [], {}
-    for kind, ((black, white), margin, cell) in KINDS.items():
+    for kind in opts.kinds:
+        (black, white), margin, cell = KINDS[kind]
         runs = [train(opts, kind, opts.seed + number) for number in range(opts.seeds)]
         curves[kind] = runs[0][0]
         broken = [step for _, _, step in runs if step is not None]
