@@ -14,8 +14,16 @@ import tensorflow as tf
 from ch10_deblurgan.beyond import fast as arithmetic
 from common import images, weights
 from common.errors import UserError
+from common.options import Value
 
-SETTINGS = dict(ngf=24, n_blocks=4, wide=[128, 160], down_blocks=[2, 4], up_blocks=2)
+ROWS = [  # what a file of weights may say of its network
+    Value("ngf", 24, "filters of the first layer", low=1, high=1024),
+    Value("n_blocks", 4, "residual blocks of the generator", low=0, high=64),
+    Value("wide", [128, 160], "channels of the branch at each size", low=1, high=4096),
+    Value("down_blocks", [2, 4], "blocks of the branch on the way down", low=0, high=64),
+    Value("up_blocks", 2, "blocks of the branch on the way up", low=0, high=64),
+]
+SETTINGS = {row.name: row.value for row in ROWS}
 
 
 def multiple(settings):
@@ -131,6 +139,13 @@ def load(path):
     values, settings = weights.load(path)
     if sorted(settings) != sorted(SETTINGS):
         raise UserError("weights %s are not of a wide-view network" % path)
+    for row in ROWS:
+        try:
+            settings[row.name] = row.check(settings[row.name])
+        except ValueError as error:
+            raise UserError("weights %s: setting %s: %s" % (path, row.name, error))
+    if not 1 <= len(settings["wide"]) == len(settings["down_blocks"]) <= 8:
+        raise UserError("weights %s: settings wide and down_blocks must be as long as each other, 1 to 8" % path)
     return values, settings
 
 

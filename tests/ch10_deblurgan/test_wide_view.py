@@ -10,7 +10,7 @@ import tensorflow as tf
 from scipy import ndimage
 
 from ch10_deblurgan.beyond import generator, photo_crops, train_photos, wide_view
-from common import images, run
+from common import images, run, weights
 from common.errors import Stopped, UserError
 
 SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
@@ -286,3 +286,21 @@ def test_shake_in_a_whole_picture_is_noise_and_blur_in_place():
     assert 5 < images.psnr(sharp, blurred) < 40
     same = train_photos.shaken(sharp, np.random.RandomState(0), 1e-6, 1e-6, 0.0)
     assert images.psnr(sharp, same) > 50
+
+
+@pytest.mark.parametrize(
+    "changes,complaint",
+    [
+        (dict(ngf="24"), "setting ngf: '24' is no whole number"),
+        (dict(ngf=10**9), "setting ngf: 1000000000 is not 1 to 1024"),
+        (dict(wide=3), "setting wide: 3 is no list"),
+        (dict(n_blocks=None), "setting n_blocks: there is no value"),
+        (dict(down_blocks=[2]), "as long as each other"),
+        (dict(wide=[], down_blocks=[]), "as long as each other"),
+    ],
+)
+def test_settings_of_a_weights_file_that_are_none(tmp_path, changes, complaint):
+    path = str(tmp_path / "w.npz")
+    weights.save(path, {"x": np.zeros(3, np.float32)}, dict(wide_view.SETTINGS, **changes))
+    with pytest.raises(UserError, match=complaint):
+        wide_view.load(path)
