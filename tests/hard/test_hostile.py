@@ -76,9 +76,8 @@ def check_folders(folder, before):
         assert not os.path.lexists(os.path.join(place, inputs.MARKER))
 
 
-@pytest.mark.parametrize("case", inputs.cases(), ids=lambda case: case.name.replace("\n", " "))
-def test_hostile_input(case, tmp_path, request):
-    folder = str(tmp_path)
+def try_case(case, folder):
+    """Gives a command its inputs and looks at what it did; (status, what it took)."""
     os.mkdir(os.path.join(folder, "in"))
     case.make(os.path.join(folder, "in"))
     before = names_below(folder)
@@ -88,6 +87,12 @@ def test_hostile_input(case, tmp_path, request):
     check(status, output, errors, took, case.ends, case.says)
     if "--output-dir {in}" not in " ".join(case.words):
         check_folders(folder, before)
+    return status, took
+
+
+@pytest.mark.parametrize("case", inputs.cases(), ids=lambda case: case.name.replace("\n", " "))
+def test_hostile_input(case, tmp_path, request):
+    status, took = try_case(case, str(tmp_path))
     figures.add(request.node.name, "input", inputs=case.inputs, status=status, **took)
 
 

@@ -18,6 +18,7 @@ TRAININGS = {  # name → script, folder of its checkpoints in the run, does a r
     "births": ("ch09_tfts_births/code_9_08_births.py", "mode", True),
     "tacotron": ("ch09_tacotron/code_9_17_train.py", "model-cpk", False),  # shuffles anew, as printed
     "deblurgan": ("ch10_deblurgan/code_10_02_train.py", "checkpoints", False),  # Keras's dropout has no state to save
+    "deblurgan, beyond": ("ch10_deblurgan/beyond/train.py", "checkpoints", True),
     "attgan": (
         "ch10_attgan/code_10_06_train.py",
         "128_shortcut1_inject1_None/checkpoints",
