@@ -94,7 +94,9 @@ def main(argv=None):
     path = text.write_csv(os.path.join(opts.output_dir, "kinds.csv"), [COLUMNS] + rows)
     note = "Errors on the last fifth or less, which no fit saw; default settings, means of %d seeds." % opts.runs
     record.table("Series of other kinds", COLUMNS, rows, note=note)
-    record.file(path, "table", "Series of other kinds: TFTS and seasonal naive", "其他类型的序列：TFTS 与季节性朴素预测")
+    record.file(
+        path, "table", "Series of other kinds: TFTS and seasonal naive", "其他类型的序列：TFTS 与季节性朴素预测"
+    )
     record.save()
 
 
