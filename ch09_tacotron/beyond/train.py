@@ -37,7 +37,7 @@ ATTENTION_WEIGHT, STOP_WEIGHT = 0.02, 0.05  # beside the mel loss, which is 0.1 
 STOP_FRAMES_COUNT = 3.0
 
 VALUES = [
-    options.Value("frame_steps", 3000, "steps of the first lesson", tiny=3, low=0, fixed=False),
+    options.Value("frame_steps", 5000, "steps of the first lesson", tiny=3, low=0, fixed=False),
     options.Value(
         "own_steps", 0, "steps of the second lesson, by which no more was understood", tiny=2, low=0, fixed=False
     ),
