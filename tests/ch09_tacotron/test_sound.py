@@ -151,7 +151,7 @@ def test_load_averages_channels_and_resamples(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, words", [(None, "no such"), (b"no sound", "not a readable"), (b"", "not a readable")]
+    "content, words", [(None, "does not exist"), (b"no sound", "not a readable"), (b"", "not a readable")]
 )
 def test_load_says_what_is_wrong(tmp_path, content, words):
     path = tmp_path / "x.wav"

@@ -67,8 +67,10 @@ def test_twenty_steps_give_the_losses_of_the_listing(monkeypatch):
         losses.append([])
         for net, pictures, session, _ in sides:
             feed = {pictures: batch, net.lr: 0.001}
-            row = session.run([net.d_loss, net.gp, net.d_step], feed)[:2]
-            losses[-1].append(row + session.run([net.g_loss, net.xa__loss_rec, net.g_step], feed)[:2])
+            row = session.run([net.d_loss, net.gp], feed)  # not with the step, which moves the weights meanwhile
+            session.run(net.d_step, feed)
+            losses[-1].append(row + session.run([net.g_loss, net.xa__loss_rec], feed))
+            session.run(net.g_step, feed)
     source.close()
     target.close()
     losses = np.array(losses)  # [20 steps, 2 sides, 4 losses]

@@ -70,22 +70,22 @@ def trainer(tmp_path_factory):
     return str(path)
 
 
-def environment():
-    return dict(os.environ, PYTHONPATH=REPOSITORY, OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="2")
+def environment(**more):
+    return dict(os.environ, PYTHONPATH=REPOSITORY, OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="2", **more)
 
 
-def start(trainer, *words):
+def start(trainer, *words, **more):
     command = [sys.executable, "-W", "ignore", trainer] + [str(word) for word in words]
     return subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        command, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
 
 
-def workers(trainer, folder, words=((), ()), wait=120):
+def workers(trainer, folder, words=((), ()), wait=120, **more):
     """Two workers on the loopback, each with some words of its own."""
     listed = ",".join("127.0.0.1:%d" % port for port in cluster.free_ports(2))
     both = ["--output-dir", folder, "--cluster", listed, "--cluster-wait", wait]
-    return [start(trainer, *both, "--task", task, *more) for task, more in enumerate(words)]
+    return [start(trainer, *both, "--task", task, *own, **more) for task, own in enumerate(words)]
 
 
 def ends(*processes):
@@ -108,7 +108,9 @@ def one_line(errors, *fragments):
 
 @pytest.mark.slow
 def test_two_workers_train_as_one_with_twice_the_batch_and_only_the_chief_writes(trainer, tmp_path):
-    (chief, _, _), (other, errors, status) = ends(*workers(trainer, tmp_path / "two"))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    (chief, _, _), (other, errors, status) = ends(*workers(trainer, tmp_path / "two", TMPDIR=str(scratch)))
     assert status == 0, errors
     [(alone, errors, status)] = ends(start(trainer, "--output-dir", tmp_path / "one", "--batch", 16))
     assert status == 0, errors
@@ -123,8 +125,7 @@ def test_two_workers_train_as_one_with_twice_the_batch_and_only_the_chief_writes
     assert sorted(states[0]) == sorted(states[1])
     for key in states[0]:
         np.testing.assert_allclose(states[0][key], states[1][key], rtol=1e-3, atol=1e-5)
-    assert sorted(os.listdir(str(tmp_path))) == ["one", "two"]
-    assert not [name for name in os.listdir("/tmp") if name.startswith("companion-worker-")]
+    assert sorted(os.listdir(str(tmp_path))) == ["one", "scratch", "two"] and not os.listdir(str(scratch))
 
 
 @pytest.mark.slow

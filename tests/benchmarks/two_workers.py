@@ -3,9 +3,9 @@
 Each training runs twice, with few and with more steps; the difference of the times is that of the steps alone. Alone, a step is
 computation; of two workers' step the rest is communication and waiting. Run it on an idle machine of two cores or more.
 
-    python tests/benchmarks/bench_cluster.py
+    python tests/benchmarks/two_workers.py
 
-Writes  output/hard/cluster/record-bench_cluster.json. To publish it: results/hard/cluster.json, and `make results`.
+Writes  output/hard/cluster/record-two_workers.json. To publish it: results/hard/cluster.json, and `make results`.
 """
 
 import os
