@@ -118,10 +118,11 @@ def asked(opts, kind):
             post=lambda mel_outputs, *unused: mel_outputs,
         )
     with tf.Session(config=run.session_config(opts.threads)) as sess:
-        variables = [v for v in tf.global_variables() if v.shape.as_list() == list(values[v.op.name].shape)]
-        weights.assign(
-            sess, [(variable, values[variable.op.name]) for variable in variables]
-        )  # not what is behind the post-net
+        # what lies behind the post-net, which is left out, has another name or another shape here
+        fitting = [(v, values[v.op.name]) for v in tf.global_variables() if v.op.name in values]
+        fitting = [(v, value) for v, value in fitting if v.shape.as_list() == list(value.shape)]
+        sess.run(tf.global_variables_initializer())
+        weights.assign(sess, fitting)
         alignments, steps = sess.run([model.alignments, model.sequence_lengths])
     return alignments[0][:, : steps[0]], bool(steps[0] < LIMIT)
 
