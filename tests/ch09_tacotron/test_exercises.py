@@ -1,5 +1,7 @@
 """The text's exercises of 9.8.4 and 9.8.6."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -48,3 +50,13 @@ def test_the_last_alignment_only():
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         np.testing.assert_array_equal(*session.run([attended, following]))
+
+
+@pytest.mark.slow
+def test_the_trained_voice_reads_on_with_the_attention_it_learnt():
+    """``--voice``: the weights fit into the network without its post-net."""
+    opts = SimpleNamespace(seed=0, threads=1, sentence="ni2 hao3")
+    alignment, stopped = kinds.asked(opts, "both")
+    assert stopped and alignment.shape[0] == len("ni2 hao3~") and alignment.shape[1] < 20
+    looked_at = alignment.argmax(axis=0)
+    assert looked_at[0] <= 1 and looked_at[-1] >= 7 and (np.diff(looked_at) >= 0).all()
