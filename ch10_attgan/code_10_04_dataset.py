@@ -21,6 +21,7 @@ from data import celeba
 num_threads = 16  # pictures read at the same time
 buffer_size = 4096  # decoded pictures from which the next one is drawn
 prefetch_batch = 2
+Iterator = getattr(tfe, "Iterator", iter)  # printed tfe.Iterator, which TensorFlow 1.15 no longer has
 
 img_size = 128
 batch_size = 32
@@ -68,7 +69,7 @@ class Dataset(object):  # noqa: UP004 - as printed
     def reset(self, feed_dict={}):  # noqa: B006 - as printed, never changed
         """Begins again with the first batch."""
         if self._is_eager:
-            self._eager_iterator = tfe.Iterator(self._dataset)
+            self._eager_iterator = Iterator(self._dataset)
         else:
             self._sess.run(self._iterator.initializer, feed_dict=feed_dict)
 
@@ -76,7 +77,7 @@ class Dataset(object):  # noqa: UP004 - as printed
         """Makes the iterator of ``dataset``, with an own session where none is given."""
         self._dataset = dataset
         if self._is_eager:
-            self._eager_iterator = tfe.Iterator(dataset)
+            self._eager_iterator = Iterator(dataset)
         else:
             self._iterator = dataset.make_initializable_iterator()
             self._batch_op = self._iterator.get_next()

@@ -94,6 +94,10 @@ def join(opts) -> Alone:
     if len(found) < 2:
         run.start(opts.seed)
         return ALONE
+    if not tf.__version__.startswith("1.13."):
+        raise UserError(
+            "--cluster works with TensorFlow 1.13 only: with %s two workers do not train as one does" % tf.__version__
+        )
     return Peers(opts, found)
 
 

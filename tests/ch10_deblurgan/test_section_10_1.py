@@ -98,6 +98,9 @@ def record(walk, script, folder="tiny"):
 @pytest.mark.script
 @pytest.mark.slow
 def test_tfgan_and_the_same_by_hand_have_equal_losses(walk):
+    if not hasattr(tf.contrib, "gan"):
+        assert [row[0] for row in record(walk, "ext_10_1_9_tfgan")["tables"][0]["rows"]] == ["by hand"]
+        return
     metrics = record(walk, "ext_10_1_9_tfgan")["metrics"]
     assert metrics["largest difference of the losses, all steps"]["value"] < 1e-3  # threads may add up in another order
     first, second = record(walk, "ext_10_1_9_tfgan")["tables"][0]["rows"]

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,6 +107,7 @@ def one_line(errors, *fragments):
     assert all(fragment in lines[0] for fragment in fragments), lines[0]
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("1.13."), reason="--cluster refuses other TensorFlows")
 @pytest.mark.slow
 def test_two_workers_train_as_one_with_twice_the_batch_and_only_the_chief_writes(trainer, tmp_path):
     scratch = tmp_path / "scratch"
@@ -128,6 +130,7 @@ def test_two_workers_train_as_one_with_twice_the_batch_and_only_the_chief_writes
     assert sorted(os.listdir(str(tmp_path))) == ["one", "scratch", "two"] and not os.listdir(str(scratch))
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("1.13."), reason="--cluster refuses other TensorFlows")
 @pytest.mark.slow
 def test_a_killed_worker_ends_the_job_with_a_line_and_it_goes_on_later(trainer, tmp_path):
     words = ("--steps", 30, "--pause", 0.3)
@@ -145,6 +148,7 @@ def test_a_killed_worker_ends_the_job_with_a_line_and_it_goes_on_later(trainer, 
     assert "resuming from" in output and 3 <= len(losses(output)) <= 4
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("1.13."), reason="--cluster refuses other TensorFlows")
 @pytest.mark.hard
 @pytest.mark.slow
 def test_asked_to_stop_all_stop_after_the_same_step(trainer, tmp_path):
@@ -159,6 +163,7 @@ def test_asked_to_stop_all_stop_after_the_same_step(trainer, tmp_path):
     assert len(losses(output)) == len(losses(theirs)) and end(output) == end(theirs)
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("1.13."), reason="--cluster refuses other TensorFlows")
 @pytest.mark.slow
 def test_other_settings_are_named_at_both_ends(trainer, tmp_path):
     for _, errors, status in ends(*workers(trainer, tmp_path / "run", ((), ("--batch", 4)))):
@@ -167,6 +172,7 @@ def test_other_settings_are_named_at_both_ends(trainer, tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("1.13."), reason="--cluster refuses other TensorFlows")
 @pytest.mark.hard
 @pytest.mark.slow
 def test_nobody_there_and_a_port_in_use(trainer, tmp_path):
@@ -208,11 +214,19 @@ def test_lists_of_workers_that_are_none(listed, task, complaint):
         cluster.addresses(opts)
 
 
+def test_other_tensorflows_are_refused(monkeypatch):
+    monkeypatch.setattr(tf, "__version__", "1.15.5")
+    opts = SimpleNamespace(cluster="127.0.0.1:1,127.0.0.1:2", task=0, cluster_wait=1, seed=0, threads=1)
+    with pytest.raises(UserError, match="TensorFlow 1.13 only"):
+        cluster.join(opts)
+
+
 def test_one_process_is_left_as_it_is():
     assert cluster.ALONE.mean([1, 2]) == [1, 2] and cluster.ALONE.share(None, 7) == 7
     assert type(cluster.ALONE.run(type("Options", (), dict(output_dir="x")))) is run.Run
 
 
+@pytest.mark.skipif(not tf.__version__.startswith("1.13."), reason="--cluster refuses other TensorFlows")
 @pytest.mark.hard
 @pytest.mark.slow
 def test_the_launcher_starts_and_ends_all(trainer, tmp_path):
