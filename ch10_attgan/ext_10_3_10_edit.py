@@ -4,11 +4,15 @@ Three ways: switch some attributes (``--edit Eyeglasses=on Bangs=off``), every a
 over a range (the default, as listing 10-7). On pictures of the test part (``--numbers``) or own photos (``--photo``), into
 which the edited face is put back.
 
-Reads: the run of listing 10-6 (or of beyond/train.py) in ``--output-dir``, or ``--weights`` (an exported generator;
-'shipped' comes along), and the data. Writes: ``edited/*.png`` and a record. Time: seconds.
+Reads: the run of listing 10-6 (or of beyond/train.py) in ``--output-dir``, or ``--weights`` (an exported generator; two come
+along), and the data. Without a run, own photos get those of the two that rebuild them better.
+Writes: ``edited/*.png`` and a record. Time: seconds.
 Next: ``python ch10_attgan/beyond/evaluate.py --preset tiny``.
 """
 
+import argparse
+import contextlib
+import io
 import os
 import re
 import sys
@@ -129,17 +133,36 @@ def load_photos(opts, session, model):
     pictures = np.concatenate(faces)
     if opts.labels is not None:
         return pictures, np.int64([[name in opts.labels for name in atts]] * len(faces)), names, places, unreadable
-    labels = photos.guess_labels(session, model, pictures)
-    for name, row in zip(names, labels):
-        found = [att for att, value in zip(atts, row) if value]
-        print("%s: the attribute head sees: %s (--labels corrects it)" % (name, " ".join(found) or "none"))
-    return pictures, labels, names, places, unreadable
+    chances = photos.attribute_chances(session, model, pictures)
+    for name, row in zip(names, chances):
+        photos.say_attributes(name, atts, row)
+    return pictures, np.int64(chances > 0.5), names, places, unreadable
+
+
+def likeness(session, model, pictures, labels):
+    """How well a model rebuilds photos without an edit, in dB ``[N]``."""
+    rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, model.settings.thres_int))
+    return photos.likeness(pictures, rebuilt)
+
+
+def fitting_weights(opts):
+    """Which of the shipped weights know the photos' kind: those that rebuild them best and know all attributes named."""
+    asked = {word.split("=")[0] for word in opts.edit or []} | set(opts.labels or [])
+    found = {}
+    for name in trained.BY_NAME:
+        attempt = argparse.Namespace(**dict(vars(opts), weights=name))
+        with tf.Graph().as_default(), tf.Session(config=run.session_config(opts.threads)) as session:
+            with contextlib.redirect_stdout(io.StringIO()):  # the chosen ones will say it all
+                model = trained.open_model(attempt, session)
+                if asked <= set(model.settings.att_default):
+                    pictures, labels = load_photos(attempt, session, model)[:2]
+                    found[name] = np.mean(likeness(session, model, pictures, labels))
+    return max(found, key=found.get) if found else "real"
 
 
 def say_foreign(session, model, pictures, labels, names):
     """Says of which photos the network knows nothing: drawn faces of photos, and the other way round."""
-    rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, model.settings.thres_int))
-    for name, value in zip(names, photos.likeness(pictures, rebuilt)):
+    for name, value in zip(names, likeness(session, model, pictures, labels)):
         if value < photos.FOREIGN:
             text = "%s: these weights learnt from other pictures (%s): they rebuild it at %.1f dB only, so expect mud"
             print(text % (name, model.settings.data, value))
@@ -197,6 +220,8 @@ def in_chinese(caption):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options)
     run.start(opts.seed)
+    if opts.photo and not opts.weights and not run.checkpoints(trained.run_folder(opts.output_dir)):
+        opts.weights = fitting_weights(opts)
     with tf.Session(config=run.session_config(opts.threads)) as session:
         model = trained.open_model(opts, session)
         settings = model.settings
@@ -245,7 +270,7 @@ def main(argv=None):
         if number < MOST_SHOWN:
             record.file(target, "picture", "%s, edited, whole" % names[number], "%s：编辑后的整张照片" % names[number])
     print("\n".join(written))
-    if opts.weights == "shipped":
+    if opts.weights in trained.BY_NAME:
         record.shipped_weights()
     record.metric("edited pictures", len(names))
     record.save()

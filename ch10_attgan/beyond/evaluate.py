@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
 
-from ch10_attgan.beyond import networks, sheets, trained
+from ch10_attgan.beyond import networks, photos, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_06_train import flipped_labels
 from common import images, options, records, run, text, weights
@@ -144,6 +144,10 @@ def main(argv=None):
 
         before = in_batches(judge, pictures)
         real_accuracy = np.mean(before == labels, axis=0)
+        head_accuracy = np.full(len(atts), np.nan)
+        if model.logit_att is not None:
+            head = in_batches(lambda batch: photos.attribute_chances(session, model, batch), pictures)
+            head_accuracy = np.mean((head > 0.5) == labels, axis=0)
         b_list = flipped_labels(labels, atts)
         rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
         rows = []
@@ -151,16 +155,20 @@ def main(argv=None):
             wanted = b_list[column + 1]
             faces = edited(sheets.strengths(wanted, settings.thres_int, column, settings.test_int))
             scores = edit_scores(labels, wanted, before, in_batches(judge, faces), column)
-            rows.append([name, float(np.mean(labels[:, column])), float(real_accuracy[column])] + list(scores))
+            known = [np.mean(labels[:, column]), head_accuracy[column], real_accuracy[column]]
+            rows.append([name] + [float(value) for value in known] + list(scores))
 
     pairs = [(images.to_uint8(a), images.to_uint8(b)) for a, b in zip(pictures, rebuilt)]
     psnr = float(np.mean([images.psnr(a, b) for a, b in pairs]))
     ssim = float(np.mean([images.ssim(a, b) for a, b in pairs]))
-    means = [float(np.nanmean([row[i] for row in rows])) for i in range(2, 7)]
+    means = [float(np.mean([row[2] for row in rows]))] + [
+        float(np.nanmean([row[i] for row in rows])) for i in range(3, 8)
+    ]
     rows.append(["mean", float("nan")] + means)
     columns = [
         "attribute",
         "share",
+        "attribute head right",
         "classifier on originals",
         "editing accuracy",
         "switched on",
@@ -178,9 +186,9 @@ def main(argv=None):
     table = os.path.join(opts.output_dir, "evaluation%s.csv" % ("" if opts.split == "test" else "-" + opts.split))
     text.write_csv(table, [columns] + plain)
     record.table("Editing accuracy by attribute", columns, plain, "by a classifier trained apart from the GAN")
-    record.metric("editing accuracy (mean)", round(means[1], 4))
-    record.metric("others unchanged (mean)", round(means[4], 4))
-    record.metric("classifier on originals (mean)", round(means[0], 4))
+    record.metric("editing accuracy (mean)", round(means[2], 4))
+    record.metric("others unchanged (mean)", round(means[5], 4))
+    record.metric("classifier on originals (mean)", round(means[1], 4))
     record.metric("reconstruction PSNR", round(psnr, 2), "dB")
     record.metric("reconstruction SSIM", round(ssim, 4))
     record.metric("%s pictures" % opts.split, len(pairs))

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 from scipy.ndimage import zoom
+from scipy.special import expit
 
 from ch10_attgan.beyond import finding
 from ch10_attgan.beyond.faces import crop_box
@@ -15,6 +16,7 @@ SMALLEST = 16  # side of a face's box in pixels
 # A network rebuilds its own kind of picture better than this (dB), and others worse: with the weights that ship, sixty drawn
 # faces that it never saw came out at 22.0 and more, a hundred photos of people at 19.3 and less.
 FOREIGN = 20.5
+SURE = 0.8  # from here on, and below its counterpart, the attribute head is called sure
 FADE = 0.08  # share of the box's side over which what was changed fades out at its edge
 
 
@@ -130,11 +132,24 @@ def likeness(pictures, rebuilt):
     return [images.psnr(images.to_uint8(a), images.to_uint8(b)) for a, b in zip(pictures, rebuilt)]
 
 
-def guess_labels(session, model, pictures):
-    """Labels 0/1 ``[N, n_att]`` as the critic's attribute head sees them; UserError where there is no head."""
+def attribute_chances(session, model, pictures):
+    """How sure the critic's attribute head is of each attribute, 0…1 ``[N, n_att]``; UserError where there is no head."""
     if model.logit_att is None:
         raise UserError(
             "%s has no attribute head: say with --labels which attributes the photo has (see --list-attributes)"
             % model.source
         )
-    return np.int64(session.run(model.logit_att, {model.xa_sample: pictures}) > 0)
+    return expit(session.run(model.logit_att, {model.xa_sample: pictures}))
+
+
+def say_attributes(name, atts, chances):
+    """Prints what the head sees in one photo, how sure it is, and what it cannot tell."""
+
+    def listed(chosen):
+        return ", ".join("%s %.0f %%" % (atts[i], 100 * chances[i]) for i in chosen) or "none"
+
+    sure = [i for i, chance in enumerate(chances) if chance >= SURE]
+    unsure = [i for i, chance in enumerate(chances) if 1 - SURE < chance < SURE]
+    print("%s: the attribute head sees: %s" % (name, listed(sure)))
+    if unsure:
+        print("%s: it is unsure of: %s (--labels says what the face has)" % (name, listed(unsure)))

@@ -15,6 +15,9 @@ from data import celeba
 
 WEIGHTS_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
 SHIPPED = os.path.join(WEIGHTS_FOLDER, "faces_generator.npz")
+REAL = os.path.join(WEIGHTS_FOLDER, "real_generator.npz")
+BY_NAME = dict(shipped=SHIPPED, real=REAL)
+TERMS = {REAL: "trained on CelebA: for non-commercial research and education only"}
 # The layers of D that guess attributes; the real/fake head (the first two dense layers) is left out.
 HEAD_LAYERS = ("D/Conv", "D/fully_connected_2/", "D/fully_connected_3/")
 MADE_BY = "ch10_attgan/code_10_06_train.py (or take --weights shipped)"
@@ -27,7 +30,9 @@ ROWS = [
 def add_model_options(parser):
     """Adds ``--weights``; without it a run's newest checkpoint in ``--output-dir`` is used."""
     parser.add_argument(
-        "--weights", help="an exported generator (.npz); 'shipped': the one trained on generated faces that comes along"
+        "--weights",
+        help="an exported generator (.npz), or one that comes along: 'shipped', of drawn faces; 'real', of CelebA's "
+        "(non-commercial research only)",
     )
 
 
@@ -79,7 +84,9 @@ def open_model(opts, session):
       (edited pictures), ``logit_att`` (the attribute head's logits; None where there is no head).
     """
     if opts.weights:
-        source = SHIPPED if opts.weights == "shipped" else opts.weights
+        source = BY_NAME.get(opts.weights, opts.weights)
+        if source in TERMS:
+            print("weights %s: %s" % (os.path.basename(source), TERMS[source]))
         values, saved = weights.load(source, "generator")
     else:
         source, values = run_folder(opts.output_dir), None

@@ -156,6 +156,28 @@ def test_photos_of_another_kind_are_told(monkeypatch, capsys):
     assert told.startswith("unlike: these weights learnt from other pictures (drawn faces)") and told.count("\n") == 1
 
 
+def test_what_the_attribute_head_is_unsure_of_is_said(capsys):
+    photos.say_attributes("a", ATTS, [0.97, 0.6, 0.03, 0.81])
+    assert capsys.readouterr().out.splitlines() == [
+        "a: the attribute head sees: Bald 97 %, Eyeglasses 81 %",
+        "a: it is unsure of: Bangs 60 % (--labels says what the face has)",
+    ]
+
+
+def test_a_photo_gets_the_shipped_weights_that_know_its_kind(tmp_path, faces, monkeypatch):
+    """Beside the weights of drawn faces stand some that rebuild nothing; a drawn face gets those that know it."""
+    values, settings = weights.load(trained.SHIPPED)
+    spoilt = {name: value * (0.2 if name.endswith("weights") else 1) for name, value in values.items()}
+    path = str(tmp_path / "spoilt.npz")
+    weights.save(path, spoilt, dict(settings, atts=settings["atts"][:-1] + ["Smiling"]))
+    monkeypatch.setattr(trained, "BY_NAME", dict(real=path, shipped=trained.SHIPPED))
+    words = ["--photo", os.path.join(faces, "img_align_celeba", "000057.jpg"), "--box", "celeba", "--labels", "Male"]
+    opts = options.parse_values(edit.__file__, edit.__doc__, edit.VALUES, words, add=edit.add_options)
+    assert edit.fitting_weights(opts) == "shipped"
+    opts.edit = ["Smiling=on"]  # only the others know it
+    assert edit.fitting_weights(opts) == "real"
+
+
 def test_celeba_box_is_the_loaders(faces):
     path = os.path.join(faces, "img_align_celeba", "000057.jpg")
     ours = photos.read_face(path, ["celeba"], 64)[0][0]
