@@ -111,17 +111,14 @@ def _look_up(word: str) -> Optional[Tuple[str, ...]]:
         return None
     if word in cedict:
         syllables = [_numbered(choices[0]) for choices in cedict[word]]
-        if any(len(choices) > 1 for choices in cedict[word]) and word in phrases:
+        if word in phrases:  # of several readings the one that both dictionaries have: 难兄难弟 nan4, not nan2
             agreed = [_numbered(choices[0]) for choices in phrases[word]]
             known = [[_numbered(choice) for choice in choices] for choices in cedict[word]]
-            syllables = [a if a in k else k[0] for a, k in zip(agreed, known)]
-        for i in range(len(word) - 1) if len(word) > 2 else ():
-            for size in (3, 2):
-                inner = word[i : i + size]
-                if inner in readings.WORDS and inner != word:
-                    own = readings.WORDS[inner].split()
-                    if [x[:-1] for x in own] == [x[:-1] for x in syllables[i : i + size]]:
-                        syllables[i : i + size] = own
+            syllables = [ours if ours in theirs else theirs[0] for ours, theirs in zip(agreed, known)]
+        for i, inner in ((i, word[i : i + 2]) for i in range(len(word) - 1) if len(word) > 2):
+            ours = readings.WORDS.get(inner, "").split()  # 姑娘 in 小姑娘, 算盘 in 如意算盘
+            if [syllable[:-1] for syllable in ours] == [syllable[:-1] for syllable in syllables[i : i + 2]]:
+                syllables[i : i + 2] = ours
         for i in range(1, len(word)):
             if word[i - 1 : i + 1] in readings.SPOKEN_LIGHT:
                 syllables[i] = syllables[i][:-1] + "5"
@@ -143,9 +140,22 @@ def _look_up(word: str) -> Optional[Tuple[str, ...]]:
     return tuple(syllables)
 
 
-def _right_branching(word) -> bool:
-    text = word.text
-    return word.tag == "nr"
+def _pieces(text: str) -> List[str]:
+    """A made-up word in words of the dictionaries, the longest first, from the front or from the back: the way with fewer
+    pieces, then the one whose words are more frequent (得罪|人, but 小|姑娘)."""
+    ways = []
+    for back in (False, True):
+        rest, pieces = text, []
+        while rest:
+            parts = ((rest[-n:] if back else rest[:n]) for n in range(len(rest), 0, -1))
+            piece = next(part for part in parts if len(part) == 1 or _look_up(part))
+            rest = rest[: -len(piece)] if back else rest[len(piece) :]
+            pieces.insert(0 if back else len(pieces), piece)
+        chance = 1.0
+        for piece in pieces:
+            chance *= _tokenizer().FREQ.get(piece) or 1
+        ways.append((len(pieces), -chance, pieces))
+    return min(ways, key=lambda way: way[:2])[2]
 
 
 class Word:
@@ -164,12 +174,9 @@ class Word:
         self.syllables, self.loose, i = [], [], 0
         if 2 <= len(text) <= 3 and text[0] in readings.SURNAMES and self.tag in ("x", "nr"):
             self.syllables, self.loose, i = [readings.SURNAMES[text[0]]], [False], 1
-        while i < len(text):
-            size = next(n for n in range(len(text) - i, 0, -1) if n == 1 or _look_up(text[i : i + n]))
-            piece = text[i : i + size]
+        for piece in _pieces(text[i:]):
             self.syllables += _look_up(piece) or [_read_character(piece)]
-            self.loose += [size == 1] * size
-            i += size
+            self.loose += [len(piece) == 1] * len(piece)
 
 
 def segment(clause: str) -> List[Word]:
@@ -243,8 +250,10 @@ class Clause:
             return self.words[n + side].text, self.words[n + side].tag
         return "", ""
 
-    def _is_verb(self, p: int) -> bool:
-        return self.words[self.word_of[p]].tag[0] == "v"
+    def _is_able(self, p: int) -> bool:
+        """Whether the 了 at ``p`` is that of 买得了吗 ('can be bought', liao3), not of 得了病 ('got')."""
+        verb = p > 1 and self.text[p - 1] == "得" and self.words[self.word_of[p - 2]].tag[0] == "v"
+        return bool(verb and self.text[p + 1 : p + 2] in tuple("吗么吧呢的") + ("",))
 
     def _read_light(self):
         """Neutral tones that follow from grammar: a doubled verb (看看) or name (圆圆), and 个."""
@@ -286,10 +295,13 @@ class Clause:
                 and (before in readings.MUST or before_tag in ("d", "r", ""))
                 and after[0] not in ("了", "嘞") + PRIZES
                 and not (after_tag == "m" and before_tag == "r")
+                or after in readings.HAVE_TO
             ):
                 return "dei3"
             won = before in ("摘", "拔", "夺", "斩", "获") or after[:1] in PRIZES and before_tag[:1] != "a"
             won = won or after_tag == "m" and before_tag[:1] in "nrc"
+            if after[:1] == "了" and self._is_able(p + 1):
+                return "de5"
             return "de2" if not after or after[0] in "了嘞" or won else "de5"
         if character == "为":
             return self._read_wei(p, before, before_tag, after, after_tag)
@@ -297,8 +309,8 @@ class Clause:
             own = self.words[self.word_of[p]].text
             suffix = own[-1] == "子" and before and before[-1] not in "之犬" + NUMERALS
             return "zi5" if suffix else "zi3"
-        if character == "了" and before and (before[-1] == "不" or before == "得" and p > 1 and self._is_verb(p - 2)):
-            return "liao3"  # 买不了, 买得了
+        if character == "了":
+            return "liao3" if before[-1:] == "不" or self._is_able(p) else None
         if character == "着" and after[:1] == "了":
             return "zhao2"  # 睡着了
         if character == "觉":
@@ -409,6 +421,8 @@ class Clause:
     def _lift_third_tones(self):
         """A third tone before another becomes a second: within words and runs of one-character words, then between these.
 
+        Words of four characters are spoken in halves (彼此|彼此), names of three as surname and given name (柳|晓宝).
+
         Between two groups the second's tone counts as it is spoken by then: 我 keeps its tone in 我|理解 (wo3 li2 jie3).
         """
         groups = []  # [positions, first word, last word]
@@ -416,11 +430,10 @@ class Clause:
             positions = [p for p in range(self.starts[n], self.starts[n] + len(word.text)) if self.syllables[p]]
             if not positions:
                 continue
-            if len(word.text) % 2 == 0 and len(word.text) == 4:
-                groups.append([positions[:2], word, word]); groups.append([positions[2:], word, word])
-                continue
-            if len(word.text) == 3 and len(positions) == 3 and _right_branching(word):
-                groups.append([positions[:1], word, word]); groups.append([positions[1:], word, word])
+            name = word.tag == "nr" or word.tag == "x" and word.text[:2] not in _parts_of_speech()
+            halves = 2 if len(word.text) == 4 else 1 if len(word.text) == 3 and name else 0
+            if halves and len(positions) == len(word.text):  # 彼此|彼此, 柳|晓宝
+                groups += [[positions[:halves], word, word], [positions[halves:], word, word]]
                 continue
             if groups and len(word.text) == 1 and len(groups[-1][2].text) == 1 and len(groups[-1][1].text) == 1:
                 groups[-1][0].extend(positions)

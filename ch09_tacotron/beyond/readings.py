@@ -90,6 +90,7 @@ ERHUA_ENDINGS = set(
 # What stands before 得 where it means 'must'; before 为 where it means 'for' (wei4), and where it means 'to be' (wei2);
 # before 地 where it is the ground (di4); before 长 where it is the head of something (zhang3); behind a surname.
 MUST = set("就 还 都 也 总 必须 我 你 他 她 可 非 估计 恐怕 看来 起码 至少 肯定 一定 大概 该".split())
+HAVE_TO = set("先 靠 找 注意 小心".split())  # behind 得: 'must'
 FOR = set("在 已 将 也 就 只 却 要 会 可以 可 试图 决定 反对 都 又 还 并 正在 专门 来 去".split())
 FOR |= set("能 愿 愿意 乐意 则 才 特 特意 已经".split())
 HIM = set("我 你 他 她 它 您 咱 我们 你们 他们 她们 咱们 自己 此 谁 什么 啥 啥子 何 了".split())  # behind 为: 'for'

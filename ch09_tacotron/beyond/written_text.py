@@ -39,8 +39,10 @@ MEASURES = (
     "厘米 毫米 毫升 平方 立方 小时 分钟 星期 世纪 美元 欧元 英镑 港元 摄氏度 华氏度 半天 条件"
 ).split()
 FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
-# A day or a time that begins or ends a span: 周一~周五, 5月1日-7日, 三~五天.
-MOMENT = "(?:(?:周|星期|礼拜)[一二三四五六日天]|\\d[年月日号点时]|[%s十百千万][年月日号点时]?|\\d+[年月日号点时])" % (DIGITS + "〇")
+# A day or a time that begins and one that ends a span: 周一~周五, 5月1日-7日, 早8点~晚5点, 三~五天.
+_DAY = "(?:周|星期|礼拜)[一二三四五六日天]"
+SPAN_FROM = r"(?:%s|\d(?:年代|[年月日号点时])|[%s十百千万](?:年代|[年月日号点时])?)" % (_DAY, DIGITS + "〇")
+SPAN_TO = r"(?:早上?|晚上?|上午|中午|下午|次日)?(?:%s|\d+[年月日号点时]|[%s十百千万])" % (_DAY, DIGITS + "〇")
 NUMBER = r"\d+(?:\.\d+)?"
 QUANTITY = r"(?:(?:US|HK)?\$|[¥€£])?-?\d+(?::\d\d|/\d+|(?:\.\d+)?[万亿千百]*(?:%%|‰|(?:%s)(?![A-Za-z]))?)" % "|".join(
     sorted(map(re.escape, UNITS), key=len, reverse=True)
@@ -177,9 +179,14 @@ def _integer(match) -> str:
     text, (start, end) = match.string, match.span()
     digits, behind = match.group(), text[end : end + 3]
     counted = any(behind.startswith(measure) for measure in MEASURES)
-    if text[max(0, start - 1) : start] == "米" and len(digits) == 2 and not re.match(HAN, behind):
+    if text[max(0, start - 1) : start] == "米" and len(digits) == 2 and not counted:
         return read_digits(digits)  # 1米75
-    if digits == "2" and counted and not behind.startswith("两") and text[max(0, start - 1) : start] not in tuple("第点十百年月周初"):
+    if (
+        digits == "2"
+        and counted
+        and not behind.startswith("两")
+        and text[max(0, start - 1) : start] not in tuple("第点十百年月周初")
+    ):
         return "两"
     return read_number(digits, counted)
 
@@ -201,7 +208,7 @@ def as_spoken(text: str) -> str:
     if inches and (text.count("'") % 2 or text.count('"') % 2):
         raise UserError("feet, inches, minutes or a quotation in '%s'? Write it in characters" % text.strip()[:40])
     text = re.sub(r"(\d+)·(\d+)", lambda m: read_digits(m.group(1) + m.group(2)), text)  # 3·15, 9·11: days of that name
-    text = re.sub(r"(%s)\s?[-~–—]\s?(?=%s)" % (MOMENT, MOMENT), r"\1到", text)
+    text = re.sub(r"(%s)\s?[-~–—]\s?(?=%s)" % (SPAN_FROM, SPAN_TO), r"\1到", text)
     # telephone numbers: by their form, or by the word before them
     text = re.sub(
         r"(?<![\d.-])(?:0\d{2,3}-\d{7,8}|[48]00-\d{3,4}-\d{3,4}|1\d{2}([- ])\d{4}\1\d{4}|1[3-9]\d{9})(?:转\d+)?(?![\d.-])",
@@ -221,7 +228,8 @@ def as_spoken(text: str) -> str:
     if chain:
         raise UserError("cannot tell what '%s' means: write it as it is spoken" % chain.group())
     text = re.sub(r"(%s)\s?(%s)\s?(%s)(%s?)" % (QUANTITY, DASH, QUANTITY, HAN), _range, text)
-    text = re.sub(r"(?<![\d:])\d+(?::\d){2,}(?![\d:])", lambda m: m.group().replace(":", "比"), text)  # 1:2:3
+    ratio = r"(?<![\d:])(?!\d{1,2}:\d\d:\d\d(?![\d:]))\d+(?::\d+){2,}"  # 1:2:3, no time of day
+    text = re.sub(ratio, lambda m: m.group().replace(":", "比"), text)
     text = re.sub(r"(比分|比例|比|以)?(?<!\d)(\d+):(\d+)(?::(\d\d))?(?!\d)", _time, text)
     text = re.sub(
         r"((?:US|HK)?\$|[¥€£])\s?(-?%s[万亿千百]*)(?!\s?[元块])" % NUMBER,

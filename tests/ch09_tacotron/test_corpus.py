@@ -50,7 +50,7 @@ def test_a_transcript_keeps_what_other_runs_left(tmp_path):
     one, two = corpus.Line("b", ["ni3"], ["#0"]), corpus.Line("a", ["hao3"], ["#0"])
     corpus.write_transcript(str(tmp_path), [one])
     corpus.write_transcript(str(tmp_path), [two, one])
-    assert (tmp_path / "doc" / "trans" / "teacher.syllable.txt").read_text() == "a hao3\nb ni3\n"
+    assert (tmp_path / "doc" / "trans" / "test.syllable.txt").read_text() == "a hao3\nb ni3\n"
     with pytest.raises(UserError, match="another text"):
         corpus.write_transcript(str(tmp_path), [one._replace(syllables=["hao3"])])
 
