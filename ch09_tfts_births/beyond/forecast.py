@@ -189,7 +189,7 @@ def main(argv=None):
     )
     print(said)
 
-    horizons = [step for step in HORIZONS if step <= horizon]
+    horizons = sorted({step for step in HORIZONS if step < horizon} | {horizon})
     half = len(origins) // 2
     columns, rows = ["95 % band"] + ["%d step%s ahead" % (step, "" if step == 1 else "s") for step in horizons], []
     if half >= 2:
@@ -201,7 +201,11 @@ def main(argv=None):
             rows.append([name] + [round(share, 1) for share in shares])
         print("values in the band, later half of the hold-out (%):")
         print(pd.DataFrame(rows, columns=columns).to_string(index=False))
-        record.table("Coverage on the later half of the hold-out (%)", columns, rows)
+        note = "%d forecasts are judged; the band is widened by what the %d before them showed." % (
+            len(origins) - half,
+            half,
+        )
+        record.table("Coverage on the later half of the hold-out (%)", columns, rows, note=note)
     factors = fitting.conformal_factors(data.values, origins, held, held_deviation)
     factors = np.concatenate([factors, np.full(steps - horizon, factors[-1])])
     width = 1.96 * factors * deviation[-1]
