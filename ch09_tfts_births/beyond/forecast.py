@@ -104,6 +104,12 @@ def verdict(own, naive, season):
     return "%s wins: the forecast errs %.0f %% more; take it with care" % (words, 100 * (own / naive - 1))
 
 
+def written(columns, deviation):
+    """Columns of numbers as text, with the decimals that show three digits of ``deviation``: none is lost of 1234567 ± 0.5."""
+    places = int(np.clip(2 - np.floor(np.log10(max(deviation, 1e-300))), 0, 20))
+    return [["%.*f" % (places, value) for value in column] for column in columns]
+
+
 def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
     """The last values with the dates of the series, the last hold-out forecast, and the forecast with its 95 % band.
 
@@ -213,12 +219,11 @@ def main(argv=None):
 
     columns = ["date", "mean", "standard_deviation", "lower_95", "upper_95", "seasonal_naive"]
     lower, upper = mean[-1] - width, mean[-1] + width
-    rows = list(
-        zip(series.shown(ahead), *(item.tolist() for item in (mean[-1], deviation[-1], lower, upper, naive[-1])))
-    )
-    path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + [list(row) for row in rows])
+    figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], deviation[-1].min())
+    rows = [list(row) for row in zip(series.shown(ahead), *figures)]
+    path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + rows)
     for row in [columns] + rows[:14]:
-        print("  ".join("%-12s" % text.number(cell, 5) for cell in row))
+        print("  ".join("%-18s" % cell for cell in row).rstrip())
     if steps > 14:
         print("… and %d more in %s" % (steps - 14, path))
     hold = data.times[origins[-1] : origins[-1] + horizon], held[-1]

@@ -129,6 +129,21 @@ def test_the_verdict_says_who_wins():
     assert forecast.verdict(5.0, 0.0, 7).endswith("wins: the series repeats itself exactly")
 
 
+@pytest.mark.parametrize(
+    "value, deviation, expected",
+    [
+        (1234567.891, 20543.0, "1234568"),
+        (1234567.891, 0.5, "1234567.891"),
+        (0.000123456, 0.0000021, "0.00012346"),
+        (93.25, 4.0, "93.25"),
+        (-1e15, 1e13, "-1000000000000000"),
+    ],
+)
+def test_forecasts_are_written_as_exactly_as_their_band_asks(value, deviation, expected):
+    """Six significant digits made 1234567.9 ± 0.5 into 1.23457e+06."""
+    assert forecast.written([np.array([value])], deviation) == [[expected]]
+
+
 def test_a_line_is_taken_out_first():
     values = 10.0 + 0.25 * np.arange(60.0)
     np.testing.assert_allclose(forecast.known_part(values[:50], 40, 60), values)
