@@ -56,7 +56,7 @@ class Classifier:
         ids = reuters.encode(words, self.word_index, self.settings.num_words)
         known = sum(number != reuters.OOV_ID for number in ids[1:])
         if not known:
-            raise UserError("none of the %d words is known to the model; it reads English business news" % len(words))
+            raise UserError("no word of the text is known to the model; it reads English business news")
         shown = ["(start)"] + [
             word if number != reuters.OOV_ID else "[%s]" % word for word, number in zip(words, ids[1:])
         ]

@@ -95,7 +95,7 @@ def main(argv=None):
     doubt = classify.doubt(ids, best)
     answer = topics[order[0]]
     if doubt:
-        answer = "none of the %d topics (%s; best guess %s)" % (len(topics), doubt, topics[order[0]])
+        answer = "none of the %d topics (best guess %s, %s)" % (len(topics), topics[order[0]], doubt)
     for label in order:
         print("%-16s %6.2f %%" % (topics[label], 100.0 * probabilities[label]))
     for capsule in range(couplings.shape[1]):

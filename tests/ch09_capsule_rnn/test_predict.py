@@ -22,7 +22,7 @@ def reader(num_words=1000, **settings):
 def test_words_that_are_not_known_are_in_brackets_and_texts_without_a_known_word_refused():
     words, ids, known, total = classifier.Classifier.read(reader(maxlen=0), "Crude oil, rare!")
     assert words == ["(start)", "crude", "[oil]", "[rare]"] and ids == [1, 8, 2, 2] and (known, total) == (1, 3)
-    for text, message in (("", "no words"), ("天气很好", "none of the"), ("qqqq wwww", "none of the 2 words")):
+    for text, message in (("", "no words"), ("天气很好", "no word of"), ("qqqq wwww", "no word of the text is known")):
         with pytest.raises(UserError, match=message):
             classifier.Classifier.read(reader(maxlen=0), text)
 
