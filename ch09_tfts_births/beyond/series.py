@@ -451,7 +451,11 @@ def _dated(path, rows, delimiter, opts, notes):
             raise UserError("%s, line %d: %d columns, the first line has %d" % (path, line, len(row), width))
     first_cells = [[row[index] for _, row in rows[:20]] for index in range(width)]
     if opts.date_column is None:
-        tests = (lambda cell: _is_dated(cell, pattern), lambda cell: pattern is None and bool(_YEAR.match(cell)))
+        tests = (
+            lambda cell: _is_dated(cell, pattern) and not cell.isdigit(),  # large numbers look like epoch seconds
+            lambda cell: _is_dated(cell, pattern),
+            lambda cell: pattern is None and bool(_YEAR.match(cell)),
+        )
         found = (index for test in tests for index in range(width) if all(test(cell) for cell in first_cells[index]))
         date_index = next(found, 0)
     else:

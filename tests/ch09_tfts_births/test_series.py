@@ -197,6 +197,8 @@ def test_the_columns_are_found_by_what_is_in_them(read):
     assert found.notes == ["4 columns; the values are those of column 4 (sold), --value-column chooses"]
     turned = "sold,date\n" + "".join("%d,%s\n" % (row[3], row[1]) for row in rows)
     assert read(turned).values.tolist() == [row[3] for row in rows]
+    large = "n,start,end,m\n" + "".join("%d,%s,%s,%d\n" % (1.5e9 + row[0] ** 3, row[1], row[1], row[3]) for row in rows)
+    assert read(large).values.tolist() == [row[3] for row in rows]  # not the ends, and the large numbers are no times
     years = "n,year\n" + "".join("%d,%d.0\n" % (number * number, 1900 + number) for number in range(20))
     assert str(read(years).step) == "year"
     joined = "date,hour,v\n" + "".join("2020-01-0%d,%d,%d\n" % (d, h, d * h) for d in range(1, 4) for h in range(24))
