@@ -97,10 +97,12 @@ def known_part(values, last, count):
 def verdict(own, naive, season):
     """One line: who errs less on the hold-out, and by how much."""
     words = "the seasonal naive (season %d)" % season if season > 1 else "repeating the last value"
-    if own < naive:
+    if own < 0.995 * naive:
         return "the forecast wins: it errs %.0f %% less than %s" % (100 * (1 - own / naive), words)
     if naive == 0:
         return "%s wins: the series repeats itself exactly" % words
+    if own < 1.005 * naive:  # the mixture may be the seasonal naive alone
+        return "nobody wins: the forecast errs as much as %s" % words
     return "%s wins: the forecast errs %.0f %% more; take it with care" % (words, 100 * (own / naive - 1))
 
 

@@ -126,6 +126,7 @@ def test_shares_follow_who_errs_less_at_each_horizon():
 def test_the_verdict_says_who_wins():
     assert forecast.verdict(3.0, 4.0, 7) == "the forecast wins: it errs 25 % less than the seasonal naive (season 7)"
     assert forecast.verdict(5.0, 4.0, 1).startswith("repeating the last value wins: the forecast errs 25 % more")
+    assert forecast.verdict(4.0, 4.0, 7) == "nobody wins: the forecast errs as much as the seasonal naive (season 7)"
     assert forecast.verdict(5.0, 0.0, 7).endswith("wins: the series repeats itself exactly")
 
 
