@@ -222,11 +222,14 @@ def test_what_the_panels_say_of_a_record():
         )
         return panels.headline_of(argparse.Namespace(panel=panel, record=record))
 
-    none = dict(title="Topics of the text", rows=[["earn", 0.31]], note="none of the 46 topics (best guess earn); a")
+    none = dict(
+        title="Topics of the text", rows=[["earn", 0.31]], note="none of the 46 topics (best guess earn, too unsure); a"
+    )
     assert said("news", [none])[1] == "46 个主题都不是，最接近的是 earn（置信度 31%）"
     figures = {"MAE of the seasonal naive": 4.0, "season of the seasonal naive": 12}
     assert said("series", MAE=3.0, **figures) == ("so", "预测更好：误差比季节性朴素预测（周期 12）小 25%")
     assert said("series", MAE=5.0, **figures)[1].startswith("季节性朴素预测（周期 12）更好")
+    assert said("series", MAE=4.0, **figures)[1] == "预测与季节性朴素预测（周期 12）误差相同"
     assert said("photo") == ("", "")
 
 

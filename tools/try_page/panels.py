@@ -323,7 +323,9 @@ def headline_of(job) -> Tuple[str, str]:
         season = int(metrics["season of the seasonal naive"])
         other = "季节性朴素预测（周期 %d）" % season if season > 1 else "重复最后一个值"
         zh = other + "更好，请谨慎使用本预测"
-        if own < naive:
+        if naive and abs(own / naive - 1) < 0.005:
+            zh = "预测与%s误差相同" % other
+        elif own < naive:
             zh = "预测更好：误差比%s小 %.0f%%" % (other, 100 * (1 - own / naive))
         return job.record["metrics"]["MAE of the seasonal naive"]["note"], zh
     if job.panel == "speech" and "Sentences" in tables:
