@@ -132,7 +132,7 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8765, help="[8765]")
+    parser.add_argument("--port", type=int, default=8765, help="port of the page; 0: any that is free [8765]")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1: this machine only]")
     opts = parser.parse_args(argv)
     if not 0 <= opts.port < 65536:
