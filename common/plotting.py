@@ -14,12 +14,16 @@ from common.chinese import chinese, chinese_path, is_chinese  # noqa: E402
 from common.fonts import FONT  # noqa: E402
 
 
-def save_figure(figure, path: str, **keywords) -> str:
-    """Saves ``figure`` as a PNG in both languages, closes it (figures left open are never freed) and returns the path."""
+def save_figure(figure, path: str, keep=(), **keywords) -> str:
+    """Saves ``figure`` as a PNG in both languages, closes it (figures left open are never freed) and returns the path.
+
+    Args:
+      keep: words that stay as they are in the Chinese picture, too, because they are a reader's and not ours.
+    """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     keywords.setdefault("dpi", 110)
     keywords.setdefault("bbox_inches", "tight")
-    _save(figure, path, **keywords)
+    _save(figure, path, keep, **keywords)
     plt.close(figure)
     return path
 
@@ -29,11 +33,11 @@ def savefig(path: str, **keywords) -> None:
     _save(plt.gcf(), path, **keywords)
 
 
-def _save(figure, path, **keywords):
+def _save(figure, path, keep=(), **keywords):
     """The figure as it is, and beside it one with its words in Chinese, as far as docs/words.zh.json knows them."""
     _use_chinese_font(figure)
     figure.savefig(path, **keywords)
-    if _translate(figure):
+    if _translate(figure, keep):
         figure.savefig(chinese_path(path), **keywords)
     elif os.path.exists(chinese_path(path)):  # of an earlier run
         os.remove(chinese_path(path))
@@ -46,18 +50,18 @@ def _use_chinese_font(figure):
             item.set_fontproperties(font_manager.FontProperties(fname=FONT, size=item.get_fontsize()))
 
 
-def _translate(figure) -> bool:
+def _translate(figure, keep) -> bool:
     """Exchanges the figure's words for Chinese ones; whether there were any."""
-    changed = False
+    changed, keep = False, frozenset(keep)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             formatter = axis.get_major_formatter()
             if isinstance(formatter, FixedFormatter):  # the ticks' texts are made anew from it
-                names = [chinese(str(name)) for name in formatter.seq]
-                changed = changed or names != list(formatter.seq)
+                names = [name if name in keep else chinese(str(name)) for name in formatter.seq]
+                changed = changed or names != [str(name) for name in formatter.seq]
                 formatter.seq = names
     for item in figure.findobj(Text):
-        translated = chinese(item.get_text())
+        translated = item.get_text() if item.get_text() in keep else chinese(item.get_text())
         changed = changed or translated != item.get_text()
         item.set_text(translated)
     _use_chinese_font(figure)

@@ -108,6 +108,17 @@ def test_a_figure_is_saved_in_both_languages(tmp_path):
         assert english.read() != other.read()
 
 
+def test_a_readers_words_stay(tmp_path):
+    figure, axes = plt.subplots()
+    axes.set_xticks([0, 1])
+    axes.set_xticklabels(["copper", "gold"])
+    axes.text(0, 0, "gold")
+    axes.set_title("forecast")
+    plotting.save_figure(figure, str(tmp_path / "a.png"), keep=["copper", "gold"])
+    assert [text.get_text() for text in axes.get_xticklabels() + axes.texts] == ["copper", "gold", "gold"]
+    assert axes.get_title() == "预测"
+
+
 def test_a_figure_without_words_has_one_picture(tmp_path):
     (tmp_path / "a.zh.png").write_bytes(b"of an earlier run")
     figure, axes = plt.subplots()

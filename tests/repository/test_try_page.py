@@ -237,6 +237,18 @@ def test_what_the_panels_say_of_a_record():
     assert said("photo") == ("", "")
 
 
+@pytest.mark.parametrize(
+    "caption,shown",
+    [
+        ("input before and after", "before and after"),
+        ("input：处理前后", "处理前后"),
+        ("Edited faces, Bangs=1: input", "Edited faces, Bangs=1"),
+    ],
+)
+def test_captions_do_not_name_the_pages_own_file(caption, shown):
+    assert panels._without_name(caption) == shown
+
+
 def test_every_panel_has_its_script_and_its_examples():
     for panel in panels.PANELS:
         assert os.path.exists(os.path.join(server.options.REPOSITORY, panel.script)), panel.script

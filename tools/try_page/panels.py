@@ -1,6 +1,7 @@
 """The five panels: which fields they have, what is taken, which script answers, and what of its record is shown."""
 
 import os
+import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -296,6 +297,11 @@ def headline_of(job) -> str:
     return ""
 
 
+def _without_name(caption: str) -> str:
+    """A caption without the name that the page gave the reader's file."""
+    return re.sub(r"^input(\.\w+)?[:,：]? ?|[:：] ?input$", "", caption)
+
+
 def result_of(job) -> dict:
     """What the page shows of a finished job: files by number, tables as text, coloured words, a headline.
 
@@ -322,7 +328,8 @@ def result_of(job) -> dict:
             tables.append(dict(title=both(table["title"]), columns=columns, rows=rows))
     for item in job.record["files"]:
         try:
-            entry = dict(kind=item["kind"], caption=[item["caption"], item["caption_zh"] or item["caption"]])
+            captions = [_without_name(item["caption"]), _without_name(item["caption_zh"] or chinese(item["caption"]))]
+            entry = dict(kind=item["kind"], caption=captions)
             entry.update(file=number_of(item["path"]), name=os.path.basename(item["path"]))
             if "path_zh" in item:
                 entry["file_zh"] = number_of(item["path_zh"])

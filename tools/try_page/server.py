@@ -9,6 +9,7 @@ other pages, or under another name than this machine's, are refused.
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -140,6 +141,7 @@ def main(argv=None):
     signal.signal(
         signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
     )  # so that the uploads are removed then too
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line a request, two a second while a job runs
     queue = jobs.Queue()
     names = set()
     try:
