@@ -228,11 +228,16 @@ def test_what_the_panels_say_of_a_record():
         line = panels.headline_of(argparse.Namespace(panel=panel, record=dict(tables=list(tables), metrics=metrics)))
         return line, chinese(line)
 
-    none = dict(title="Topics of the text", rows=[["earn", 0.31]], note="none of the 46 topics (best guess earn); a")
-    assert said("news", [none])[1] == "46 个主题都不是，最接近的是业绩（earn）（置信度 31%）"
+    note = "none of the 46 topics (best guess earn, too unsure); a"
+    none = dict(title="Topics of the text", rows=[["earn", 0.31]], note=note)
+    assert said("news", [none])[1] == "46 个主题都不是（把握不足），最接近的是业绩（earn）（置信度 31%）"
     better = forecast.verdict(3.0, 4.0, 12)
     assert said("series", note=better) == (better, "本预测更好：误差比季节性朴素预测（周期 12）小 25%")
     assert said("series", note=forecast.verdict(5.0, 4.0, 1))[1].startswith("“重复最后一个值”更好：本预测的误差大 25%")
+    assert (
+        said("series", note=forecast.verdict(4.0, 4.0, 12))[1]
+        == "不分高下：本预测的误差与季节性朴素预测（周期 12）相同"
+    )
     assert said("speech", [dict(title="Sentences", rows=[["ni3", 1.5], ["hao3", 1.0]])])[1] == "语音长 2.5 秒"
     assert said("photo") == ("", "")
 
