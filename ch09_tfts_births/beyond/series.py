@@ -219,7 +219,7 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
                 return datetime.datetime.strptime(cell, form) + clock
             except ValueError:
                 pass
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # strptime makes an expression of the pattern: '%d%d' is none
         pass
     return None
 

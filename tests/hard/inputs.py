@@ -298,6 +298,8 @@ def cases_of_texts():
         "random bytes": bytes(range(128, 256)) * 9,
         "unknown syllables": b"xyz9 qqq1 ni3 hao3",
         "a number of 400 digits": b"7" * 400 + "元".encode(),
+        "a number of 19,000 digits": b"7" * 19000,
+        "a novel": "从前有座山，山里有座庙。".encode() * 20000,
     }
     for name, content in spoken.items():
         yield Case("speak: " + name, 1, writes("x.txt", content), speak, EITHER if "digits" in name else REFUSED)
@@ -858,8 +860,10 @@ def uploads():
     for steps in ("nan", "1e9", "-1", "0x7", "", "９"):
         found.append(("series: steps %s" % steps, dict(panel="series", steps=steps), rows(range(60))))
     found.append(("no panel", dict(panel="../../x"), None))
-    found.append(("face: strength", dict(panel="face", strength="inf", Bangs="on"), encoded("PNG")))
-    found.append(("face: choice", dict(panel="face", strength="1", Bangs="; touch EXECUTED"), encoded("PNG")))
-    found.append(("face: no choice", dict(panel="face", strength="1"), encoded("PNG")))
+    for strength in ("inf", "1e9", "-1", "", "1"):
+        fields = dict(panel="face", Bangs="on", Bangs_strength=strength)
+        found.append(("face: strength %s" % strength, fields, encoded("PNG")))
+    found.append(("face: choice", dict(panel="face", Bangs="; touch EXECUTED", Bangs_strength="1"), encoded("PNG")))
+    found.append(("face: no choice", dict(panel="face", Bangs_strength="1"), encoded("PNG")))
     found.append(("speech: signs", dict(panel="speech", text="。。。"), None))
     return found
