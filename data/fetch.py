@@ -1,5 +1,6 @@
 """Fetches a data set from its official source into the layout that the examples read. Standard library and tqdm only."""
 
+import contextlib
 import datetime
 import glob
 import os
@@ -14,6 +15,11 @@ from common import files, text
 from common.datasets import DATASETS, PYPI, Dataset, Source
 from common.errors import UserError
 from data import archives, download, verify
+
+try:
+    import fcntl
+except ImportError:  # Windows: two fetches into one folder are not noticed there
+    fcntl = None
 
 MYTEST = 10  # wavs that are put into mytest/, as the book does by hand (section 9.8.1)
 
@@ -100,6 +106,26 @@ def _partial(path: str) -> int:
 
 
 # ------------------------------------------------------------------------------------------------ one data set
+@contextlib.contextmanager
+def _alone(folder: str):
+    """Keeps a second fetch out of ``folder``, and clears away what one that was killed had begun (gigabytes, maybe)."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError("another fetch into %s is at work: wait for it" % folder)
+        for pattern in (".unpacking-*", ".pip-*", ".*.part"):  # not the download itself, which goes on
+            for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
+                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+        yield
+    finally:
+        os.close(handle)
+
+
 def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
     """Fetches data set ``name`` into ``folder``; what is there and good is kept, also files that were put there by hand.
 
@@ -116,7 +142,20 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
         print("%s: complete in %s" % (name, folder))
         return
     print("%s: %s; terms: %s" % (name, dataset.title, dataset.licence))
-    sums = {}
+    with _alone(folder):
+        _complete(dataset, folder, remove_archive)
+    missing = verify.lacking(dataset, folder)
+    if missing:
+        raise UserError(
+            "%s: the download was fine, but %s has no %s: the official files have changed, please report it"
+            % (name, folder, ", ".join(missing))
+        )
+    print("%s: complete in %s" % (name, folder))
+
+
+def _complete(dataset: Dataset, folder: str, remove_archive: bool) -> None:
+    """Downloads, unpacks and prepares what is not in ``folder``, and adds the checksums."""
+    name, sums = dataset.name, {}
     for source in dataset.sources:
         target = os.path.join(folder, source.unpack_to) if source.unpack_to else None
         if target and os.path.isdir(target) and os.listdir(target):
@@ -144,13 +183,6 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
     for relative in PREPARE[name](folder) if name in PREPARE else ():
         sums[relative] = download.digest(os.path.join(folder, *relative.split("/")))
     _add_sums(folder, sums)
-    missing = verify.lacking(dataset, folder)
-    if missing:
-        raise UserError(
-            "%s: the download was fine, but %s has no %s: the official files have changed, please report it"
-            % (name, folder, ", ".join(missing))
-        )
-    print("%s: complete in %s" % (name, folder))
 
 
 def _add_sums(folder: str, sums: dict) -> None:
