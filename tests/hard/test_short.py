@@ -26,16 +26,12 @@ def test_a_hostile_input_of_each_kind(name, tmp_path):
     test_hostile.try_case(case, str(tmp_path))
 
 
-def test_a_training_that_was_killed_lets_go_of_its_folder_and_ends_as_if_nothing_had_been(tmp_path):
-    name, folder = "births", tmp_path / "运行 run"
-    trainings.whole(name, tmp_path / "unbroken")
-    first = trainings.start(name, folder)
-    assert trainings.wait_for_write(name, folder, first)
-    first.send_signal(signal.SIGSTOP)  # it may be in the midst of a checkpoint
-    second = trainings.start(name, folder)
-    _, errors = second.communicate(timeout=300)
-    trainings.assert_one_line(second, errors, 2, "is in use by another run (process %d)" % first.pid)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    trainings.whole(name, folder)
-    trainings.assert_same_end(name, folder, trainings.end_state(name, tmp_path / "unbroken"))
+def test_a_training_that_was_killed_while_it_saved_goes_on_from_what_is_whole(tmp_path):
+    name, folder = "capsule", tmp_path / "运行 run"
+    process = trainings.start(name, folder)
+    assert trainings.wait_for_write(name, folder, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    trainings.whole(name, folder)  # the lock did not outlive the killed one
+    newest = trainings.run.checkpoints(trainings.checkpoint_dir(name, folder))[0]
+    assert trainings.run.step_of(newest) == 4  # epochs of the preset
