@@ -1,6 +1,5 @@
 """Fetches a data set from its official source into the layout that the examples read. Standard library and tqdm only."""
 
-import contextlib
 import datetime
 import glob
 import os
@@ -15,11 +14,6 @@ from common import files, text
 from common.datasets import DATASETS, PYPI, Dataset, Source
 from common.errors import UserError
 from data import archives, download, verify
-
-try:
-    import fcntl
-except ImportError:  # Windows: two fetches into one folder are not noticed there
-    fcntl = None
 
 MYTEST = 10  # wavs that are put into mytest/, as the book does by hand (section 9.8.1)
 
@@ -106,24 +100,11 @@ def _partial(path: str) -> int:
 
 
 # ------------------------------------------------------------------------------------------------ one data set
-@contextlib.contextmanager
-def _alone(folder: str):
-    """Keeps a second fetch out of ``folder``, and clears away what one that was killed had begun (gigabytes, maybe)."""
-    if fcntl is None:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("another fetch into %s is at work: wait for it" % folder)
-        for pattern in (".unpacking-*", ".pip-*", ".*.part"):  # not the download itself, which goes on
-            for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
-                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
-        yield
-    finally:
-        os.close(handle)
+def _clear(folder: str) -> None:
+    """Removes what a fetch that was killed had begun (gigabytes, maybe), but not the download itself, which goes on."""
+    for pattern in (".unpacking-*", ".pip-*", ".*.part"):
+        for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
 
 def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
@@ -142,7 +123,8 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
         print("%s: complete in %s" % (name, folder))
         return
     print("%s: %s; terms: %s" % (name, dataset.title, dataset.licence))
-    with _alone(folder):
+    with files.only_one(folder, "another fetch into %s is at work: wait for it" % folder):
+        _clear(folder)
         _complete(dataset, folder, remove_archive)
     missing = verify.lacking(dataset, folder)
     if missing:
