@@ -27,7 +27,7 @@ import sys
 import textwrap
 from typing import Callable, Optional, Sequence
 
-from common.errors import Stopped, UserError
+from common.errors import Stopped, UserError, one_line
 from common.files import read_json, write_json
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **keywords)
 
     def error(self, message):
-        self.exit(2, "error: %s (--help shows what there is)\n" % message)
+        self.exit(2, "error: %s (--help shows what there is)\n" % one_line(message))
 
 
 def _boolean(text: str) -> bool:
@@ -357,7 +357,7 @@ def run(main: Callable) -> None:
         if sys.stdout is not None:  # closed by whoever called
             sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
     except UserError as error:
-        print("error: %s" % error, file=sys.stderr)
+        print("error: %s" % one_line(error), file=sys.stderr)
         status = 2
     except Stopped as stop:
         print("stopped: the same command goes on from here", file=sys.stderr)
@@ -371,7 +371,7 @@ def run(main: Callable) -> None:
     except OSError as error:
         if error.errno not in _USERS_TO_MEND:
             raise
-        print("error: %s" % error, file=sys.stderr)
+        print("error: %s" % one_line(error), file=sys.stderr)
         status = 2
     except Exception as error:
         if type(error).__name__ not in _FILE_TROUBLE or not type(error).__module__.startswith("tensorflow."):

@@ -38,6 +38,7 @@ MEASURES = (
     "句 行 列 排 组 队 户 口 门 片 滴 颗 粒 串 束 群 批 代 样 步 声 人 万 千 亿 秒 季 公里 公斤 公分 千克 "
     "厘米 毫米 毫升 平方 立方 小时 分钟 星期 世纪 美元 欧元 英镑 港元 摄氏度 华氏度 半天 条件"
 ).split()
+MOST_FIGURES = 100  # in a row; the patterns below take the square of their number in time
 FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 # A day or a time that begins and one that ends a span: 周一~周五, 5月1日-7日, 早8点~晚5点, 三~五天.
 _DAY = "(?:周|星期|礼拜)[一二三四五六日天]"
@@ -198,6 +199,9 @@ def as_spoken(text: str) -> str:
       UserError: a sign, a letter or an arrangement of figures that cannot be read; named with its code point.
     """
     text = simplified(_clean(text))
+    longest = max(re.findall(r"\d+", text), key=len, default="")
+    if len(longest) > MOST_FIGURES:
+        raise UserError("a number of %d figures, %s…: nobody reads that out" % (len(longest), longest[:20]))
     text = re.sub(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])", lambda m: m.group().replace(",", ""), text)
     if re.search(r"\d,\d{2,}", text):
         raise UserError(

@@ -219,7 +219,7 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
                 return datetime.datetime.strptime(cell, form) + clock
             except ValueError:
                 pass
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # strptime makes an expression of the pattern: '%d%d' is none
         pass
     return None
 
@@ -395,8 +395,7 @@ def _rows(path, pattern, notes):
     """Rows of the table (line, cells) up to the first blank line, and the delimiter."""
     content = text.read_text(path, "the series", encodings=("utf-8", "gb18030", "cp1252"))
     rows, delimiter = _split(path, content)
-    while rows and not any(rows[0][1]):
-        rows.pop(0)
+    rows = rows[next((index for index, (_, row) in enumerate(rows) if any(row)), len(rows)) :]  # not from blank lines
     rows = _without_titles(rows, pattern, notes)
     # What follows the first blank line is a footer, but only when no dated row is in it.
     blank = next((index for index, (_, row) in enumerate(rows) if not any(row)), len(rows))

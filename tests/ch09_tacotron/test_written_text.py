@@ -125,7 +125,7 @@ def test_what_people_write(text, expected):
         "https://a.cn/b",
         "+86 13912345678",
     ]
-    + ["PM2.5", "m2", "a@b.c", "#1", "5+3", "你\x00好", "\u0628"],
+    + ["PM2.5", "m2", "a@b.c", "#1", "5+3", "你\x00好", "\u0628", "7" * 101],
 )
 def test_what_is_not_clear_is_refused_in_one_line(text):
     with pytest.raises(UserError) as caught:

@@ -326,6 +326,7 @@ BAD = {
     "year 9999": (GOOD + "9999-01-01,4\n", "line 5: '9999-01-01': years from 1678"),
     "a gap of centuries": (GOOD + "2260-01-01 00:00:01,4\n", "values a second apart would be needed"),
     "empty": ("", "has no rows"),
+    "300,000 blank lines": ("\n" * 300000, "has no rows"),  # took the square of their number in time
     "a header alone": ("date,value\n", "has a header and no rows"),
     "two rows": ("a,b\n1977-01-01,208\n1977-01-02,241\n", "has 2 rows: too few"),
     "all equal": (GOOD.replace("241", "208").replace("274", "208"), "all 3 values are equal"),
