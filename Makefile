@@ -31,9 +31,10 @@ test: env lint  ## every test
 test-fast: env lint  ## pure functions and graphs only
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real and not hard" tests
 
-hard: env  ## kill, fill, break and feed nonsense to every example (hours)
+hard: env  ## kill, fill, break and feed nonsense to every example, train each for 2,000 steps (hours)
 	@rm -f output/hard/figures.jsonl
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m hard tests
+	$(PYTHON) tests/benchmarks/long_runs.py
 
 bench: env  ## speed and memory of the listings and ours, in turns; E=deblurgan: one example; BENCH=--quick: does it run?
 	@for example in $(E); do $(PYTHON) tests/benchmarks/bench_$$example.py $(BENCH) || exit $$?; done

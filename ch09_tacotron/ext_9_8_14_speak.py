@@ -21,6 +21,8 @@ from ch09_tacotron.code_9_17_train import plot_alignment
 from common import options, records, run, text
 from common.errors import UserError
 
+MOST_CHARACTERS = 20000  # an hour and a half of speech, which all stays in memory
+
 VALUES = [
     options.Value("griffin_lim_iters", sound.griffin_lim_iters, "rounds of Griffin-Lim", tiny=10, low=0, high=1000),
     options.Value(
@@ -51,6 +53,9 @@ def read_texts(opts):
         texts.append(text.read_stdin())
     elif opts.text_file:
         texts.append(text.read_text(opts.text_file, "text file", encodings=("utf-8", "gb18030")))
+    length = sum(map(len, texts))
+    if length > MOST_CHARACTERS:
+        raise UserError("the text has %d characters; up to %d are spoken at a time" % (length, MOST_CHARACTERS))
     if not texts:
         raise UserError('nothing to speak: give a text, e.g. "你好", or --text-file (- for standard input)')
     return texts

@@ -249,15 +249,15 @@ def main(argv=None):
                 path = os.path.join(folder, "%s_%s%s.png" % (name, kind, end))
                 written.append(images.write_png(path, images.to_uint8(item[0])))
         else:
-            strip = sheets.sheet(pictures[number : number + 1], mine, titles, settings.img_size)
-            written.append(images.write_png(os.path.join(folder, "%s_%s.png" % (name, kind)), strip))
+            path = os.path.join(folder, "%s_%s.png" % (name, kind))
+            written.append(sheets.write(path, pictures[number : number + 1], mine, titles, settings.img_size))
     script = opts.script
     if opts.weights:  # beside the record of the run's own model, not in its place
         script += "-weights-" + ("sheet" if opts.sheet else "edit" if opts.edit else "slide")
     record = records.Record(opts, script, "section 10.3.10", "model trained on %s" % settings.data)
     if not opts.single:
         path = os.path.join(folder, "all_%s.png" % kind)
-        images.write_png(path, sheets.sheet(pictures, edited, titles, settings.img_size))
+        sheets.write(path, pictures, edited, titles, settings.img_size)
         edits = ", ".join(opts.edit or [kind])
         caption = "Edited faces, %s: %s" % (edits, ", ".join(names))
         caption_zh = "编辑后的人脸（%s）：%s" % (in_chinese(edits), ", ".join(names))

@@ -20,6 +20,7 @@ from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.code_10_04_dataset import Celeba
 from ch10_attgan.code_10_06_train import att_default
 from common import datasets, images, options, records, run
+from common.chinese import chinese
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -124,8 +125,12 @@ def main(argv=None):
     sheet = images.to_uint8(np.concatenate([np.concatenate(list(column), axis=0) for column in columns], axis=1))
     factor = -(-96 // opts.img_size)  # so that the captions fit
     sheet = np.repeat(np.repeat(sheet, factor, axis=0), factor, axis=1)
-    sheet = np.concatenate([images.label_row(titles, opts.img_size * factor), sheet])
-    path = images.write_png(os.path.join(opts.output_dir, "losses.png"), sheet)
+    path = images.write_labelled(
+        os.path.join(opts.output_dir, "losses.png"),
+        lambda texts: np.concatenate([images.label_row(texts, opts.img_size * factor), sheet]),
+        titles,
+        lambda text: celeba.CHINESE.get(text) or chinese(text),
+    )
     print(path)
     record = records.Record(opts, opts.script, "section 10.3.2", celeba.describe(folder, opts.faces))
     heads = ["losses", "reconstruction (L1)", "attributes (cross entropy)", "attributes that are right"]

@@ -23,9 +23,9 @@ from common.plotting import plt, save_figure
 from common.records import Record
 
 VALUES = [
-    Value("samples", 4, "N", low=1, high=100),
-    Value("channels", 6, "C", low=1, high=100),
-    Value("side", 16, "H and W", tiny=8, low=2, high=1000),
+    Value("samples", 4, "N, samples of the feature map", low=1, high=100),
+    Value("channels", 6, "C, its channels", low=1, high=100),
+    Value("side", 16, "H and W, its sides", tiny=8, low=2, high=1000),
     Value("groups", 2, "groups of Group norm", low=1, high=100),
 ]
 

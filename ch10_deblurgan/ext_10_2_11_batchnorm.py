@@ -105,8 +105,11 @@ def main(argv=None):
     record.table("Switchable norm against batch norm", COLUMNS, rows, note % opts.seeds)
     blurred, _, sharp = first[0]
     cells = np.hstack([blurred] + [results[name][0][0][1] for name in NORMS] + [sharp])
-    labels = images.label_row(["blurred"] + list(NORMS) + ["sharp"], blurred.shape[1])
-    path = images.write_png(os.path.join(opts.output_dir, "batchnorm.png"), np.vstack([cells, labels]))
+    path = images.write_labelled(
+        os.path.join(opts.output_dir, "batchnorm.png"),
+        lambda names: np.vstack([cells, images.label_row(names, blurred.shape[1])]),
+        ["blurred"] + list(NORMS) + ["sharp"],
+    )
     record.file(path, "picture", "Blurred, switchable norm, batch norm, sharp", "模糊、可切换归一化、批归一化、清晰")
     record.save()
 

@@ -14,7 +14,7 @@ from common import files
 from common.errors import UserError
 
 LARGEST = 1 << 30  # bytes of one array; listing 9-9's longest recording has 4 million, the shipped weights less
-_DAMAGED = (
+DAMAGED = (  # what zipfile, NumPy and pickle raise for files that are none
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -77,7 +77,7 @@ def read_npy(path: str, what: str = "array", shape: Optional[Sequence] = None, l
     where = "%s %s" % (what, path)
     try:
         array = _read(io.BytesIO(content), len(content), where, limit)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UserError("%s is damaged (%s)" % (where, _why(error)))
     if shape is not None:
         fits = len(shape) == array.ndim and all(n in (None, m) for n, m in zip(shape, array.shape))
@@ -116,7 +116,7 @@ def read_npz(path: str, what: str = "arrays", limit: int = LARGEST, names: Seque
                 arrays[name] = _read(io.BytesIO(content), len(content), "%s, array %s," % (where, name[:60]), limit)
     except UserError:
         raise
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UserError("%s is damaged, or no .npz file (%s)" % (where, _why(error)))
     for name in names:
         if name not in arrays:

@@ -9,7 +9,29 @@ from typing import Optional
 
 from common.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks: a second process is not noticed there
+    fcntl = None
+
 LARGEST_TEXT = 256 << 20  # bytes; CelebA's attribute list, the largest text of the data sets, has 27 million
+
+
+@contextlib.contextmanager
+def only_one(folder: str, said: str):
+    """Keeps a second process that asks for the same out of ``folder``: it gets a UserError that says ``said``."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)  # the lock is the open folder's and ends with the process, however that ends
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(said)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

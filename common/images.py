@@ -4,13 +4,15 @@ import io
 import os
 import struct
 import warnings
-from typing import NamedTuple, Optional, Sequence
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
-from PIL import Image, ImageCms, ImageDraw, ImageOps, features
+from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, features
 
 from common import files
+from common.chinese import chinese, chinese_path, is_chinese
 from common.errors import UserError
+from common.fonts import FONT
 
 # What Pillow raises at damaged files of the several formats.
 UNREADABLE = (
@@ -233,12 +235,19 @@ def list_pictures(folder: str) -> Sequence[str]:
     return [os.path.join(folder, name) for name in names]
 
 
+def write_labelled(path: str, draw: Callable, texts: Sequence[str], words: Callable = chinese) -> str:
+    """Writes ``draw(texts)`` (uint8 pixels) as a PNG, and the same with the texts in Chinese beside it; returns the path."""
+    write_png(chinese_path(path), draw([words(text) for text in texts]))
+    return write_png(path, draw(texts))
+
+
 def label_row(texts: Sequence[str], cell_width: int, height: int = 18) -> np.ndarray:
     """A strip of captions, black on white, one a cell: uint8 ``[height, len(texts)·cell_width, 3]``."""
+    font = ImageFont.truetype(FONT, min(12, height - 2)) if any(map(is_chinese, texts)) else None
     strip = Image.new("RGB", (cell_width * len(texts), height), (255, 255, 255))
     draw = ImageDraw.Draw(strip)
     for index, text in enumerate(texts):
-        left, top, right, bottom = draw.textbbox((0, 0), text)
+        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
         x = index * cell_width + max(0, (cell_width - (right - left)) // 2)
-        draw.text((x, (height - (bottom - top)) // 2 - top), text, fill=(0, 0, 0))
+        draw.text((x, (height - (bottom - top)) // 2 - top), text, fill=(0, 0, 0), font=font)
     return np.array(strip)

@@ -24,9 +24,10 @@ import math
 import os
 import re
 import sys
+import textwrap
 from typing import Callable, Optional, Sequence
 
-from common.errors import Stopped, UserError
+from common.errors import Stopped, UserError, one_line
 from common.files import read_json, write_json
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -49,10 +50,15 @@ _FILE_TROUBLE = ("NotFoundError", "PermissionDeniedError", "ResourceExhaustedErr
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the docstring's lines and leaves room for long option names."""
+    """Fills the docstring's prose, keeps its tables and commands as they are, and leaves room for long option names."""
 
     def __init__(self, prog):
         super().__init__(prog, max_help_position=32, width=110)
+
+    def _fill_text(self, text, width, indent):
+        blocks = re.split(r"\n[ ]*\n", text.strip("\n"))
+        prose = [not re.search(r"^ |\S  ", block, re.MULTILINE) for block in blocks]
+        return "\n\n".join(textwrap.fill(block, width) if fill else block for block, fill in zip(blocks, prose))
 
 
 class Parser(argparse.ArgumentParser):
@@ -64,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **keywords)
 
     def error(self, message):
-        self.exit(2, "error: %s (--help shows what there is)\n" % message)
+        self.exit(2, "error: %s (--help shows what there is)\n" % one_line(message))
 
 
 def _boolean(text: str) -> bool:
@@ -161,10 +167,15 @@ class Value:
         if self.choices is not None:
             return "one of " + ", ".join(str(choice) for choice in self.choices)
         if self.low is not None and self.high is not None:
-            return "%g to %g" % (self.low, self.high)
+            return "%s to %s" % (_plainly(self.low), _plainly(self.high))
         if self.low is not None:
-            return "at least %g" % self.low
-        return "at most %g" % self.high if self.high is not None else ""
+            return "at least " + _plainly(self.low)
+        return "at most " + _plainly(self.high) if self.high is not None else ""
+
+
+def _plainly(bound) -> str:
+    """1000000 and not 1e+06."""
+    return "%d" % bound if bound == int(bound) and abs(bound) < 1e9 else "%g" % bound
 
 
 _WORDS = {int: "whole number", float: "number", str: "text"}
@@ -202,7 +213,9 @@ def _add_values(parser: argparse.ArgumentParser, rows: Sequence[Value], base: st
             defaults = ["%s %s" % (base, defaults[0])]
             defaults += ["%s %s" % (name, _shown(row.presets[name])) for name in row.presets]
         allowed = row.allowed() if row.choices is None else ""
-        text = "%s%s [%s]" % (row.help, " (%s)" % allowed if allowed else "", ", ".join(defaults))
+        text = row.help + (" (%s)" % allowed if allowed else "")
+        if defaults != ["none"] or not row.help.endswith("]"):  # the help itself says what none stands for
+            text += " [%s]" % ", ".join(defaults)
         keywords = dict(dest=row.name, default=None, help=text.replace("%", "%%"), type=_argument_type(row))
         flag = "--" + row.name.replace("_", "-")
         group = more if row.more else main
@@ -249,11 +262,15 @@ def parse_values(
     parser = Parser(description=description, formatter_class=Formatter)
     if len(presets) > 1:
         parser.add_argument("--preset", choices=presets, default=base, help="set of values [%s]" % base)
-    parser.add_argument("--seed", type=_argument_type(_SEED), default=0, help="seed of every random generator [0]")
+    parser.add_argument(
+        "--seed", metavar="N", type=_argument_type(_SEED), default=0, help="seed of every random generator [0]"
+    )
     threads = "processor threads; 0: all [0]"
-    parser.add_argument("--threads", type=_argument_type(_THREADS), default=0, help=threads)
-    parser.add_argument("--data-dir", help="folder of the data set [$BOOK_DATA_DIR/<name>, then data/<name>]")
-    parser.add_argument("--output-dir", help="folder of this run [output/%s/<preset>]" % example)
+    parser.add_argument("--threads", metavar="N", type=_argument_type(_THREADS), default=0, help=threads)
+    parser.add_argument(
+        "--data-dir", metavar="FOLDER", help="folder of the data set [$BOOK_DATA_DIR/<name>, then data/<name>]"
+    )
+    parser.add_argument("--output-dir", metavar="FOLDER", help="folder of this run [output/%s/<preset>]" % example)
     _add_values(parser, rows, base)
     if add is not None:
         add(parser)
@@ -340,7 +357,7 @@ def run(main: Callable) -> None:
         if sys.stdout is not None:  # closed by whoever called
             sys.stdout.flush()  # here, where a closed pipe is expected, and not in the interpreter's last breath
     except UserError as error:
-        print("error: %s" % error, file=sys.stderr)
+        print("error: %s" % one_line(error), file=sys.stderr)
         status = 2
     except Stopped as stop:
         print("stopped: the same command goes on from here", file=sys.stderr)
@@ -354,7 +371,7 @@ def run(main: Callable) -> None:
     except OSError as error:
         if error.errno not in _USERS_TO_MEND:
             raise
-        print("error: %s" % error, file=sys.stderr)
+        print("error: %s" % one_line(error), file=sys.stderr)
         status = 2
     except Exception as error:
         if type(error).__name__ not in _FILE_TROUBLE or not type(error).__module__.startswith("tensorflow."):

@@ -11,6 +11,7 @@ import time
 from typing import Dict, Optional, Sequence
 
 from common import options
+from common.chinese import chinese_path
 
 
 def machine() -> str:
@@ -92,7 +93,12 @@ class Record:
         self.content["tables"].append(dict(title=title, columns=list(columns), rows=rows, note=note))
 
     def file(self, path: str, kind: str, caption: str, caption_zh: str = "", **extra) -> None:
-        """A file this run made. ``kind``: picture, sound, table, text, or comparison (``extra``: before=, after=)."""
+        """A file this run made. ``kind``: picture, sound, table, text, or comparison (``extra``: before=, after=).
+
+        A picture with Chinese words beside it (``common.plotting`` leaves one) is noted, too.
+        """
+        if kind == "picture" and os.path.exists(chinese_path(path)):
+            extra["path_zh"] = chinese_path(path)
         relative = os.path.relpath(path, self.folder)
         extra = {key: os.path.relpath(value, self.folder) for key, value in extra.items()}
         self.content["files"].append(dict(path=relative, kind=kind, caption=caption, caption_zh=caption_zh, **extra))

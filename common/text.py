@@ -111,7 +111,10 @@ def number(value, digits: int = 6) -> str:
         return value
     if isinstance(value, bool) or (isinstance(value, int) or float(value).is_integer() and abs(value) < 1e15):
         return str(int(value))
-    return "%.*g" % (digits, value) if math.isfinite(value) else str(float(value))
+    if not math.isfinite(value):
+        return str(float(value))
+    short = "%.*g" % (digits, value)
+    return "%d" % float(short) if "e+" in short and abs(value) < 1e15 else short  # 153600, not 1.536e+05
 
 
 def write_csv(path: str, rows: Sequence[Sequence], digits: int = 6) -> str:

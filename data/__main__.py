@@ -13,7 +13,7 @@ import os
 import sys
 
 from common import datasets, options
-from common.errors import UserError
+from common.errors import UserError, one_line
 from data import download, fetch, verify
 
 
@@ -96,7 +96,7 @@ def main(argv=None) -> int:
         try:
             well = action(name, opts) and well
         except UserError as error:
-            print("error: %s" % error, file=sys.stderr)
+            print("error: %s" % one_line(error), file=sys.stderr)
             well = False
     return 0 if well else 2
 

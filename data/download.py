@@ -71,6 +71,8 @@ def complaint(
 
     A web page saved under the file's name is named as such. ``name`` is the file's final name where ``path`` is not.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "is a folder, a pipe or a device, not a file"
     with open(path, "rb") as stream:
         head = stream.read(65536)
     page = web_page(head)
@@ -152,7 +154,7 @@ def _read_state(part: str, url: str) -> dict:
     try:
         with open(part + ".json", encoding="utf-8") as stream:
             state = json.load(stream)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         state = {}
     if not os.path.exists(part) or not isinstance(state, dict) or state.get("url") != url:
         _forget(part)

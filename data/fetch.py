@@ -10,6 +10,7 @@ import sys
 import tempfile
 from typing import List
 
+from common import files, text
 from common.datasets import DATASETS, PYPI, Dataset, Source
 from common.errors import UserError
 from data import archives, download, verify
@@ -20,13 +21,13 @@ MYTEST = 10  # wavs that are put into mytest/, as the book does by hand (section
 # ------------------------------------------------------------------------------------------------ sources
 def _size_text(source: Source) -> str:
     if source.size is not None:
-        text = "%s bytes" % format(source.size, ",")
+        shown = "%s bytes" % format(source.size, ",")
     else:
-        text = "about %s" % download.readable(source.about) if source.about else "size unknown"
+        shown = "about %s" % download.readable(source.about) if source.about else "size unknown"
     for kind, value in (("sha256", source.sha256), ("md5", source.md5)):
         if value:
-            return "%s, %s %s" % (text, kind, value)
-    return text
+            return "%s, %s %s" % (shown, kind, value)
+    return shown
 
 
 def by_hand(dataset: Dataset, source: Source, folder: str) -> str:
@@ -99,6 +100,13 @@ def _partial(path: str) -> int:
 
 
 # ------------------------------------------------------------------------------------------------ one data set
+def _clear(folder: str) -> None:
+    """Removes what a fetch that was killed had begun (gigabytes, maybe), but not the download itself, which goes on."""
+    for pattern in (".unpacking-*", ".pip-*", ".*.part"):
+        for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
+            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+
 def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
     """Fetches data set ``name`` into ``folder``; what is there and good is kept, also files that were put there by hand.
 
@@ -115,13 +123,27 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
         print("%s: complete in %s" % (name, folder))
         return
     print("%s: %s; terms: %s" % (name, dataset.title, dataset.licence))
-    sums = {}
+    with files.only_one(folder, "another fetch into %s is at work: wait for it" % folder):
+        _clear(folder)
+        _complete(dataset, folder, remove_archive)
+    missing = verify.lacking(dataset, folder)
+    if missing:
+        raise UserError(
+            "%s: the download was fine, but %s has no %s: the official files have changed, please report it"
+            % (name, folder, ", ".join(missing))
+        )
+    print("%s: complete in %s" % (name, folder))
+
+
+def _complete(dataset: Dataset, folder: str, remove_archive: bool) -> None:
+    """Downloads, unpacks and prepares what is not in ``folder``, and adds the checksums."""
+    name, sums = dataset.name, {}
     for source in dataset.sources:
         target = os.path.join(folder, source.unpack_to) if source.unpack_to else None
         if target and os.path.isdir(target) and os.listdir(target):
-            lacks = [text for text in verify.lacking(dataset, folder) if text.startswith(source.unpack_to + "/")]
+            lacks = [path for path in verify.lacking(dataset, folder) if path.startswith(source.unpack_to + "/")]
             made = PREPARED.get(name, ())
-            if [text for text in lacks if not text.startswith(made)]:
+            if [path for path in lacks if not path.startswith(made)]:
                 raise UserError(
                     "%s is not complete: there is no %s; move that folder away and run the same command again"
                     % (target, ", ".join(lacks))
@@ -143,13 +165,6 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
     for relative in PREPARE[name](folder) if name in PREPARE else ():
         sums[relative] = download.digest(os.path.join(folder, *relative.split("/")))
     _add_sums(folder, sums)
-    missing = verify.lacking(dataset, folder)
-    if missing:
-        raise UserError(
-            "%s: the download was fine, but %s has no %s: the official files have changed, please report it"
-            % (name, folder, ", ".join(missing))
-        )
-    print("%s: complete in %s" % (name, folder))
 
 
 def _add_sums(folder: str, sums: dict) -> None:
@@ -171,13 +186,13 @@ def prepare_births(folder: str) -> List[str]:
       What was made, relative to ``folder``, with /.
     """
     source = os.path.join(folder, "qbirths.dat")
-    with open(source, encoding="utf-8") as stream:
-        values = [int(line) for line in stream.read().splitlines()[2:] if line.strip()]
-    if len(values) != BIRTHS_DAYS:
-        raise UserError("%s has %d values, not %d: delete it and fetch it again" % (source, len(values), BIRTHS_DAYS))
+    values = [line.strip() for line in text.read_lines(source, "the births")[2:] if line.strip()]
+    if len(values) != BIRTHS_DAYS or not all(re.match(r"[0-9]{1,9}$", value) for value in values):
+        said = "%s has %d values, not %d, or one that is no count: delete it and fetch it again"
+        raise UserError(said % (source, len(values), BIRTHS_DAYS))
     first = datetime.date(1977, 1, 1)
     lines = ['"Date","%s"' % BIRTHS_TITLE]
-    lines += ['"%s",%d' % (first + datetime.timedelta(day), value) for day, value in enumerate(values)]
+    lines += ['"%s",%s' % (first + datetime.timedelta(day), value) for day, value in enumerate(values)]
     lines += ["", BIRTHS_TITLE, "", ""]
     _write_text(os.path.join(folder, BIRTHS_CSV), "\r\n".join(lines))
     return [BIRTHS_CSV]
@@ -199,11 +214,9 @@ def prepare_thchs30(folder: str) -> List[str]:
         words, syllables = [], []
         for name in names[part]:
             path = os.path.join(base, "data", name + ".wav.trn")
-            try:
-                with open(path, encoding="utf-8") as stream:
-                    lines = [" ".join(line.split()) for line in stream.read().splitlines()]
-            except FileNotFoundError:
+            if not os.path.exists(path):
                 raise UserError("%s is missing: move %s away and fetch it again" % (path, base))
+            lines = [" ".join(line.split()) for line in text.read_lines(path, "transcript")]
             if len(lines) < 2 or not re.match(r"^[a-z]+[1-5]( [a-z]+[1-5])*$", lines[1]):
                 raise UserError("%s: line 2 is not pinyin; the official files have changed, please report it" % path)
             words.append("%s %s\n" % (name, lines[0]))
@@ -215,8 +228,8 @@ def prepare_thchs30(folder: str) -> List[str]:
     for name in names["test"][:MYTEST]:
         made.append("data_thchs30/mytest/%s.wav" % name)
         target = os.path.join(folder, *made[-1].split("/"))
-        shutil.copyfile(os.path.join(base, "data", name + ".wav"), target + ".part")
-        os.replace(target + ".part", target)
+        with files.atomic(target) as stream, open(os.path.join(base, "data", name + ".wav"), "rb") as source:
+            shutil.copyfileobj(source, stream)
     return made
 
 
@@ -224,14 +237,12 @@ def _names_in(folder: str):
     """Utterance ids of one part, sorted by speaker and number."""
     paths = glob.glob(os.path.join(glob.escape(folder), "*.wav"))
     names = [os.path.basename(path)[: -len(".wav")] for path in paths]
-    return sorted(names, key=lambda name: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", name)])
+    return sorted(names, key=lambda name: [int(x) if x.isdecimal() else x for x in re.split(r"(\d+)", name)])
 
 
-def _write_text(path: str, text: str) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".part", "w", encoding="utf-8", newline="") as stream:
-        stream.write(text)
-    os.replace(path + ".part", path)
+def _write_text(path: str, content: str) -> None:
+    with files.atomic(path, "w") as stream:
+        stream.write(content)
 
 
 PREPARE = {"births": prepare_births, "thchs30": prepare_thchs30}

@@ -14,7 +14,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from common import files
+from common import arrays, files
 from common.errors import UserError
 from common.text import read_lines
 
@@ -98,7 +98,7 @@ def _read_object_array(stream, path: str, name: str) -> List[List[int]]:
         raise UserError(
             "%s: the pickled array %s is refused: %s, and only lists of numbers are let in" % (path, name, error)
         )
-    except (EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
+    except arrays.DAMAGED + (AttributeError, IndexError, AssertionError) as error:
         raise UserError("%s: the pickled array %s is damaged (%s)" % (path, name, type(error).__name__))
     if not well_formed:
         raise UserError("%s: %s is not a one-dimensional array of lists" % (path, name))
@@ -131,7 +131,7 @@ def read_array(path: str, name: str):
             return _read_object_array(stream, path, name)
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
-    except (zipfile.BadZipFile, zipfile.zlib.error, OSError, ValueError, EOFError) as error:
+    except arrays.DAMAGED as error:
         raise UserError("%s cannot be read: %s" % (path, str(error) or type(error).__name__))
 
 

@@ -223,7 +223,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", help="where to write; made when missing, refused when it holds something")
     parser.add_argument("--count", type=int, default=8000, help="number of faces (default: 8000, half a minute)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the faces [0]")
     opts = parser.parse_args(argv)
     if opts.count < 1:
         raise UserError("--count must be at least 1")

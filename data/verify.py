@@ -5,6 +5,7 @@ import os
 import re
 from typing import Dict, List, NamedTuple
 
+from common import files, text
 from common.datasets import DATASETS, Dataset, is_sample
 from common.errors import UserError
 from data import download
@@ -35,26 +36,24 @@ def read_sums(path: str) -> Dict[str, str]:
     """A ``sha256sum`` list: relative path → checksum.
 
     Raises:
-      UserError: a line is no such entry, or leads out of the folder.
+      UserError: the list is no text, a line is no such entry, or leads out of the folder.
     """
     sums = {}
-    with open(path, encoding="utf-8") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            match = re.match(r"^([0-9a-f]{64}) [ *](.+)$", line.rstrip("\r\n"))
-            if not match or os.path.isabs(match.group(2)) or ".." in match.group(2).split("/"):
-                raise UserError("%s, line %d is not '<sha256>  <file>': fetch the data set again" % (path, number))
-            sums[match.group(2)] = match.group(1)
+    for number, line in enumerate(text.read_lines(path, "list of checksums"), 1):
+        if not line.strip():
+            continue
+        match = re.match(r"^([0-9a-f]{64}) [ *](.+)$", line)
+        if not match or os.path.isabs(match.group(2)) or ".." in match.group(2).split("/"):
+            raise UserError("%s, line %d is not '<sha256>  <file>': fetch the data set again" % (path, number))
+        sums[match.group(2)] = match.group(1)
     return sums
 
 
 def write_sums(path: str, sums: Dict[str, str]) -> None:
     """Writes such a list, sorted, whole or not at all."""
-    with open(path + ".part", "w", encoding="utf-8", newline="\n") as stream:
+    with files.atomic(path, "w") as stream:
         for name in sorted(sums):
             stream.write("%s  %s\n" % (sums[name], name))
-    os.replace(path + ".part", path)
 
 
 def suspicion(path: str) -> str:
@@ -102,7 +101,7 @@ def verify(name: str, folder: str) -> Report:
         if missing_names:
             notes.append("NOTE     not the official layout: there is no %s" % ", ".join(missing_names))
     else:
-        bad += ["MISSING  %s" % text for text in missing_names]
+        bad += ["MISSING  %s" % name for name in missing_names]
         official = {source.filename: source for source in dataset.sources}
         paths = set()
         for expected in dataset.files:

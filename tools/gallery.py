@@ -19,7 +19,9 @@ import jinja2
 from PIL import Image
 
 from common import files, options, records
+from common.chinese import chinese
 from common.errors import UserError
+from data import celeba
 from tools import results
 
 TITLES = {
@@ -35,7 +37,6 @@ LARGEST_TEXT = 20000
 
 
 BEST_FILE = os.path.join(options.REPOSITORY, "docs", "best.json")
-WORDS_FILE = os.path.join(options.REPOSITORY, "docs", "words.zh.json")
 
 
 def data_address(path: str) -> str:
@@ -67,6 +68,8 @@ def entry_of(folder: str, item: dict) -> Optional[dict]:
     try:
         if item["kind"] in ("picture", "sound"):
             entry.update(shown(path))
+            if "path_zh" in item:
+                entry["zh"] = shown(os.path.join(folder, item["path_zh"]))
         elif item["kind"] == "comparison":
             entry.update({side: shown(os.path.join(folder, item[side])) for side in ("before", "after")})
         else:
@@ -92,6 +95,11 @@ def best_of(example: str) -> Optional[dict]:
         return None
     folder = os.path.dirname(BEST_FILE)
     return dict(best, entries=[entry for entry in (entry_of(folder, item) for item in best["files"]) if entry])
+
+
+def in_chinese(text: str) -> str:
+    """A name, a note, a cell or the like in Chinese, as far as there are words for it."""
+    return celeba.CHINESE.get(text) or chinese(text)
 
 
 def place(listing: str) -> str:
@@ -123,12 +131,11 @@ def build(output_dir: Optional[str] = None) -> str:
         for example in examples:
             if example["key"] == record["example"]:
                 example["tiny" if run["badge"] == "tiny" else "runs"].append(run)
-    words = files.read_json(WORDS_FILE) if os.path.exists(WORDS_FILE) else {}
     templates = jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(__file__)))
     environment = jinja2.Environment(loader=templates, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["figure"] = results.number
     environment.filters["place"] = place
-    environment.filters["chinese"] = lambda text: words.get(text.replace("_", " "), text.replace("_", " "))
+    environment.filters["chinese"] = in_chinese
     listings = listing_pages.build(output_dir)
     page = environment.get_template("gallery_template.html").render(examples=examples, listings=listings)
     target = os.path.join(output_dir, "gallery.html")

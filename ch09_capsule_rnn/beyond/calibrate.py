@@ -1,9 +1,11 @@
-"""When hybrid.py may be believed: a temperature for its probabilities, and the confidence below which no topic fits.
+"""When hybrid.py may be believed: a temperature for its probabilities, and the limits beyond which no topic fits.
 
 A twin of the run is trained on nine tenths of the training part, and measured on the tenth that it has not seen: the
 temperature there makes 'it says 70 %' mean 'it is right in 70 of 100 cases' (Guo et al. 2017, 'On calibration of modern neural
-networks', arXiv 1706.04599), and the threshold is the confidence that nine tenths of these texts reach. Both are then used with
-the run itself, and looked at on the test part.
+networks', arXiv 1706.04599), and the threshold is the confidence that nine tenths of these texts reach. Confidence alone is not
+enough: to a recipe with sugar in it the model says sugar, sure of it, for it never reads anything but news. So a second limit
+stands beside it: a text with more unknown words than nearly all of these texts have is not what the model knows. Both are
+then used with the run itself, and looked at on the test part; own_texts.py looks at other texts.
 
 Reads   the run of hybrid.py (same --preset or --output-dir), reuters.npz
 Writes  calibration.json, reliability.png and record-calibrate.json in the run's folder; calibration/, the twin's run
@@ -27,6 +29,7 @@ VALUES = [
         "held_out", 0.1, "share that the twin does not see", 0.02, 0.5, last80=0.1, whole=0.1, small=0.1, tiny=0.2
     ),
     options.Value("refused", 0.1, "share of the held-out news that may go without an answer", low=0.0, high=0.9),
+    options.Value("strange", 0.02, "and the same for too many unknown words", low=0.0, high=0.9),
 ]
 CALIBRATION_FILE = "calibration.json"
 BINS = 10
@@ -47,6 +50,18 @@ def fit_temperature(probabilities, labels):
         return -np.mean(np.log(np.maximum(softened[np.arange(len(labels)), labels], 1e-30)))
 
     return float(np.exp(minimize_scalar(cross_entropy, bounds=(-2.0, 2.0), method="bounded").x))
+
+
+def unknown_share(ids):
+    """How many of a text's words (ids, the start sign aside) the model does not know; 0 for a single one, mostly a name."""
+    ids = np.asarray(ids)
+    words, unknown = np.sum(ids != reuters.START_ID), np.sum(ids == reuters.OOV_ID)
+    return float(unknown) / words if unknown > 1 else 0.0
+
+
+def unknown_shares(table, lengths):
+    """``unknown_share`` of each row, float ``[N]``."""
+    return np.array([unknown_share(row[:length]) for row, length in zip(table, lengths)])
 
 
 def reliability(confidence, correct):
@@ -88,7 +103,7 @@ def probabilities_of(opts, parts, start_values, train):
         with tf.Session(config=run.session_config(opts.threads)) as session:
             fitting.restore_best(session, opts.output_dir, hybrid.MADE_BY)
             part = parts[1] or parts[2]
-            return fitting.predict(session, model, *part[:2]), part[2]
+            return fitting.predict(session, model, *part[:2]), part[2], unknown_shares(*part[:2])
 
 
 def main(argv=None):
@@ -100,17 +115,22 @@ def main(argv=None):
     twin = argparse.Namespace(**dict(vars(settings), validation=opts.held_out, threads=opts.threads))
     twin.output_dir, twin.rows = os.path.join(opts.output_dir, "calibration"), tuple(hybrid.VALUES)
     parts, start_values = hybrid.load_parts(folder, twin)
-    found, labels = probabilities_of(twin, parts, start_values, train=True)
+    found, labels, shares = probabilities_of(twin, parts, start_values, train=True)
     temperature = fit_temperature(found, labels)
     softened = soften(found, temperature)
     threshold = float(np.quantile(softened.max(axis=1), opts.refused))
+    unknown = float(np.quantile(shares, 1.0 - opts.strange))
     files.write_json(
-        os.path.join(opts.output_dir, CALIBRATION_FILE), dict(temperature=temperature, threshold=threshold)
+        os.path.join(opts.output_dir, CALIBRATION_FILE),
+        dict(temperature=temperature, threshold=threshold, unknown=unknown),
     )
-    print("temperature %.3f, threshold %.3f (from %d texts)" % (temperature, threshold, len(labels)))
+    print(
+        "temperature %.3f, threshold %.3f, unknown words at most %.3f (from %d texts)"
+        % (temperature, threshold, unknown, len(labels))
+    )
 
     itself = argparse.Namespace(**dict(vars(settings), threads=opts.threads, output_dir=opts.output_dir))
-    found, labels = probabilities_of(itself, [parts[0], None, parts[2]], None, train=False)
+    found, labels, shares = probabilities_of(itself, [parts[0], None, parts[2]], None, train=False)
     record = reports.record(opts, "section 9.6.6", folder, *parts)
     tables = {}
     for name, probabilities in (("as trained", found), ("calibrated", soften(found, temperature))):
@@ -119,10 +139,13 @@ def main(argv=None):
         record.metric(
             "calibration_error_" + name.replace(" ", "_"), error, note="expected calibration error, test part"
         )
-    answered = confidence >= threshold
+    confident = confidence >= threshold
+    answered = confident & (shares <= unknown)
     record.metric("temperature", temperature)
     record.metric("threshold", threshold, note="below it: none of the 46 topics")
-    record.metric("answered", float(answered.mean()), note="share of the test part")
+    record.metric("unknown_words", unknown, note="a larger share of them: none of the 46 topics")
+    record.metric("confident", float(confident.mean()), note="share of the test part, whatever its words")
+    record.metric("answered", float(answered.mean()), note="share of the test part, confident and of known words")
     record.metric("answered_accuracy", float(correct[answered].mean()), note="of these")
     if not answered.all():
         record.metric("refused_accuracy", float(correct[~answered].mean()), note="of the best guesses for the others")

@@ -23,12 +23,12 @@ class Classifier:
       settings: the model's values.
       build: called in the empty graph with the session, gives a model that has its weights, and its probabilities ``[B, 46]``.
       word_index: word → rank; topics: 46 names.
-      temperature, threshold: from calibrate.py; None, where the model was not calibrated.
+      temperature, threshold, unknown: from calibrate.py; None, where the model was not calibrated.
     """
 
-    def __init__(self, settings, build, word_index, topics, temperature=None, threshold=None, threads=0):
+    def __init__(self, settings, build, word_index, topics, temperature=None, threshold=None, unknown=None, threads=0):
         self.settings, self.word_index, self.topics = settings, word_index, topics
-        self.temperature, self.threshold = temperature, threshold
+        self.temperature, self.threshold, self.unknown = temperature, threshold, unknown
         with tf.Graph().as_default() as graph:
             self.session = tf.Session(config=run.session_config(threads))
             self.model, self.probabilities = build(self.session)
@@ -56,7 +56,7 @@ class Classifier:
         ids = reuters.encode(words, self.word_index, self.settings.num_words)
         known = sum(number != reuters.OOV_ID for number in ids[1:])
         if not known:
-            raise UserError("none of the %d words is known to the model; it reads English business news" % len(words))
+            raise UserError("no word of the text is known to the model; it reads English business news")
         shown = ["(start)"] + [
             word if number != reuters.OOV_ID else "[%s]" % word for word, number in zip(words, ids[1:])
         ]
@@ -72,6 +72,12 @@ class Classifier:
             found.append(self.session.run(self.probabilities, {self.model.x: table, self.model.x_len: lengths}))
         found = np.concatenate(found)
         return calibrate.soften(found, self.temperature) if self.temperature else found
+
+    def doubt(self, ids, best):
+        """Why no topic is given for a text, ``best`` being the confidence in the best guess; '' where one is."""
+        if self.unknown is not None and calibrate.unknown_share(ids) > self.unknown:
+            return "%.0f %% of its words unknown" % (100 * calibrate.unknown_share(ids))
+        return "too unsure" if self.threshold is not None and best < self.threshold else ""
 
     def _width(self):
         return (
@@ -112,7 +118,7 @@ def shipped(path=SHIPPED, threads=0):
             if row.name != "folds":
                 setattr(settings, row.name, row.check(saved[row.name]))
         words, topics = list(saved["words"]), list(saved["topics"])
-        temperature, threshold = float(saved["temperature"]), float(saved["threshold"])
+        limits = [float(saved[name]) for name in ("temperature", "threshold", "unknown")]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("weights %s: settings are damaged or another model's (%s)" % (path, error))
     settings.folds = 0  # of the linear machines, the one that has seen all texts
@@ -126,7 +132,7 @@ def shipped(path=SHIPPED, threads=0):
         return model, model.probabilities
 
     word_index = {word: rank for rank, word in enumerate(words, 1)}
-    return Classifier(settings, build, word_index, topics, temperature, threshold, threads)
+    return Classifier(settings, build, word_index, topics, *limits, threads)
 
 
 def of_hybrid(folder, data, threads=0):
@@ -141,8 +147,8 @@ def of_hybrid(folder, data, threads=0):
         return model, model.probabilities
 
     word_index, topics = reuters.read_word_index(data), reuters.read_topics(data)
-    values = [calibration.get(name) for name in ("temperature", "threshold")]
-    return Classifier(settings, build, word_index, topics, values[0], values[1], threads)
+    limits = [calibration.get(name) for name in ("temperature", "threshold", "unknown")]
+    return Classifier(settings, build, word_index, topics, *limits, threads)
 
 
 def of_listing(folder, data, threads=0):

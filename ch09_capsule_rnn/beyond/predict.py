@@ -1,9 +1,10 @@
 """The topic of your own text, and which words decided.
 
 Takes a text from the command line (--text), from a file (--file) or from the keyboard (neither; Ctrl-D ends it). The model knows
-English newswires of 1987 and 46 topics of business. Where its calibrated confidence in the best guess is below a threshold it
-says so: none of the 46 topics. Each word's effect on the odds is measured by leaving it out: green words speak for the answer,
-red ones against it. The couplings (the book's picture) show which words each capsule listened to.
+English newswires of 1987 and 46 topics of business. Where its calibrated confidence in the best guess is below a threshold, or
+more words are unknown to it than news has, it says so: none of the 46 topics. Each word's effect on the odds is measured by
+leaving it out: green words speak for the answer, red ones against it. The couplings (the book's picture) show which words each
+capsule listened to.
 
 Reads   ch09_capsule_rnn/weights/news.npz; with --preset first80, last80, whole or tiny the run of hybrid.py, with --preset book
         that of listing 9-7 (these need the data set's word index)
@@ -91,8 +92,10 @@ def main(argv=None):
     print("%d of %d words are known%s" % (known, total, ", the model reads %d" % len(ids) if len(ids) <= total else ""))
     if known < 0.5 * total:
         print("warning: most words are unknown (marked [so]); the answer means little", file=sys.stderr)
-    sure = classify.threshold is None or best >= classify.threshold
-    answer = topics[order[0]] if sure else "none of the %d topics (best guess %s)" % (len(topics), topics[order[0]])
+    doubt = classify.doubt(ids, best)
+    answer = topics[order[0]]
+    if doubt:
+        answer = "none of the %d topics (best guess %s, %s)" % (len(topics), topics[order[0]], doubt)
     for label in order:
         print("%-16s %6.2f %%" % (topics[label], 100.0 * probabilities[label]))
     for capsule in range(couplings.shape[1]):

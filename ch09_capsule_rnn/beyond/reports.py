@@ -153,7 +153,7 @@ def draw_couplings(path, words, couplings, strengths, title, words_a_row=20):
             figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
     figure.suptitle(title)
     figure.tight_layout(rect=[0, 0, 1, 0.97])
-    return save_figure(figure, path)
+    return save_figure(figure, path, keep=words)
 
 
 def draw_words(path, words, effects, title, width=56):
@@ -179,4 +179,4 @@ def draw_words(path, words, effects, title, width=56):
         color = (0.1, 0.6, 0.2, float(effect)) if effect > 0 else (0.85, 0.2, 0.15, float(-effect))
         axes.add_patch(plt.Rectangle((left - 0.3, row - 0.45), len(word) + 0.6, 0.9, facecolor=color, edgecolor="none"))
         axes.text(left + len(word) / 2.0, row, word, fontsize=9, family="monospace", ha="center", va="center")
-    return save_figure(figure, path)
+    return save_figure(figure, path, keep=words)

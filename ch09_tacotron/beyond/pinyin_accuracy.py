@@ -35,7 +35,7 @@ def read_labels(path):
     labels = []
     for first, second in zip(lines[::2], lines[1::2]):
         number, tab, sentence = first.partition("\t")
-        if not tab or not number.isdigit():
+        if not tab or not number.isdecimal():
             raise UserError("labels %s: no utterance begins with '%s'" % (path, first[:40]))
         labels.append((int(number), re.sub(r"#\d", "", sentence), second.split()))
     if not labels:

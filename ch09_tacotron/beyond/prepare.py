@@ -69,7 +69,7 @@ def _journal_entry(line):
     """A line of ``done.jsonl`` as a dict with key, metadata and reason; None where it is unfinished (a killed run) or damaged."""
     try:
         entry = json.loads(line) if line.endswith("\n") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, dict) or not isinstance(entry.get("key"), str):
         return None

@@ -13,6 +13,7 @@ WORDS = {
     **{"结果": "jie2 guo3", "刚刚": "gang1 gang1", "穿着": "chuan1 zhe5", "便宜": "pian2 yi5", "重点": "zhong4 dian3"},
     **{"当天": "dang4 tian1", "当晚": "dang4 wan3", "当作": "dang1 zuo4", "看好": "kan4 hao3", "着手": "zhuo2 shou3"},
     **{"大夫": "dai4 fu5", "士大夫": "shi4 dai4 fu1", "教学": "jiao4 xue2", "没收": "mo4 shou1", "所长": "suo3 zhang3"},
+    **{"犬只": "quan3 zhi1", "孙子兵法": "sun1 zi3 bing1 fa3"},
     **{"好处": "hao3 chu4", "好好": "hao2 hao3", "处处": "chu4 chu4", "分子": "fen4 zi3", "作料": "zuo2 liao4"},
     **{"强劲": "qiang2 jing4", "切开": "qie1 kai1", "较差": "jiao4 cha4", "掺杂": "chan1 za2", "掺入": "chan1 ru4"},
     **{"卡住": "qia3 zhu4", "卡位": "qia3 wei4", "露出": "lou4 chu1", "撇开": "pie3 kai1", "撇清": "pie3 qing1"},
@@ -61,7 +62,7 @@ CHARACTERS = {
     },
     **{"长": "chang2", "露": "lou4", "勒": "le4", "佛": "fo2", "棱": "leng2", "嗲": "dia3", "晕": "yun1", "挨": "ai2"},
     **{"削": "xiao1", "粘": "zhan1", "曝": "bao4", "查": "cha2", "哒": "da1", "葛": "ge3", "颇": "po1", "嗯": "en4"},
-    **{"呣": "mu2", "姆": "mu3", "噷": "heng1", "哼": "heng1"},
+    **{"切": "qie1", "杠": "gang4", "呣": "mu2", "姆": "mu3", "噷": "heng1", "哼": "heng1"},
 }
 
 # Characters whose neutral tone at a word's end CC-CEDICT has and this voice mostly does not speak (力量, 任务, 尺寸) …
@@ -88,7 +89,8 @@ ERHUA_ENDINGS = set(
 
 # What stands before 得 where it means 'must'; before 为 where it means 'for' (wei4), and where it means 'to be' (wei2);
 # before 地 where it is the ground (di4); before 长 where it is the head of something (zhang3); behind a surname.
-MUST = set("就 还 都 也 总 必须 我 你 他 她 可 非".split())
+MUST = set("就 还 都 也 总 必须 我 你 他 她 可 非 估计 恐怕 看来 起码 至少 肯定 一定 大概 该".split())
+HAVE_TO = set("先 靠 找 注意 小心".split())  # behind 得: 'must'
 FOR = set("在 已 将 也 就 只 却 要 会 可以 可 试图 决定 反对 都 又 还 并 正在 专门 来 去".split())
 FOR |= set("能 愿 愿意 乐意 则 才 特 特意 已经".split())
 HIM = set("我 你 他 她 它 您 咱 我们 你们 他们 她们 咱们 自己 此 谁 什么 啥 啥子 何 了".split())  # behind 为: 'for'

@@ -12,6 +12,7 @@ corpus out of text). Two lessons, one after the other:
    synthesis does.
 
 What turns mel into linear frames learns from the recordings alone (``train_post.py``, beside this in a second terminal).
+``--start-from ch09_tacotron/weights/tacotron-float16.npz --rate 0.0005`` begins with the voice that ships instead of with noise.
 Checkpoints in ``model-cpk`` have the printed network's variables, so that ``voice.py`` and ``ext_9_8_14_speak.py`` take them; at
 each one, losses over the held-out sentences. Goes on from the newest one. Half as long again on TensorFlow 1.13 as on 1.15.
 """
@@ -27,7 +28,7 @@ from ch09_tacotron.beyond.alignment import SPANS_FILE, read_spans
 from ch09_tacotron.beyond.guided import BEHIND, Passage, alignments_at, before, shift, weights_of
 from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata, symbol_places, text_to_sequence
 from ch09_tacotron.beyond.voice import synthesis_network
-from common import cluster, options, run
+from common import cluster, options, run, weights
 from common.cluster import ALONE
 from common.errors import UserError
 
@@ -189,7 +190,8 @@ class Trainer:
 
     def __init__(self, opts, peers=ALONE):
         synthesis_network(dict(outputs_per_step=R, mask_attention=False, sharpen=1.0))  # it makes the variables
-        self.w = weights_of(tf.global_variables())
+        self.network = tf.global_variables()
+        self.w = weights_of(self.network)
         self.batch = placeholders()
         self.global_step = tf.train.get_or_create_global_step()
         learnt = [v for n, v in sorted(self.w.items()) if not n.startswith(BEHIND) and "/moving_" not in n]
@@ -203,6 +205,17 @@ class Trainer:
 
 
 LOSSES = ("mel_loss", "attention_loss", "stop_loss")
+
+
+def start_from(session, trainer, path):
+    """Gives the network the values of an exported voice (``export.py``).
+
+    Raises:
+      UserError: they are damaged, or of another network.
+    """
+    values, settings = weights.load(path, "voice", {v.op.name: v.shape.as_list() for v in trainer.network})
+    weights.assign(session, [(variable, values[variable.op.name]) for variable in trainer.network])
+    print("starts from %s, which has learnt for %s steps" % (path, settings.get("step")))
 
 
 def score(session, trainer, data):
@@ -227,6 +240,8 @@ def train(opts, folder, peers=ALONE):
     with peers.run(opts, checkpoints="model-cpk") as this:
         with peers.session(opts.threads) as session:
             session.run(tf.global_variables_initializer())
+            if opts.start_from and not run.checkpoints(this.checkpoint_dir):
+                start_from(session, trainer, opts.start_from)
             done, seen = peers.share(session, this.restore(saver, session)), []
             for step in this.steps(done, total):
                 first = step < opts.frame_steps
@@ -257,8 +272,15 @@ def train(opts, folder, peers=ALONE):
     return data.minutes, result
 
 
+def add_options(parser):
+    parser.add_argument(
+        "--start-from", metavar="NPZ", help="an exported voice to learn on from, with a lower --rate [none]"
+    )
+    cluster.add_options(parser)
+
+
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, add=cluster.add_options, base="voice")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add_options, base="voice")
     folder = os.path.join(opts.output_dir, "training")
     made = options.load_settings(folder, "ch09_tacotron/beyond/prepare.py")
     minutes, result = train(opts, folder, cluster.join(opts))

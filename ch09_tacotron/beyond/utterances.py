@@ -53,7 +53,7 @@ def read_metadata(metadata_filename):
     rows = []
     for number, line in enumerate(text.read_lines(metadata_filename, "list of utterances"), 1):
         fields = line.split("|")
-        if len(fields) != 4 or not fields[2].isdigit():
+        if len(fields) != 4 or not fields[2].isdecimal():
             raise UserError("%s, line %d: not 'spec|mel|frames|pinyin': %r" % (metadata_filename, number, line[:80]))
         rows.append((fields[0], fields[1], int(fields[2]), fields[3]))
     if not rows:

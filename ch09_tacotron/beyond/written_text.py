@@ -13,7 +13,7 @@ from common.errors import UserError
 
 HAN = "[\u3007\u3400-\u9fff\U00020000-\U0003ffff]"
 DIGITS = "零一二三四五六七八九"
-PAUSES = set("。！？!?；;…\n，,、：:—-·~～.“”‘’\"'（）()《》〈〉【】[]「」『』 \t")
+PAUSES = set("。！？!?；;…\n，,、：:—-·~～.“”‘’\"'（）()《》〈〉【】[]「」『』 \t\r")
 CURRENCIES = {"¥": "元", "US$": "美元", "HK$": "港元", "$": "美元", "€": "欧元", "£": "英镑"}
 UNITS = {
     **{"km/h": "公里每小时", "m/s": "米每秒", "km2": "平方公里", "m2": "平方米", "cm2": "平方厘米", "m3": "立方米"},
@@ -38,7 +38,12 @@ MEASURES = (
     "句 行 列 排 组 队 户 口 门 片 滴 颗 粒 串 束 群 批 代 样 步 声 人 万 千 亿 秒 季 公里 公斤 公分 千克 "
     "厘米 毫米 毫升 平方 立方 小时 分钟 星期 世纪 美元 欧元 英镑 港元 摄氏度 华氏度 半天 条件"
 ).split()
+MOST_FIGURES = 100  # in a row; the patterns below take the square of their number in time
 FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
+# A day or a time that begins and one that ends a span: 周一~周五, 5月1日-7日, 早8点~晚5点, 三~五天.
+_DAY = "(?:周|星期|礼拜)[一二三四五六日天]"
+SPAN_FROM = r"(?:%s|\d(?:年代|[年月日号点时])|[%s十百千万](?:年代|[年月日号点时])?)" % (_DAY, DIGITS + "〇")
+SPAN_TO = r"(?:早上?|晚上?|上午|中午|下午|次日)?(?:%s|\d+[年月日号点时]|[%s十百千万])" % (_DAY, DIGITS + "〇")
 NUMBER = r"\d+(?:\.\d+)?"
 QUANTITY = r"(?:(?:US|HK)?\$|[¥€£])?-?\d+(?::\d\d|/\d+|(?:\.\d+)?[万亿千百]*(?:%%|‰|(?:%s)(?![A-Za-z]))?)" % "|".join(
     sorted(map(re.escape, UNITS), key=len, reverse=True)
@@ -106,6 +111,7 @@ def _clean(text: str) -> str:
     powers = re.search(r"\d[⁰¹²³⁴-⁹₀-₉]+", text)
     if powers:
         raise UserError("cannot read the power or index in %s: write it in characters" % named(powers.group()))
+    text = re.sub("[①-⒇](?=[0-9０-９①-⒇])", lambda m: m.group() + "、", text)  # ①② are two numbers, not 12
     for sign, fraction in FRACTIONS.items():
         text = re.sub("(\\d)" + sign, "\\1又" + fraction, text).replace(sign, fraction)
     text = re.sub("(?<=[０-９])，(?=[０-９])", ",", text).replace("，", "、")  # a pause, no sign of thousands
@@ -149,7 +155,7 @@ def _time(match) -> str:
     """9:05 → 九点零五; what is no time of day is a score or a scale (3:2 → 三比二)."""
     before, hour, minute, second = match.groups()
     if before or len(minute) != 2 or int(hour) > 24 or int(minute) > 59:
-        if second or (len(hour) > 1 and hour[0] == "0"):
+        if second or any(len(part) > 1 and part[0] == "0" for part in (hour, minute)):
             raise UserError("'%s' is no time: write it as it is spoken" % match.group())
         return (before or "") + read_number(hour) + "比" + read_number(minute)
     spoken = ("两" if int(hour) == 2 else read_number(str(int(hour)))) + "点"
@@ -174,7 +180,14 @@ def _integer(match) -> str:
     text, (start, end) = match.string, match.span()
     digits, behind = match.group(), text[end : end + 3]
     counted = any(behind.startswith(measure) for measure in MEASURES)
-    if digits == "2" and counted and text[max(0, start - 1) : start] not in tuple("第点十百年月周初"):
+    if text[max(0, start - 1) : start] == "米" and len(digits) == 2 and not counted:
+        return read_digits(digits)  # 1米75
+    if (
+        digits == "2"
+        and counted
+        and not behind.startswith("两")
+        and text[max(0, start - 1) : start] not in tuple("第点十百年月周初")
+    ):
         return "两"
     return read_number(digits, counted)
 
@@ -186,19 +199,28 @@ def as_spoken(text: str) -> str:
       UserError: a sign, a letter or an arrangement of figures that cannot be read; named with its code point.
     """
     text = simplified(_clean(text))
+    longest = max(re.findall(r"\d+", text), key=len, default="")
+    if len(longest) > MOST_FIGURES:
+        raise UserError("a number of %d figures, %s…: nobody reads that out" % (len(longest), longest[:20]))
     text = re.sub(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])", lambda m: m.group().replace(",", ""), text)
     if re.search(r"\d,\d{2,}", text):
         raise UserError(
             "cannot tell the thousands from a list in '%s'" % re.search(r"[\d,.]*\d,\d[\d,.]*", text).group()
         )
+    text = re.sub(r"(?<!\S)\.(?=\d)", "0.", text)
+    inches = re.search(r"\d['\"]\s?\d|\d['\"]$", text)
+    if inches and (text.count("'") % 2 or text.count('"') % 2):
+        raise UserError("feet, inches, minutes or a quotation in '%s'? Write it in characters" % text.strip()[:40])
+    text = re.sub(r"(\d+)·(\d+)", lambda m: read_digits(m.group(1) + m.group(2)), text)  # 3·15, 9·11: days of that name
+    text = re.sub(r"(%s)\s?[-~–—]\s?(?=%s)" % (SPAN_FROM, SPAN_TO), r"\1到", text)
     # telephone numbers: by their form, or by the word before them
     text = re.sub(
-        r"(?<![\d.-])(?:0\d{2,3}-\d{7,8}|[48]00-\d{3,4}-\d{3,4}|1\d{2}([- ])\d{4}\1\d{4}|1[3-9]\d{9})(?![\d.-])",
-        lambda m: read_digits(re.sub(r"\D", "", m.group())),
+        r"(?<![\d.-])(?:0\d{2,3}-\d{7,8}|[48]00-\d{3,4}-\d{3,4}|1\d{2}([- ])\d{4}\1\d{4}|1[3-9]\d{9})(?:转\d+)?(?![\d.-])",
+        lambda m: "转".join(read_digits(re.sub(r"\D", "", part)) for part in m.group().split("转")),
         text,
     )
     text = re.sub(
-        r"((?:电话|手机|热线|拨打|号码|尾号|编号|邮编|代码|房号|车号|密码)(?:号码|号)?(?:是|为|[:：])?\s?)(\d{3,})(?![\d.])",
+        r"((?:电话|手机|热线|拨打|号码|分机|尾号|编号|邮编|代码|房号|车号|密码)(?:号码|号)?(?:是|为|[:：])?\s?)(\d{3,})(?![\d.])",
         lambda m: m.group(1) + read_digits(m.group(2)),
         text,
     )
@@ -210,6 +232,8 @@ def as_spoken(text: str) -> str:
     if chain:
         raise UserError("cannot tell what '%s' means: write it as it is spoken" % chain.group())
     text = re.sub(r"(%s)\s?(%s)\s?(%s)(%s?)" % (QUANTITY, DASH, QUANTITY, HAN), _range, text)
+    ratio = r"(?<![\d:])(?!\d{1,2}:\d\d:\d\d(?![\d:]))\d+(?::\d+){2,}"  # 1:2:3, no time of day
+    text = re.sub(ratio, lambda m: m.group().replace(":", "比"), text)
     text = re.sub(r"(比分|比例|比|以)?(?<!\d)(\d+):(\d+)(?::(\d\d))?(?!\d)", _time, text)
     text = re.sub(
         r"((?:US|HK)?\$|[¥€£])\s?(-?%s[万亿千百]*)(?!\s?[元块])" % NUMBER,

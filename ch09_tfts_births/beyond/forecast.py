@@ -97,11 +97,19 @@ def known_part(values, last, count):
 def verdict(own, naive, season):
     """One line: who errs less on the hold-out, and by how much."""
     words = "the seasonal naive (season %d)" % season if season > 1 else "repeating the last value"
-    if own < naive:
+    if own < 0.995 * naive:
         return "the forecast wins: it errs %.0f %% less than %s" % (100 * (1 - own / naive), words)
     if naive == 0:
         return "%s wins: the series repeats itself exactly" % words
+    if own < 1.005 * naive:  # the mixture may be the seasonal naive alone
+        return "nobody wins: the forecast errs as much as %s" % words
     return "%s wins: the forecast errs %.0f %% more; take it with care" % (words, 100 * (own / naive - 1))
+
+
+def written(columns, deviation):
+    """Columns of numbers as text, with the decimals that show three digits of ``deviation``: none is lost of 1234567 ± 0.5."""
+    places = int(np.clip(2 - np.floor(np.log10(max(deviation, 1e-300))), 0, 20))
+    return [["%.*f" % (places, value) for value in column] for column in columns]
 
 
 def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
@@ -189,7 +197,7 @@ def main(argv=None):
     )
     print(said)
 
-    horizons = [step for step in HORIZONS if step <= horizon]
+    horizons = sorted({step for step in HORIZONS if step < horizon} | {horizon})
     half = len(origins) // 2
     columns, rows = ["95 % band"] + ["%d step%s ahead" % (step, "" if step == 1 else "s") for step in horizons], []
     if half >= 2:
@@ -201,7 +209,11 @@ def main(argv=None):
             rows.append([name] + [round(share, 1) for share in shares])
         print("values in the band, later half of the hold-out (%):")
         print(pd.DataFrame(rows, columns=columns).to_string(index=False))
-        record.table("Coverage on the later half of the hold-out (%)", columns, rows)
+        note = "%d forecasts are judged; the band is widened by what the %d before them showed." % (
+            len(origins) - half,
+            half,
+        )
+        record.table("Coverage on the later half of the hold-out (%)", columns, rows, note=note)
     factors = fitting.conformal_factors(data.values, origins, held, held_deviation)
     factors = np.concatenate([factors, np.full(steps - horizon, factors[-1])])
     width = 1.96 * factors * deviation[-1]
@@ -209,12 +221,11 @@ def main(argv=None):
 
     columns = ["date", "mean", "standard_deviation", "lower_95", "upper_95", "seasonal_naive"]
     lower, upper = mean[-1] - width, mean[-1] + width
-    rows = list(
-        zip(series.shown(ahead), *(item.tolist() for item in (mean[-1], deviation[-1], lower, upper, naive[-1])))
-    )
-    path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + [list(row) for row in rows])
+    figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], deviation[-1].min())
+    rows = [list(row) for row in zip(series.shown(ahead), *figures)]
+    path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + rows)
     for row in [columns] + rows[:14]:
-        print("  ".join("%-12s" % text.number(cell, 5) for cell in row))
+        print("  ".join("%-18s" % cell for cell in row).rstrip())
     if steps > 14:
         print("… and %d more in %s" % (steps - 14, path))
     hold = data.times[origins[-1] : origins[-1] + horizon], held[-1]

@@ -1,7 +1,8 @@
 """Reads a reader's own series: finds dates, values and the step between them; names whatever is wrong in one line.
 
-Understood are CSV files with a date and a value column (comma, semicolon or tab; with or without a header; a footer after a
-blank line is left out) and files with one value a line, whose first date is given (``--first``).
+Understood are tables with a date and a value column (comma, semicolon, tab, bar or spaces between; with or without a header;
+title lines and a footer after a blank line are left out) and files with one value a line, whose first date is given
+(``--first``).
 """
 
 import csv
@@ -128,6 +129,7 @@ def shown(times) -> List[str]:
 
 # ------------------------------------------------------------------------------------------------------------------ dates
 _PATTERNS = (
+    (re.compile(r"(\d{4})(?:年|\.0)?"), "year"),  # 1959.0: what pandas makes of a column of years
     (re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"), "ymd"),
     (re.compile(r"(\d{4})()(\d{2})(\d{2})"), "ymd"),
     (re.compile(r"(\d{4})年()(\d{1,2})月(?:(\d{1,2})日?)?"), "ymd"),
@@ -135,18 +137,45 @@ _PATTERNS = (
     (re.compile(r"(\d{4})()-?[Qq]([1-4])"), "quarter"),
     (re.compile(r"(\d{4})()年?第?([1-4一二三四])季度?"), "quarter"),
     (re.compile(r"(\d{4})()-?[Ww](\d{2})"), "week"),
-    (re.compile(r"(\d{4})年?"), "year"),
 )
+_MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
+_YEAR = re.compile(r"[12]\d{3}(\.0)?$")
 _NAMED = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %Y", "%B %Y", "%b-%Y")
-_CLOCK = re.compile(r"[T ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?$")
-_LOCAL = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})")
+_NAMED += ("%d %b %y", "%d-%b-%y", "%b-%y")  # two digits: 69 to 99 are the last century's, as POSIX has it
+_CLOCK = re.compile(
+    r"(?:[T ]|(?<=日))\s*(上午|下午)?\s*(\d{1,2})[:时点](?:(\d{2})分?(?::?(\d{2})秒?(?:[.,]\d+)?)?)?\s*([AaPp]\.?[Mm]\.?)?\s*"
+    r"(Z|[+-]\d{2}:?\d{2})?$"
+)
+_LOCAL = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
+_ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}  # the last for two digits only
+
+
+def _local_date(match, order) -> datetime.datetime:
+    """The day of a match of ``_LOCAL``; ValueError where it is none."""
+    parts = [int(match.group(number)) for number in (1, 3, 4)]
+    day, month, year = (parts[order.index(letter)] for letter in "dmy")
+    if len(match.group(4)) == 2:
+        year += 1900 if year >= 69 else 2000
+    return datetime.datetime(year, month, day)
+
+
+def _orders(match):
+    """The orders in which a match of ``_LOCAL`` is a date."""
+    found = []
+    for order in _ORDERS if len(match.group(4)) == 2 else ("dmy", "mdy"):
+        try:
+            _local_date(match, order)
+            found.append(order)
+        except ValueError:
+            pass
+    return found
 
 
 def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = None) -> Optional[datetime.datetime]:
     """The time in a cell, or None where it is none.
 
     Args:
-      local: ``"dmy"`` or ``"mdy"``, how dates like 31/12/1999 are meant.
+      local: one of ``_ORDERS``, how dates like 31/12/1999 are meant.
       pattern: the reader's own ``strptime`` pattern; nothing else is tried then.
     """
     cell = cell.strip()
@@ -161,11 +190,13 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
         clock = datetime.timedelta()
         found = _CLOCK.search(cell)
         if found:
-            hours, minutes, seconds = (int(part or 0) for part in found.groups()[:3])
-            if hours > 24 or minutes > 59 or seconds > 60:
+            hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:4])
+            half = (found.group(5) or "").lower().replace(".", "") or {"上午": "am", "下午": "pm"}.get(found.group(1))
+            if hours > (12 if half else 24) or minutes > 59 or seconds > 60:
                 return None
+            hours = hours % 12 + 12 * (half == "pm") if half else hours
             clock = datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
-            cell = cell[: found.start()].rstrip()  # a zone is left alone: local time is what cycles of a day follow
+            cell = cell[: found.start()].rstrip()  # local time is what cycles of a day follow; zones: ``_one_zone``
         for expression, kind in _PATTERNS:
             match = expression.fullmatch(cell)
             if match:
@@ -178,43 +209,60 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
                 return datetime.datetime(year, int(third or 1), day) + clock
         match = _LOCAL.fullmatch(cell)
         if match:
-            first, second, year = int(match.group(1)), int(match.group(3)), int(match.group(4))
-            if local is None:  # any that is a date will do to know that it is one
-                local = "dmy" if second <= 12 else "mdy"
-            day, month = (first, second) if local == "dmy" else (second, first)
-            return datetime.datetime(year, month, day) + clock
+            orders = [local] if local else _orders(match)  # any that is a date will do to know that it is one
+            return _local_date(match, orders[0]) + clock if orders else None
+        match = _MONTH_YEAR.fullmatch(cell)
+        if match:
+            return datetime.datetime(int(match.group(2)), int(match.group(1)), 1) + clock
         for form in _NAMED:
             try:
                 return datetime.datetime.strptime(cell, form) + clock
             except ValueError:
                 pass
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, re.error):  # strptime makes an expression of the pattern: '%d%d' is none
         pass
     return None
 
 
-def _local_order(cells, where, notes) -> Optional[str]:
-    """``"dmy"`` or ``"mdy"`` for cells like 31/12/1999; None where there is none.
+def _one_zone(cells, times, notes):
+    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are."""
+    zones = []
+    for cell in cells:
+        found = _CLOCK.search(cell.strip())
+        name = found and found.group(6)
+        if not name:
+            return times
+        sign, digits = (-1 if name[0] == "-" else 1), name[1:].replace(":", "") or "0000"
+        zones.append(sign * datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
+    if len(set(zones)) == 1:
+        return times
+    notes.append("the zone changes within the series: all times are those of %s" % _CLOCK.search(cells[0]).group(6))
+    return [time - zone + zones[0] for time, zone in zip(times, zones)]
 
-    Where each cell could be either, the order that gives a regular series is taken (01/01, 01/02, 01/03: months).
+
+def _local_order(cells, where, notes) -> Optional[str]:
+    """The order of the parts in cells like 31/12/1999 or 31.12.99; None where there is none.
+
+    Where all cells could be several, the order that gives a regular series is taken (01/01, 01/02, 01/03: months).
 
     Raises:
-      UserError: both orders are possible, or none.
+      UserError: several orders are possible.
     """
     found = [match for match in (_LOCAL.match(cell.strip()) for cell in cells) if match]
     if not found:
         return None
-    day_first = any(int(match.group(1)) > 12 for match in found)
-    month_first = any(int(match.group(3)) > 12 for match in found)
-    if day_first != month_first:
-        return "dmy" if day_first else "mdy"
-    regular = [order for order in ("dmy", "mdy") if _is_regular([parse_time(cell, order) for cell in cells])]
+    possible = [order for order in _ORDERS if all(order in orders for orders in map(_orders, found))]
+    if len(possible) == 1:
+        return possible[0]
+    if not possible:
+        return _orders(found[0])[0] if _orders(found[0]) else "dmy"  # the line that is no date then is named
+    regular = [order for order in possible if _is_regular([parse_time(cell, order) for cell in cells])]
     if len(regular) != 1:
         raise UserError(
-            "%s: dates like %s can be day/month or month/day: say which with --date-format %%d/%%m/%%Y (or %%m/%%d/%%Y)"
-            % (where, cells[0][:40])
+            "%s: dates like %s can be %s: say which with --date-format, e.g. %%d/%%m/%%Y (%%y: two digits)"
+            % (where, cells[0][:40], " or ".join(_ORDERS[order] for order in possible))
         )
-    notes.append("dates like %s are read as %s" % (cells[0], "day/month" if regular == ["dmy"] else "month/day"))
+    notes.append("dates like %s are read as %s" % (cells[0], _ORDERS[regular[0]]))
     return regular[0]
 
 
@@ -246,6 +294,23 @@ def _decimal_mark(cells, delimiter, where) -> str:
     return "."
 
 
+_UNIT = re.compile(
+    r"([-+−]?)\s*((?:[A-Z]{0,3}[$€£¥￥₩₹₽]|[A-Z]{3}\s)?)\s*([-+−]?[\d.,](?:.*[\d.,])?)\s*([^\d.,]{0,12})"
+)
+
+
+def _without_unit(cells, notes):
+    """Cells without the currency, percent sign or unit that stands before or behind every number; else as they are."""
+    given = [cell for cell in cells if cell.lower() not in MISSING]
+    found = [_UNIT.fullmatch(cell) for cell in given]
+    units = {(match.group(2).strip(), match.group(4).strip()) for match in found if match}
+    if None in found or len(units) != 1 or units == {("", "")}:
+        return cells
+    notes.append("the values are numbers of %s" % " … ".join(part for part in units.pop() if part))
+    numbers = iter(match.group(1) + match.group(3) for match in found)
+    return [cell if cell.lower() in MISSING else next(numbers) for cell in cells]
+
+
 def _parse_number(cell, mark) -> Optional[float]:
     """The number in a cell, NaN where it is missing, None where it is none; separators of thousands are left out."""
     cell = cell.strip().replace("−", "-")
@@ -274,19 +339,64 @@ def _column(name, header, width, path, what):
     raise UserError("%s has no %s %r: choose one of %s" % (path, what, name[:40], known))
 
 
-def _rows(path):
-    """Rows of the table (line, cells) up to the first blank line, and the delimiter."""
-    content = text.read_text(path, "the series", encodings=("utf-8", "gb18030"))
-    head = next((line for line in content.split("\n") if line.strip()), "")
-    delimiter = max(",;\t", key=head.count)
+def _is_dated(cell, pattern=None):
+    """Whether a cell holds a time, and one that no number looks like."""
+    return parse_time(cell, pattern=pattern) is not None and not re.match(r"\d{1,5}(\.\d*)?$", cell)
+
+
+def _holds_numbers(cells):
+    """Whether all of these cells could be numbers (or missing), and one is."""
+    found = [_parse_number(cell, mark) for cell in _without_unit(cells, []) for mark in ".,"]
+    pairs = list(zip(found[::2], found[1::2]))
+    return all(pair != (None, None) for pair in pairs) and any(
+        number is not None and not math.isnan(number) for pair in pairs for number in pair
+    )
+
+
+def _split(path, content):
+    """Rows of a table (line, cells), and its delimiter: the one that stands in half of the lines."""
+    lines = [line for line in content.split("\n") if line.strip()]
+    sample = lines[:100]
+    delimiter = next((mark for mark in ";\t,|" if 2 * sum(mark in line for line in sample) >= max(1, len(sample))), ",")
+    if sample and not any(delimiter in line for line in sample):
+        parts = sample[-1].rsplit(None, 1)
+        if len(parts) == 2 and _is_dated(parts[0]) and _parse_number(parts[1], ".") is not None:  # spaces between
+            rows = [(number, line.rsplit(None, 1)) for number, line in enumerate(content.split("\n"), 1)]
+            return rows[:-1] if not rows[-1][1] else rows, " "
     rows, reader = [], csv.reader(io.StringIO(content), delimiter=delimiter, strict=True)
     try:
         for row in reader:
-            rows.append((reader.line_num, [cell.strip() for cell in row]))
+            rows.append((reader.line_num, [cell.strip().strip("\ufeff") for cell in row]))
     except csv.Error as error:
         raise UserError("%s, line %d: %s: the line is no CSV" % (path, reader.line_num, error))
-    while rows and not any(rows[0][1]):
-        rows.pop(0)
+    return rows, delimiter
+
+
+def _without_titles(rows, pattern, notes):
+    """Rows from the header on: the line before the first dated one, if it is as long; lines that could be data stay."""
+    start = next(
+        (place for place, (_, row) in enumerate(rows[:50]) if len(row) > 1 and any(_is_dated(c, pattern) for c in row)),
+        0,
+    )
+    width = len(rows[start][1]) if rows else 0
+    before = [row for _, row in rows[:start]]
+    if not start or any(
+        len(row) == width and any(_parse_number(c, ".") is not None for c in row if c) for row in before
+    ):
+        return rows
+    kept = start - 1 if len(before[-1]) == width and any(before[-1]) else start
+    titles = sum(any(row) for row in before[:kept])
+    if titles:
+        notes.append("%d line%s before the table left out" % (titles, "" if titles == 1 else "s"))
+    return rows[kept:]
+
+
+def _rows(path, pattern, notes):
+    """Rows of the table (line, cells) up to the first blank line, and the delimiter."""
+    content = text.read_text(path, "the series", encodings=("utf-8", "gb18030", "cp1252"))
+    rows, delimiter = _split(path, content)
+    rows = rows[next((index for index, (_, row) in enumerate(rows) if any(row)), len(rows)) :]  # not from blank lines
+    rows = _without_titles(rows, pattern, notes)
     # What follows the first blank line is a footer, but only when no dated row is in it.
     blank = next((index for index, (_, row) in enumerate(rows) if not any(row)), len(rows))
     for line, row in rows[blank:]:
@@ -330,21 +440,34 @@ def _dated(path, rows, delimiter, opts, notes):
     width = len(rows[0][1])
     pattern = opts.date_format
 
-    def is_time(cell):
-        return parse_time(cell, pattern=pattern) is not None and not re.match(r"\d{1,5}$", cell)
-
     header = None
-    if not any(is_time(cell) for cell in rows[0][1]) and not re.match(r"[12]\d{3}$", rows[0][1][0]):
+    if not any(_is_dated(cell, pattern) for cell in rows[0][1]) and not _YEAR.match(rows[0][1][0]):
         header = rows.pop(0)[1]
     if not rows:
         raise UserError("%s has a header and no rows" % path)
-    date_index = _column(opts.date_column, header, width, path, "date column")
-    value_index = _column(opts.value_column or ("2" if date_index == 0 else "1"), header, width, path, "value column")
-    if date_index == value_index:
-        raise UserError("%s: --date-column and --value-column are the same column" % path)
     for line, row in rows:
         if len(row) != width:
             raise UserError("%s, line %d: %d columns, the first line has %d" % (path, line, len(row), width))
+    first_cells = [[row[index] for _, row in rows[:20]] for index in range(width)]
+    if opts.date_column is None:
+        tests = (
+            lambda cell: _is_dated(cell, pattern) and not cell.isdigit(),  # large numbers look like epoch seconds
+            lambda cell: _is_dated(cell, pattern),
+            lambda cell: pattern is None and bool(_YEAR.match(cell)),
+        )
+        found = (index for test in tests for index in range(width) if all(test(cell) for cell in first_cells[index]))
+        date_index = next(found, 0)
+    else:
+        date_index = _column(opts.date_column, header, width, path, "date column")
+    if opts.value_column is None:  # the next one that holds numbers
+        others = list(range(date_index + 1, width)) + list(range(date_index))
+        if not others:
+            raise UserError("%s has one column: a date and a value are needed" % path)
+        value_index = next((index for index in others if _holds_numbers(first_cells[index])), others[0])
+    else:
+        value_index = _column(opts.value_column, header, width, path, "value column")
+    if date_index == value_index:
+        raise UserError("%s: --date-column and --value-column are the same column" % path)
     if width > 2 and opts.value_column is None:
         rest = [row[value_index + 1] for _, row in rows] if value_index + 1 < width else []
         before = [row[value_index] for _, row in rows]
@@ -373,7 +496,8 @@ def _dated(path, rows, delimiter, opts, notes):
             )
         _check_year(time, "%s, line %d" % (path, line), row[date_index])
         times.append(time)
-    cells = [row[value_index] for _, row in rows]
+    times = _one_zone([row[date_index] for _, row in rows], times, notes)
+    cells = _without_unit([row[value_index] for _, row in rows], notes)
     mark = {"comma": ",", "point": "."}.get(opts.decimal) or _decimal_mark(cells, delimiter, path)
     if mark == "," or any("," in cell for cell in cells):
         notes.append(
@@ -449,6 +573,8 @@ def _on_grid(path, lines, times, values, opts, notes):
         if bad.any():
             found = np.flatnonzero(bad) + 1
             more = " (and %d more such lines)" % (len(found) - 1) if len(found) > 1 else ""
+            if 4 * len(found) > len(times):
+                more += "; where another column holds the rest of the time, join both; where it names several series, choose one"
             raise UserError("%s, line %d: %s%s" % (path, lines[found[0]], words % shown(times[found[:1]])[0], more))
     if len(times) < 3:
         raise UserError("%s has %d rows: too few to find a step" % (path, len(times)))
@@ -500,9 +626,9 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
       UserError: whatever is wrong with the file; names file and line.
     """
     notes = []
-    rows, delimiter = _rows(path)
-    widths = {len(row) for _, row in rows}
-    plain = widths == {1} or path.lower().endswith(".dat")
+    rows, delimiter = _rows(path, opts.date_format, notes)
+    dated = any(len(row) > 1 and _is_dated(row[0], opts.date_format) for _, row in rows[:2])
+    plain = {len(row) for _, row in rows} == {1} or path.lower().endswith(".dat") and not dated
     lines, times, cells, mark = _only_values(path, rows, opts) if plain else _dated(path, rows, delimiter, opts, notes)
     values = []
     for line, cell in zip(lines, cells):
@@ -533,9 +659,11 @@ def add_arguments(parser):
         "--csv", metavar="FILE", help="a series of your own instead of the births: a date and a value column"
     )
     group.add_argument(
-        "--date-column", default="1", metavar="NAME", help="header text or number of its date column [1]"
+        "--date-column", metavar="NAME", help="header text or number of its date column [the first with dates]"
     )
-    group.add_argument("--value-column", metavar="NAME", help="header text or number of its value column [2]")
+    group.add_argument(
+        "--value-column", metavar="NAME", help="header text or number of its value column [the next with numbers]"
+    )
     group.add_argument(
         "--step", metavar="STEP", help="distance of its values, e.g. hour, day, 'business day', month [found]"
     )

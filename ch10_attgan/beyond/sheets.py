@@ -3,6 +3,8 @@
 import numpy as np
 
 from common import images
+from common.chinese import chinese, is_chinese
+from data import celeba
 
 SMALLEST_CELL = 64  # pixels; smaller pictures are enlarged so that the captions can be read
 
@@ -20,9 +22,10 @@ def enlargement(img_size):
     return max(1, -(-SMALLEST_CELL // img_size))
 
 
-def column_titles(texts, cell_width, gap, line_height=12):
+def column_titles(texts, cell_width, gap):
     """Captions over the columns of a sheet, a line a word; the first column stands before the gap."""
     words = [text.split("_") for text in texts]
+    line_height = 16 if any(map(is_chinese, texts)) else 12
     lines = []
     for number in range(max(len(item) for item in words)):
         row = images.label_row([item[number] if number < len(item) else "" for item in words], cell_width, line_height)
@@ -49,5 +52,19 @@ def sheet(originals, edited, titles, img_size):
     pixels = np.repeat(np.repeat(pixels, factor, axis=0), factor, axis=1)
     if titles is None:
         return pixels
-    captions = column_titles(["original"] + list(titles), img_size * factor, img_size // 10 * factor)
+    first = chinese("original") if any(map(is_chinese, titles)) else "original"
+    captions = column_titles([first] + list(titles), img_size * factor, img_size // 10 * factor)
     return np.concatenate([captions, pixels], axis=0)
+
+
+def in_chinese(title):
+    """A column's title in Chinese: ``Male_0.50`` → ``男性_0.50``."""
+    for name in sorted(celeba.CHINESE, key=len, reverse=True):
+        if title == name or title.startswith(name + "_"):
+            return celeba.CHINESE[name] + title[len(name) :]
+    return chinese(title)
+
+
+def write(path, originals, edited, titles, img_size):
+    """Writes a sheet, and one with Chinese titles beside it; returns the path."""
+    return images.write_labelled(path, lambda texts: sheet(originals, edited, texts, img_size), titles, in_chinese)

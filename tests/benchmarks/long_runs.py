@@ -4,7 +4,7 @@ The first third is warm-up. Memory between a third and half of the time is compa
 sixths: it should grow by less than 5 %, and open files, figures and operations of the graph should stay (a graph that grows is
 planned anew at each step). A short run says nothing: half of its time is start and end.
 
-    python tests/benchmarks/long_runs.py                 all five, one after the other
+    python tests/benchmarks/long_runs.py                 all, one after the other
     python tests/benchmarks/long_runs.py --steps 200 --only births
 
 Writes  output/hard/long/record-long_runs.json. To publish it: results/hard/long.json, and `make results`.

@@ -1,6 +1,7 @@
 """Own texts: what the model reads, when it is believed, which words decided, what ships."""
 
 import argparse
+import collections
 import os
 import types
 
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_capsule_rnn.beyond import calibrate, classifier, export, hybrid, predict, reports
+from ch09_capsule_rnn.beyond import calibrate, classifier, export, hybrid, own_texts, predict, reports
 from common.errors import UserError
+from data import reuters
 
 
 def reader(num_words=1000, **settings):
@@ -20,7 +22,7 @@ def reader(num_words=1000, **settings):
 def test_words_that_are_not_known_are_in_brackets_and_texts_without_a_known_word_refused():
     words, ids, known, total = classifier.Classifier.read(reader(maxlen=0), "Crude oil, rare!")
     assert words == ["(start)", "crude", "[oil]", "[rare]"] and ids == [1, 8, 2, 2] and (known, total) == (1, 3)
-    for text, message in (("", "no words"), ("天气很好", "none of the"), ("qqqq wwww", "none of the 2 words")):
+    for text, message in (("", "no words"), ("天气很好", "no word of"), ("qqqq wwww", "no word of the text is known")):
         with pytest.raises(UserError, match=message):
             classifier.Classifier.read(reader(maxlen=0), text)
 
@@ -50,6 +52,49 @@ def test_reliability_counts_every_text():
     error, rows = calibrate.reliability(np.array([0.05, 0.95, 1.0]), np.array([False, True, False]))
     assert [row[1] for row in rows] == [1, 2] and rows[1][2:] == [pytest.approx(0.975), 0.5]
     assert error == pytest.approx((0.05 + 2 * 0.475) / 3)
+
+
+# ------------------------------------------------------------------------------------------- texts that are no business news
+def test_unknown_words_are_counted_but_a_single_name_is_forgiven():
+    assert calibrate.unknown_share([1, 2, 9, 2, 9]) == 0.5 and calibrate.unknown_share([9, 2, 2, 9]) == 0.5
+    assert calibrate.unknown_share([1, 2, 9]) == 0.0 and calibrate.unknown_share([1, 9]) == 0.0
+    table = np.array([[1, 2, 2, 9, 9, 0, 0], [1, 9, 9, 9, 9, 9, 9]])
+    np.testing.assert_array_equal(calibrate.unknown_shares(table, [5, 7]), [0.5, 0.0])  # padding is no word
+
+
+def test_doubt_names_its_reason_and_runs_without_limits_have_none():
+    limits = types.SimpleNamespace(unknown=0.2, threshold=0.5)
+    doubt = classifier.Classifier.doubt
+    assert doubt(limits, [1, 2, 2, 9, 9], 0.99) == "50 % of its words unknown"
+    assert doubt(limits, [1, 9, 9], 0.49) == "too unsure" and doubt(limits, [1, 9, 9], 0.5) == ""
+    assert doubt(types.SimpleNamespace(unknown=None, threshold=None), [1, 2, 2], 0.1) == ""
+
+
+def test_own_texts_are_two_parts_of_both_kinds_without_a_text_in_both():
+    rows = own_texts.read_texts()
+    counts = collections.Counter((part, kind == "news") for part, kind, _, _ in rows)
+    assert counts == {("choose", True): 40, ("choose", False): 80, ("report", True): 20, ("report", False): 40}
+    assert len({content for _, _, _, content in rows}) == len(rows)
+    for _, kind, topics, _ in rows:
+        assert bool(topics) == (kind == "news") and set(topics.split()) <= set(reuters.TOPICS)
+
+
+def test_the_shipped_model_answers_news_and_refuses_the_rest():
+    news = {
+        "Oil prices fell as OPEC agreed to raise its output of crude by 500,000 barrels a day.": "crude",
+        "Wheat exports to Egypt rose after a poor harvest there, the Department of Agriculture said.": "grain",
+        "gold": "gold",
+    }
+    others = [
+        "Beat the sugar with the butter until it is pale, stir in the eggs and the flour, and bake for forty minutes.",
+        "Arsenal signed the Spanish striker on a long contract; he scored twice on his debut at Highbury.",
+    ]
+    with classifier.shipped(threads=1) as ship:
+        for content, topic in list(news.items()) + [(content, None) for content in others]:
+            ids = ship.read(content)[1]
+            found = ship([ids])[0]
+            doubt = ship.doubt(ids, found.max())
+            assert (doubt == "", ship.topics[found.argmax()]) == (True, topic) if topic else doubt != "", content
 
 
 # ------------------------------------------------------------------------------------------- which words decided
@@ -97,7 +142,7 @@ def test_what_ships_is_read_back(tmp_path):
     arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     index = {"word%d" % rank: rank for rank in range(1, 20)}
     small, kept = export.to_ship(
-        arrays, settings, index, ["topic%d" % k for k in range(46)], dict(temperature=1.5, threshold=0.3)
+        arrays, settings, index, ["topic%d" % k for k in range(46)], dict(temperature=1.5, threshold=0.3, unknown=0.2)
     )
     assert small["linear"].shape == (10, 46) and kept["words"] == ["word%d" % rank for rank in range(1, 7)]
     path = str(tmp_path / "news.npz")
@@ -108,7 +153,7 @@ def test_what_ships_is_read_back(tmp_path):
         assert words[-1] == "[word9]" and found.shape == (1, 46) and found.sum() == pytest.approx(1, abs=1e-5)
         shares, strengths = ship.couplings(ids)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-4)
-        assert strengths.shape == (4, 5) and (ship.temperature, ship.threshold) == (1.5, 0.3)
+        assert strengths.shape == (4, 5) and (ship.temperature, ship.threshold, ship.unknown) == (1.5, 0.3, 0.2)
     kept.pop("words")
     export.weights.save(path, small, kept)
     with pytest.raises(UserError, match="words"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 import zipfile
 
@@ -10,6 +11,7 @@ import soundfile
 
 from ch09_tacotron.beyond import corpus
 from common.errors import UserError
+from data import thchs30
 
 PINYIN = {"wan": ("^", "uan"), "hao": ("h", "ao"), "er": ("^", "er"), "ni": ("n", "i"), "zi": ("z", "ii")}
 
@@ -50,7 +52,7 @@ def test_a_transcript_keeps_what_other_runs_left(tmp_path):
     one, two = corpus.Line("b", ["ni3"], ["#0"]), corpus.Line("a", ["hao3"], ["#0"])
     corpus.write_transcript(str(tmp_path), [one])
     corpus.write_transcript(str(tmp_path), [two, one])
-    assert (tmp_path / "doc" / "trans" / "teacher.syllable.txt").read_text() == "a hao3\nb ni3\n"
+    assert (tmp_path / "doc" / "trans" / "test.syllable.txt").read_text() == "a hao3\nb ni3\n"
     with pytest.raises(UserError, match="another text"):
         corpus.write_transcript(str(tmp_path), [one._replace(syllables=["hao3"])])
 
@@ -84,6 +86,12 @@ def test_speech_is_written_once_and_a_full_disk_is_an_os_error(tmp_path, monkeyp
     wave, rate = soundfile.read(str(tmp_path / "mytest" / "b.wav"), dtype="int16")
     assert rate == 16000 and len(wave) == 700 and (wave == 0x1000).all()
     assert corpus.speak(lines, str(tmp_path), wheel) == 0.0
+    # listing 9-9 reads the folder as it is: a transcript under the book's name for each recording
+    corpus.write_transcript(str(tmp_path), lines)
+    transcript = thchs30.read_transcript(str(tmp_path / "doc" / "trans" / "test.syllable.txt"))
+    paths = thchs30.wav_paths(thchs30.root(str(tmp_path)))
+    assert [line.split()[0] for line in transcript] == [os.path.basename(path)[:-4] for path in paths] == ["a", "b"]
+    assert not any(thchs30.bad_syllables(line.split(" ", 1)[1]) for line in transcript)
 
     @contextlib.contextmanager
     def full(path):

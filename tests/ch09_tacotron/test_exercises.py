@@ -1,4 +1,4 @@
-"""The text's exercises of 9.8.4 and 9.8.6."""
+"""The text's exercises of 9.8.4, 9.8.6 and 9.8.14."""
 
 from types import SimpleNamespace
 
@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from ch09_tacotron import ext_9_8_4_cbhg as stages
 from ch09_tacotron import ext_9_8_6_attention as kinds
+from ch09_tacotron import ext_9_8_14_speak as speaking
+from common.errors import UserError
 
 
 def test_how_far_each_stage_looks():
@@ -60,3 +62,11 @@ def test_the_trained_voice_reads_on_with_the_attention_it_learnt():
     assert stopped and alignment.shape[0] == len("ni2 hao3~") and alignment.shape[1] < 20
     looked_at = alignment.argmax(axis=0)
     assert looked_at[0] <= 1 and looked_at[-1] >= 7 and (np.diff(looked_at) >= 0).all()
+
+
+def test_a_novel_is_refused_before_anything_is_loaded(tmp_path):
+    """Its sound would stay in memory, and an evening would pass."""
+    path = tmp_path / "novel.txt"
+    path.write_text("从前有座山。" * 4000, encoding="utf-8")
+    with pytest.raises(UserError, match="24000 characters; up to 20000"):
+        speaking.read_texts(SimpleNamespace(text=[], text_file=str(path)))

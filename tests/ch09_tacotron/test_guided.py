@@ -1,13 +1,17 @@
 """The training without the loop computes what the printed network computes."""
 
+import os
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_tacotron.beyond import guided
-from ch09_tacotron.beyond.voice import synthesis_network
+from ch09_tacotron.beyond import guided, train
+from ch09_tacotron.beyond.voice import SHIPPED, WEIGHTS_FILE, synthesis_network
 from ch09_tacotron.code_9_16_tacotron import Tacotron
 from common import run
+from common.errors import UserError
 
 
 def _disturb(session, variables):
@@ -149,3 +153,17 @@ def test_padding_changes_nothing():
         padded = session.run(memory, {inputs: both, mask: there})
     np.testing.assert_allclose(padded[0, :5], alone[0], atol=1e-5)
     assert not padded[0, 5:].any()
+
+
+def test_a_training_starts_from_an_exported_voice():
+    synthesis_network(dict(outputs_per_step=5, mask_attention=False, sharpen=1.0))
+    trainer = types.SimpleNamespace(network=tf.global_variables())
+    with tf.Session(config=run.session_config(1)) as session:
+        session.run(tf.global_variables_initializer())
+        train.start_from(session, trainer, os.path.join(SHIPPED, WEIGHTS_FILE))
+        values = dict(zip([v.op.name for v in trainer.network], session.run(trainer.network)))
+        with pytest.raises(UserError, match="of another model"):
+            train.start_from(session, trainer, os.path.join(SHIPPED, "recogniser-float16.npz"))
+    with np.load(os.path.join(SHIPPED, WEIGHTS_FILE)) as shipped:
+        for name, value in values.items():
+            np.testing.assert_array_equal(value, np.float32(shipped[name]), err_msg=name)

@@ -112,6 +112,51 @@ def test_characters_with_several_readings(text, expected):
     assert pinyin.to_pinyin(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        # Xiandai Hanyu Cidian (XHC): 得 dé 'to get' before prizes and counted things, děi 'must, probably'
+        ("维基得分最高", "wei2 ji1 de2 fen1 zui4 gao1"),
+        ("我得奖了", "wo3 de2 jiang3 le5"),
+        ("他得三分", "ta1 de2 san1 fen1"),
+        ("估计得晚到", "gu1 ji4 dei3 wan3 dao4"),
+        ("见面得先问", "jian4 mian4 dei3 xian1 wen4"),
+        ("还得一年", "hai2 dei3 yi1 nian2"),
+        # XHC: 了 liǎo behind 得 and 不 ('to be able'); but 得了 dé le 'got'
+        ("买得了吗", "mai3 de5 liao3 ma5"),
+        ("像得了病", "xiang4 de2 le5 bing4"),
+        # XHC: 着 zháo 'fallen asleep, on fire'; 觉 jiào 'a sleep'; 背 bēi 'to carry'; 扇 shān 'to slap'; 还 huán 'to give back'
+        ("拧着了火", "ning3 zhao2 le5 huo3"),
+        ("睡美容觉", "shui4 mei3 rong2 jiao4"),
+        ("背了债", "bei1 le5 zhai4"),
+        ("扇你", "shan1 ni3"),
+        ("把债还了", "ba3 zhai4 huan2 le5"),
+        ("切肉", "qie1 rou4"),
+        ("硬杠", "ying4 gang4"),
+        # XHC: 子 zǐ 'son, child', and in names; -zi, the suffix of nouns
+        ("育有一子", "yu4 you3 yi1 zi3"),
+        ("张子强", "zhang1 zi3 qiang2"),
+        ("厚厚的布子", "hou4 hou4 de5 bu4 zi5"),
+        # XHC: particles at the end of a clause are light (哇 wa, 咧 lie, 啰 luo)
+        ("好咧", "hao3 lie5"),
+        ("咧开嘴", "lie3 kai1 zui3"),
+        # the word's own full tone where the voice speaks none light: 妥当 tuǒdàng, not dāng (XHC)
+        ("妥当", "tuo3 dang4"),
+        # of two readings in CC-CEDICT the one that pypinyin's phrases have too: 难兄难弟 nàn (XHC)
+        ("难兄难弟", "nan4 xiong1 nan4 di4"),
+        # a word of readings.py inside of a longer one
+        ("小姑娘", "xiao3 gu1 niang5"),
+        ("如意算盘", "ru2 yi4 suan4 pan5"),
+        # a verb's 个 is light, 整个's is not
+        ("讲个笑话", "jiang3 ge5 xiao4 hua4"),
+        ("整个世界", "zheng3 ge4 shi4 jie4"),
+    ],
+)
+def test_kinds_that_the_labels_showed(text, expected):
+    """Each a sense of the dictionary that the rule follows; found in the odd lines of BZNSYP's labels."""
+    assert pinyin.to_pinyin(text) == expected
+
+
 def test_third_tone_sandhi():
     assert spoken("你好") == "ni2 hao3"
     assert pinyin.to_pinyin("你好", tone_sandhi=False) == "ni3 hao3"
@@ -120,6 +165,22 @@ def test_third_tone_sandhi():
     assert spoken("我理解") == "wo3 li2 jie3"  # 理解 is a word: its first tone is raised already
     assert spoken("展览馆") == "zhan2 lan2 guan3"
     assert spoken("小孩儿") == "xiao3 hair2"
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("彼此彼此", "bi2 ci3 bi2 ci3"),
+        ("躲躲闪闪", "duo2 duo3 shan2 shan3"),
+        ("无法比拟", "wu2 fa3 bi2 ni3"),
+        ("柳晓宝", "liu3 xiao2 bao3"),
+        ("展览馆", "zhan2 lan2 guan3"),
+    ],
+)
+def test_third_tones_follow_the_feet(text, expected):
+    """Words of four syllables are two feet; a surname stands before the foot of the given name (Duanmu, The Phonology of
+    Standard Chinese, ch. 11: tone sandhi within feet first)."""
+    assert spoken(text) == expected
 
 
 @pytest.mark.parametrize(

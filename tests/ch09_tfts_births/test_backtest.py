@@ -45,6 +45,45 @@ def test_widened_bands_hold_their_share_at_every_horizon():
     np.testing.assert_allclose(widened[1:], 95.0, atol=1.5)
 
 
+@pytest.mark.parametrize("count, alone", [(18, False), (19, True), (30, True), (60, True), (240, True)])
+def test_a_horizon_has_a_factor_of_its_own_where_there_are_origins_enough(count, alone):
+    """The first step's band is far too narrow, its neighbours' right: taken together, the first would stay far too narrow.
+
+    Independently: with ``count`` distances the ``k``-th smallest holds a new one with chance ``k / (count + 1)``; the smallest
+    such ``k`` is searched, not computed.
+    """
+    random = np.random.RandomState(count)
+    values, origins = np.zeros(1000), np.arange(count)
+    spread = np.array([4.0] + [1.0] * 11)
+    mean, deviation = random.normal(size=[count, 12]) * spread, np.ones([count, 12])
+    found = fitting.conformal_factors(values, origins, mean, deviation)
+
+    def factor(distances):
+        sizes = sorted(abs(distance) for distance in distances)
+        enough = [k for k in range(1, len(sizes) + 1) if 100 * k >= 95 * (len(sizes) + 1)]
+        return max(1.0, sizes[enough[0] - 1] / 1.96)
+
+    if alone:
+        np.testing.assert_allclose(found, [factor(mean[:, step]) for step in range(12)], rtol=1e-12)
+        assert found[0] > 2.0 * found[1:].max()
+    else:
+        with pytest.raises(IndexError):
+            factor(mean[:, 0])  # not even the largest of so few holds 95 %
+        near = [mean[:, max(0, step - 3) : step + 4].ravel() for step in range(12)]
+        np.testing.assert_allclose(found, [factor(distances) for distances in near], rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [19, 30, 60])
+def test_widened_bands_of_few_origins_hold_what_they_promise(count):
+    """Many small calibrations: the share of new values in the first step's band is 95 % or a little more on average."""
+    random, held = np.random.RandomState(1), []
+    for _ in range(400):
+        mean = random.normal(size=[count, 6]) * [3.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+        factors = fitting.conformal_factors(np.zeros(count + 6), np.arange(count), mean, np.ones([count, 6]))
+        held.append(np.mean(np.abs(random.normal(size=200) * 3.0) <= 1.96 * factors[0]))
+    assert 0.94 <= np.mean(held) <= 0.98
+
+
 def test_seasonal_naive_repeats_the_best_season():
     values = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 40) + 0.1 * np.random.RandomState(0).normal(size=200)
     assert fitting.best_season(values, 180, [7, 5, 365.25], 12) == 5
@@ -87,7 +126,23 @@ def test_shares_follow_who_errs_less_at_each_horizon():
 def test_the_verdict_says_who_wins():
     assert forecast.verdict(3.0, 4.0, 7) == "the forecast wins: it errs 25 % less than the seasonal naive (season 7)"
     assert forecast.verdict(5.0, 4.0, 1).startswith("repeating the last value wins: the forecast errs 25 % more")
+    assert forecast.verdict(4.0, 4.0, 7) == "nobody wins: the forecast errs as much as the seasonal naive (season 7)"
     assert forecast.verdict(5.0, 0.0, 7).endswith("wins: the series repeats itself exactly")
+
+
+@pytest.mark.parametrize(
+    "value, deviation, expected",
+    [
+        (1234567.891, 20543.0, "1234568"),
+        (1234567.891, 0.5, "1234567.891"),
+        (0.000123456, 0.0000021, "0.00012346"),
+        (93.25, 4.0, "93.25"),
+        (-1e15, 1e13, "-1000000000000000"),
+    ],
+)
+def test_forecasts_are_written_as_exactly_as_their_band_asks(value, deviation, expected):
+    """Six significant digits made 1234567.9 ± 0.5 into 1.23457e+06."""
+    assert forecast.written([np.array([value])], deviation) == [[expected]]
 
 
 def test_a_line_is_taken_out_first():

@@ -13,8 +13,8 @@ from common.errors import UserError
 
 
 def make_opts(**changes):
-    names = ("csv", "value_column", "step", "fill", "date_format", "decimal", "first")
-    return argparse.Namespace(**dict(dict.fromkeys(names), date_column="1", **changes))
+    names = ("csv", "date_column", "value_column", "step", "fill", "date_format", "decimal", "first")
+    return argparse.Namespace(**dict(dict.fromkeys(names), **changes))
 
 
 @pytest.fixture
@@ -61,7 +61,8 @@ def test_the_step_is_found_from_the_dates(frequency, read):
 
 DATES = """2020-1-31 | 2020/01/31 | 2020.1.31 | 20200131 | 2020年1月31日 | 2020年01月31日 | 31/01/2020 | 01/31/2020 | 31.01.2020
 2020-01-31T00:00 | 2020-01-31T00:00:00Z | 2020-01-31 00:00:00.000 | 2020-01-31T00:00:00+08:00 | 1580428800 | 1580428800000
-31 Jan 2020 | Jan 31, 2020 | January 31, 2020 | 31-Jan-2020"""
+31 Jan 2020 | Jan 31, 2020 | January 31, 2020 | 31-Jan-2020 | 31-Jan-20 | 31 Jan 20 | 31/01/20 | 01/31/20 | 31.01.20
+01/31/2020 12:00 AM | 2020/1/31 上午12:00:00 | 2020年1月31日0时"""
 
 
 @pytest.mark.parametrize("text", [text.strip() for text in DATES.replace("\n", "|").split("|")])
@@ -79,6 +80,14 @@ def test_many_ways_to_write_a_day(text):
         ("2020年第二季度", (2020, 4, 1)),
         ("2020-W05", (2020, 1, 27)),
         ("2020", (2020, 1, 1)),
+        ("1959.0", (1959, 1, 1)),
+        ("03.2020", (2020, 3, 1)),
+        ("3/2020", (2020, 3, 1)),
+        ("Jan-70", (1970, 1, 1)),
+        ("1/2/2020 3:05 PM", (2020, 2, 1, 15, 5)),
+        ("2020/2/1 下午3:05:07", (2020, 2, 1, 15, 5, 7)),
+        ("2020-02-01 12:30 p.m.", (2020, 2, 1, 12, 30)),
+        ("2020年2月1日15时30分", (2020, 2, 1, 15, 30)),
     ],
 )
 def test_months_quarters_weeks_years(text, expected):
@@ -86,7 +95,20 @@ def test_months_quarters_weeks_years(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "many", "2020-13-01", "1977-02-30", "2020-01-31 25:00", "9" * 5000, "31/31/2020", "１２"]
+    "text",
+    [
+        "",
+        "many",
+        "2020-13-01",
+        "1977-02-30",
+        "2020-01-31 25:00",
+        "9" * 5000,
+        "31/31/2020",
+        "１２",
+        "13:00 PM",
+        "1/1/2020 13:00 PM",
+        "13.2020",
+    ],
 )
 def test_what_is_no_date(text):
     assert series.parse_time(text) is None
@@ -102,6 +124,25 @@ def test_day_or_month_first_is_told_by_the_whole_column(read):
     with pytest.raises(UserError, match="--date-format"):
         read("d,v\n01/01/2020,1\n02/02/2020,2\n03/03/2020,4\n")
     assert len(read(table(days, form="%d|%m|%y"), date_format="%d|%m|%y").values) == 40
+
+
+def test_years_of_two_digits_are_read_or_asked_for(read):
+    days = pd.date_range("2019-06-01", periods=40)
+    for form in ("%d/%m/%y", "%m/%d/%y", "%y-%m-%d"):
+        assert (read(table(days, form=form)).times == days.values).all()
+    short = table(days[:20], form="%y-%m-%d")  # 19-06-01: the 19th of June of 2001, 2002 … is a regular series, too
+    with pytest.raises(UserError, match="day/month/year or year/month/day: say which with --date-format"):
+        read(short)
+    assert (read(short, date_format="%y-%m-%d").times == days[:20].values).all()
+
+
+def test_hours_over_a_change_of_the_clock_are_one_after_the_other(read):
+    hours = pd.date_range("2021-10-30 22:00", periods=60, freq="H", tz="Europe/Berlin")  # 2 o'clock is there twice
+    found = read(table([hour.isoformat() for hour in hours]))
+    assert str(found.step) == "hour" and len(found.values) == 60 and found.times[0] == np.datetime64("2021-10-30T22:00")
+    assert "all times are those of +02:00" in " ".join(found.notes)
+    with pytest.raises(UserError, match="2021-10-31 02:00:00 is there twice"):
+        read(table([hour.strftime("%Y-%m-%d %H:%M") for hour in hours]))
 
 
 # ----------------------------------------------------------------------------------------------------------------- numbers
@@ -120,6 +161,73 @@ def test_numbers_with_separators(cells, separator, decimal, expected, read):
     days = pd.date_range("2020-01-01", periods=len(cells))
     found = read(table(days, cells, separator=separator), decimal=decimal)
     np.testing.assert_allclose(found.values, expected)
+
+
+@pytest.mark.parametrize(
+    "cells, unit, expected",
+    [
+        (['"$1,200.5"', '"-$1,314"', '"$12"'], "$", [1200.5, -1314, 12]),
+        (["1.5%", "NaN", "2.25 %"], "%", [1.5, np.nan, 2.25]),
+        (["5 kWh", "7 kWh", "1e3 kWh"], "kWh", [5, 7, 1000]),
+        (["¥3.5万", "¥4万", "¥10.25万"], "¥ … 万", [3.5, 4, 10.25]),
+        (["USD 5", "USD 6.5", "USD -7"], "USD", [5, 6.5, -7]),
+    ],
+)
+def test_units_that_stand_at_every_number_are_left_out(cells, unit, expected, read):
+    days = pd.date_range("2020-01-01", periods=3)
+    found = read(table(days, cells), fill="interpolate")
+    assert found.notes[0] == "the values are numbers of %s" % unit
+    filled = pd.Series(expected).interpolate()
+    np.testing.assert_allclose(found.values, filled)
+
+
+def test_units_that_differ_and_numbered_names_are_no_numbers(read):
+    days = pd.date_range("2020-01-01", periods=3)
+    for cells in (["5 kWh", "7 MWh", "8 kWh"], ["S1", "S2", "S3"], ["5$", "6", "7$"]):
+        with pytest.raises(UserError, match="is not a number"):
+            read(table(days, cells))
+
+
+def test_the_columns_are_found_by_what_is_in_them(read):
+    days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)]
+    rows = [(number, day, "Kiel", 100 + number * number) for number, day in enumerate(days)]
+    exported = ",date,town,sold\n" + "".join("%d,%s,%s,%d\n" % row for row in rows)
+    found = read(exported)
+    assert found.values.tolist() == [row[3] for row in rows]
+    assert found.notes == ["4 columns; the values are those of column 4 (sold), --value-column chooses"]
+    turned = "sold,date\n" + "".join("%d,%s\n" % (row[3], row[1]) for row in rows)
+    assert read(turned).values.tolist() == [row[3] for row in rows]
+    large = "n,start,end,m\n" + "".join("%d,%s,%s,%d\n" % (1.5e9 + row[0] ** 3, row[1], row[1], row[3]) for row in rows)
+    assert read(large).values.tolist() == [row[3] for row in rows]  # not the ends, and the large numbers are no times
+    years = "n,year\n" + "".join("%d,%d.0\n" % (number * number, 1900 + number) for number in range(20))
+    assert str(read(years).step) == "year"
+    joined = "date,hour,v\n" + "".join("2020-01-0%d,%d,%d\n" % (d, h, d * h) for d in range(1, 4) for h in range(24))
+    with pytest.raises(UserError, match="there twice.*and 68 more such lines.; where another column holds the rest"):
+        read(joined)
+
+
+def test_titles_marks_of_spreadsheets_and_spaces(read):
+    days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)]
+    values = [number % 7 + 0.5 for number in range(20)]
+    rows = "".join("%s;%s\n" % (day, str(value).replace(".", ",")) for day, value in zip(days, values))
+    for content, left_out in (
+        ("sep=;\n\ufeffday;n\n" + rows, "1 line before"),
+        ("# made by hand\n# in 2020, in Kiel\nday;n\n" + rows, "2 lines before"),
+        ("Sales, all shops\n\nday;n\n" + rows, "1 line before"),
+        ("Sales\n" + rows, None),
+    ):
+        found = read(content)
+        assert found.values.tolist() == values
+        assert left_out is None or left_out in found.notes[0]
+    spaced = "".join("%s   %s\n" % pair for pair in zip(days, values))
+    assert read(spaced, "own.dat").values.tolist() == read("day n\n" + spaced).values.tolist() == values
+    with pytest.raises(
+        UserError, match="line 2: '2020-13-01' is not a date"
+    ):  # no title, though the first date is below
+        read("day;n\n2020-13-01;1\n" + rows)
+    with pytest.raises(UserError, match="no text|not UTF-8"):
+        read(b"\x81\x8d,\x9d\n2020-01-01,1\n")
+    assert read("Tag;Wert (€)\n".encode("cp1252") + rows.encode()).values.tolist() == values
 
 
 def test_a_comma_that_could_be_either_is_asked_for(read):
@@ -218,6 +326,7 @@ BAD = {
     "year 9999": (GOOD + "9999-01-01,4\n", "line 5: '9999-01-01': years from 1678"),
     "a gap of centuries": (GOOD + "2260-01-01 00:00:01,4\n", "values a second apart would be needed"),
     "empty": ("", "has no rows"),
+    "300,000 blank lines": ("\n" * 300000, "has no rows"),  # took the square of their number in time
     "a header alone": ("date,value\n", "has a header and no rows"),
     "two rows": ("a,b\n1977-01-01,208\n1977-01-02,241\n", "has 2 rows: too few"),
     "all equal": (GOOD.replace("241", "208").replace("274", "208"), "all 3 values are equal"),

@@ -231,6 +231,12 @@ def test_a_births_file_of_another_length_is_refused(tmp_path):
     (tmp_path / "qbirths.dat").write_text("a\nb\n1\n2\n")
     with pytest.raises(UserError, match="has 2 values, not 5113"):
         fetch.prepare_births(str(tmp_path))
+    (tmp_path / "qbirths.dat").write_text("a\nb\n" + "1\n" * 5112 + "many\n")
+    with pytest.raises(UserError, match="one that is no count"):
+        fetch.prepare_births(str(tmp_path))
+    (tmp_path / "qbirths.dat").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(UserError, match="is not UTF-8 text"):
+        fetch.prepare_births(str(tmp_path))
 
 
 def test_thchs30_gets_the_books_layout(web, tmp_path):
@@ -391,6 +397,20 @@ def test_sums_lists(tmp_path):
             stream.write(line + "\n")
         with pytest.raises(UserError, match="line 1 is not"):
             verify.read_sums(path)
+    with open(path, "wb") as stream:
+        stream.write(bytes(range(128, 256)))
+    with pytest.raises(UserError, match="is not UTF-8 text"):
+        verify.read_sums(path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    """A pipe gives nothing until somebody writes into it."""
+    os.mkfifo(str(tmp_path / "number-of-daily-births-in-quebec.csv"))
+    (tmp_path / "qbirths.dat").mkdir()
+    report = verify.verify("births", str(tmp_path))
+    assert report.troubles == 1 and "is a folder, a pipe or a device, not a file" in report.lines[-1]
+    with pytest.raises(UserError, match="a folder, a pipe or a device, not a file: move it away"):
+        fetch.fetch("births", str(tmp_path))
 
 
 def test_verify_of_nothing(tmp_path, capsys):

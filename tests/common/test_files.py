@@ -120,6 +120,7 @@ def test_numbers_keep_their_significant_digits(tmp_path):
     shown = [
         text.number(value) for value in (1.5e-6, 0.0, 1234567.0, 1234567.25, -3, np.float32(0.1), 1e300, float("nan"))
     ]
-    assert shown == ["1.5e-06", "0", "1234567", "1.23457e+06", "-3", "0.1", "1e+300", "nan"]
+    assert shown == ["1.5e-06", "0", "1234567", "1234570", "-3", "0.1", "1e+300", "nan"]
+    assert text.number(153612.3, 4) == "153600" and text.number(-9999999.6, 4) == "-10000000"
     path = text.write_csv(str(tmp_path / "x.csv"), [["a", "b"], [1.25e-7, None], ["你,好", np.int64(3)]])
     assert text.read_csv(path) == [["a", "b"], ["1.25e-07", ""], ["你,好", "3"]]

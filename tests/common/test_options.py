@@ -237,6 +237,7 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
         (3, 3, ""),
         (UserError("the file is missing"), 2, "error: the file is missing\n"),
         (TrainingStopped("loss is nan"), 2, "error: loss is nan\n"),
+        (UserError("a\nb\x1b[2J\u202e，好.png"), 2, "error: a\\nb\\x1b[2J\\u202e，好.png\n"),  # names come from outside
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (Stopped(2), 130, "stopped: the same command goes on from here\n"),
         (Stopped(15), 143, "stopped: the same command goes on from here\n"),

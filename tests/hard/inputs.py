@@ -78,6 +78,12 @@ def damage(content: bytes):
     return dict(cut(content), **flipped(content))
 
 
+def replaced(content: bytes, old: bytes, new: bytes, count: int = -1) -> bytes:
+    """``content`` with ``new`` for ``old``, which must be there: else nothing hostile would be tried."""
+    assert old in content, old
+    return content.replace(old, new, count)
+
+
 NO_FILES = ("fifo", "folder", "broken link", "endless device", "socket")
 
 
@@ -298,6 +304,8 @@ def cases_of_texts():
         "random bytes": bytes(range(128, 256)) * 9,
         "unknown syllables": b"xyz9 qqq1 ni3 hao3",
         "a number of 400 digits": b"7" * 400 + "元".encode(),
+        "a number of 19,000 digits": b"7" * 19000,
+        "a novel": "从前有座山，山里有座庙。".encode() * 20000,
     }
     for name, content in spoken.items():
         yield Case("speak: " + name, 1, writes("x.txt", content), speak, EITHER if "digits" in name else REFUSED)
@@ -315,14 +323,14 @@ def series():
     good = rows(count)
     changed = lambda place, value: rows(count[:place] + [value] + count[place + 1 :])  # noqa: E731
     found = {
-        "CR": (good.replace(b"\n", b"\r"), READ),
+        "CR": (replaced(good, b"\n", b"\r"), READ),
         "UTF-16 and GBK": ("日期,值\n".encode("gb18030") + good.split(b"\n", 1)[1], READ),
         "negative zero": (changed(3, "-0"), READ),
         "values of 1e-300": (rows(["%de-300" % (100 + value) for value in count]), EITHER),
         "values of 1e11": (rows([value * 10**8 for value in count]), EITHER),
         "empty": (b"", REFUSED),
         "header alone": (b"date,value\n", REFUSED),
-        "NUL": (good.replace(b"1303", b"13\x0003"), REFUSED),
+        "NUL": (replaced(good, b"1301", b"13\x0001"), REFUSED),
         "UTF-16 without mark": (good.decode().encode("utf-16-le"), REFUSED),
         "random bytes": (bytes(np.random.RandomState(1).randint(0, 256, 4000).astype(np.uint8)), REFUSED),
         "NaN": (changed(5, "NaN"), REFUSED),
@@ -337,14 +345,14 @@ def series():
         "year 1": (rows(count, "0001-01-01"), REFUSED),
         "year 1600": (rows(count, "1600-01-01"), REFUSED),
         "year 9999": (rows(count, "9999-11-01"), REFUSED),
-        "30 February": (good.replace(b"2020-02-01", b"2020-02-30"), REFUSED),
+        "30 February": (replaced(good, b"2020-02-01", b"2020-02-30"), REFUSED),
         "twice a day": (good + b"2020-02-29,7\n2020-02-29,7\n", REFUSED),
         "backwards and forwards": (good + rows(count, header=""), REFUSED),
         "a gap of a century": (good + b"2120-01-01,5\n", REFUSED),
         "a field of a megabyte": (good + b"2020-03-01," + b"x" * (1 << 20), REFUSED),
-        "an open quote": (good.replace(b"1303", b'"1303'), REFUSED),
+        "an open quote": (replaced(good, b"1301", b'"1301'), REFUSED),
         "300 columns": (b"\n".join(b",".join(b"1" for _ in range(300)) for _ in range(30)), REFUSED),
-        "thousands": (good.replace(b",1", b",1,"), REFUSED),
+        "thousands": (replaced(good, b",1", b",1,"), REFUSED),
         "a page of HTML": (b"<!DOCTYPE html><html><table><tr><td>1</td></tr></table></html>", REFUSED),
         "an archive": (gzip.compress(good), REFUSED),
         "a picture": (encoded("PNG"), REFUSED),
@@ -761,11 +769,11 @@ def cases_of_archives():
     lists = {
         "empty": lambda whole: b"",
         "cut": lambda whole: whole[: len(whole) // 2],
-        "NUL": lambda whole: whole.replace(b"-1", b"-\x001", 1),
+        "NUL": lambda whole: replaced(whole, b"-1", b"-\x001", 1),
         "random bytes": lambda whole: bytes(range(128, 256)) * 50,
         "a count of 5000 digits": lambda whole: b"9" * 5000 + whole[whole.index(b"\n") :],
-        "values of 1e999": lambda whole: whole.replace(b" -1", b" 1e999", 3),
-        "a name that leaves the folder": lambda whole: whole.replace(b"000001.jpg", b"../../../etc/passwd"),
+        "values of 1e999": lambda whole: replaced(whole, b" -1", b" 1e999", 3),
+        "a name that leaves the folder": lambda whole: replaced(whole, b"000001.jpg", b"../../../etc/passwd"),
         "a line of a megabyte": lambda whole: whole.split(b"\n", 1)[0] + b"\n" + b"A " * 500000,
         "UTF-16 without mark": lambda whole: whole.decode().encode("utf-16-le"),
     }
@@ -858,8 +866,10 @@ def uploads():
     for steps in ("nan", "1e9", "-1", "0x7", "", "９"):
         found.append(("series: steps %s" % steps, dict(panel="series", steps=steps), rows(range(60))))
     found.append(("no panel", dict(panel="../../x"), None))
-    found.append(("face: strength", dict(panel="face", strength="inf", Bangs="on"), encoded("PNG")))
-    found.append(("face: choice", dict(panel="face", strength="1", Bangs="; touch EXECUTED"), encoded("PNG")))
-    found.append(("face: no choice", dict(panel="face", strength="1"), encoded("PNG")))
+    for strength in ("inf", "1e9", "-1", "", "1"):
+        fields = dict(panel="face", Bangs="on", Bangs_strength=strength)
+        found.append(("face: strength %s" % strength, fields, encoded("PNG")))
+    found.append(("face: choice", dict(panel="face", Bangs="; touch EXECUTED", Bangs_strength="1"), encoded("PNG")))
+    found.append(("face: no choice", dict(panel="face", Bangs_strength="1"), encoded("PNG")))
     found.append(("speech: signs", dict(panel="speech", text="。。。"), None))
     return found

@@ -51,9 +51,8 @@ def test_killed_twenty_times_it_ends_where_an_unbroken_run_ends(trained, tmp_pat
     while kills < 20:
         process = trainings.start(name, folder)
         wait = moments.uniform(0.2, 1.1) * seconds
-        if kills % 2:  # just as a checkpoint is being written
-            trainings.wait_for_checkpoint(name, folder, process)
-            wait = moments.uniform(0, 0.2) * seconds
+        if kills % 2 and trainings.wait_for_write(name, folder, process):  # just as a checkpoint is being written
+            wait = moments.uniform(0, 0.1)
         try:
             _, errors = process.communicate(timeout=wait)
         except subprocess.TimeoutExpired:
@@ -81,6 +80,40 @@ def test_asked_to_stop_it_saves_and_goes_on_the_next_time(trained, tmp_path, num
     trainings.whole(name, folder)
     trainings.assert_same_end(name, folder, state)
     survived("asked to stop")
+
+
+def test_ctrl_c_twice_does_not_wait_and_the_last_checkpoint_counts(trained, tmp_path, survived):
+    name, folder, state, seconds = new_run(trained, tmp_path)
+    process = trainings.start(name, folder)
+    trainings.wait_for_checkpoint(name, folder, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode in (0, 130) and "Traceback" not in errors, errors[-2000:]
+    trainings.whole(name, folder)
+    trainings.assert_same_end(name, folder, state)
+    survived("asked to stop twice")
+
+
+def test_a_clock_that_was_set_back_hides_no_checkpoint(trained, tmp_path, survived):
+    """What the killed run left has times of tomorrow; the newest checkpoint is still found, and the end is the same."""
+    name, folder, state, seconds = new_run(trained, tmp_path)
+    process = trainings.start(name, folder)
+    trainings.wait_for_checkpoint(name, folder, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    tomorrow = time.time() + 86400
+    for base, _, names in os.walk(str(folder)):
+        for file in names:
+            os.utime(os.path.join(base, file), (tomorrow, tomorrow))
+    trainings.whole(name, folder)
+    trainings.assert_same_end(name, folder, state)
+    steps = [
+        trainings.run.step_of(prefix) for prefix in trainings.run.checkpoints(trainings.checkpoint_dir(name, folder))
+    ]
+    assert steps == sorted(steps, reverse=True)
+    survived("clock set back")
 
 
 def test_a_second_run_into_the_same_folder_is_refused(trained, tmp_path, survived):
@@ -182,6 +215,23 @@ def test_a_full_disk_is_a_line_and_the_last_checkpoint_stays(trained, tmp_path, 
     finally:
         subprocess.run(["umount", "-l", str(disk)])
     survived("full disk")
+
+
+def test_a_disk_that_cannot_be_written_is_a_line(trained, tmp_path, survived):
+    name, folder, _, _ = new_run(trained, tmp_path)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        shutil.copytree(str(folder), str(disk / "run"))
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        process = trainings.start(name, disk / "run")
+        _, errors = process.communicate(timeout=300)
+        trainings.assert_one_line(process, errors, 2, "Read-only file system")
+    finally:
+        subprocess.run(["umount", "-l", str(disk)])
+    survived("read-only")
 
 
 def test_an_output_folder_that_is_removed_while_it_runs(trained, tmp_path, survived):

@@ -111,7 +111,7 @@ def test_hostile_upload(name, form, content, tmp_path, request):
     folder = str(tmp_path)
     content = content() if callable(content) else content
     files = {} if content is None else {"file": Upload(filename="../../%s\0😀.png" % name, content=content)}
-    choices = {field: "" for field, _ in panels.FACE_ATTRIBUTES}
+    choices = {field: "" for field in panels.FACE_ATTRIBUTES}
     try:
         _, command = panels.command_of(dict(choices, **form), files, folder)
     except UserError as error:

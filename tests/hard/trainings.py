@@ -105,6 +105,21 @@ def wait_for_checkpoint(name, folder, process, seconds=240):
     raise AssertionError("%s saved nothing in %d s" % (name, seconds))
 
 
+def wait_for_write(name, folder, process, seconds=240):
+    """Waits until a new file appears among the checkpoints, often one that is not whole yet; False where none did."""
+
+    def names():
+        place = checkpoint_dir(name, folder)
+        return set(os.listdir(place)) if os.path.isdir(place) else set()
+
+    before, end = names(), time.time() + seconds
+    while process.poll() is None and time.time() < end:
+        if names() - before:
+            return True
+        time.sleep(0.003)
+    return False
+
+
 def assert_one_line(process, errors, status, *fragments):
     assert process.returncode == status, (process.returncode, errors[-3000:])
     assert "Traceback" not in errors, errors[-3000:]

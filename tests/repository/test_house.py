@@ -247,3 +247,12 @@ def test_no_script_touches_the_path():
     for pattern in ("ch*_*/*.py", "ch*_*/beyond/*.py"):
         for path, source in sources(pattern).items():
             assert "sys.path" not in source, path
+
+
+def test_every_option_is_explained():
+    for pattern in ("ch*_*/*.py", "ch*_*/beyond/*.py", "common/*.py", "data/*.py", "tools/*.py", "tools/*/*.py"):
+        for path, source in sources(pattern).items():
+            for call in ast.walk(ast.parse(source)):
+                if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "add_argument":
+                    named = [item.arg for item in call.keywords]
+                    assert "help" in named or None in named, "%s, line %d" % (path, call.lineno)

@@ -14,6 +14,8 @@ import time
 import pytest
 from werkzeug.serving import make_server
 
+from ch09_tfts_births.beyond import forecast
+from common.chinese import chinese
 from tools.try_page import jobs, panels, server
 from tools.try_page.panels import Field, Panel
 
@@ -77,7 +79,10 @@ def ended(client, identity, seconds=30):
 def test_from_input_to_result(page):
     client, queue = page
     answer = ended(client, post(client, "oil").get_json()["id"])
-    assert answer["state"] == "done" and answer["headline"] == ["crude, confidence 90 %", "主题：crude（置信度 90%）"]
+    assert answer["state"] == "done" and answer["headline"] == [
+        "crude, confidence 90 %",
+        "主题：原油（crude）（置信度 90%）",
+    ]
     assert answer["tables"][0]["columns"] == [["topic", "主题"], ["probability", "概率"]]
     assert answer["words"] == [["oil", 1.0], ["and", -0.5]]
     assert [item["name"] for item in answer["files"]] == ["answer.csv"]  # the other one lies outside the output folder
@@ -212,22 +217,41 @@ def test_what_the_page_refuses_is_said_in_chinese_too(page):
     client, queue = page
     answer = client.post("/jobs", data=dict(panel="news", text="x" * 101), headers=HEADERS).get_json()
     assert answer["error_zh"] == "文本超过 100 个字符"
-    assert panels.chinese("input.csv, line 3: no number") == "input.csv, line 3: no number"
+    said = "input.csv, line 3: 2020-01-02 is there twice: keep one row (and 4 more such lines)"
+    assert chinese(said) == "所给 CSV 第 3 行：2020-01-02 出现了两次：请只保留一行（还有 4 行如此）"
+    assert chinese("what nobody has translated") == "what nobody has translated"
 
 
 def test_what_the_panels_say_of_a_record():
-    def said(panel, tables=(), **metrics):
-        record = dict(
-            tables=list(tables), metrics={name: dict(value=value, note="so") for name, value in metrics.items()}
-        )
-        return panels.headline_of(argparse.Namespace(panel=panel, record=record))
+    def said(panel, tables=(), note=""):
+        metrics = {"MAE of the seasonal naive": dict(value=1.0, note=note)}
+        line = panels.headline_of(argparse.Namespace(panel=panel, record=dict(tables=list(tables), metrics=metrics)))
+        return line, chinese(line)
 
-    none = dict(title="Topics of the text", rows=[["earn", 0.31]], note="none of the 46 topics (best guess earn); a")
-    assert said("news", [none])[1] == "46 个主题都不是，最接近的是 earn（置信度 31%）"
-    figures = {"MAE of the seasonal naive": 4.0, "season of the seasonal naive": 12}
-    assert said("series", MAE=3.0, **figures) == ("so", "预测更好：误差比季节性朴素预测（周期 12）小 25%")
-    assert said("series", MAE=5.0, **figures)[1].startswith("季节性朴素预测（周期 12）更好")
+    note = "none of the 46 topics (best guess earn, too unsure); a"
+    none = dict(title="Topics of the text", rows=[["earn", 0.31]], note=note)
+    assert said("news", [none])[1] == "46 个主题都不是（把握不足），最接近的是业绩（earn）（置信度 31%）"
+    better = forecast.verdict(3.0, 4.0, 12)
+    assert said("series", note=better) == (better, "本预测更好：误差比季节性朴素预测（周期 12）小 25%")
+    assert said("series", note=forecast.verdict(5.0, 4.0, 1))[1].startswith("“重复最后一个值”更好：本预测的误差大 25%")
+    assert (
+        said("series", note=forecast.verdict(4.0, 4.0, 12))[1]
+        == "不分高下：本预测的误差与季节性朴素预测（周期 12）相同"
+    )
+    assert said("speech", [dict(title="Sentences", rows=[["ni3", 1.5], ["hao3", 1.0]])])[1] == "语音长 2.5 秒"
     assert said("photo") == ("", "")
+
+
+@pytest.mark.parametrize(
+    "caption,shown",
+    [
+        ("input before and after", "before and after"),
+        ("input：处理前后", "处理前后"),
+        ("Edited faces, Bangs=1: input", "Edited faces, Bangs=1"),
+    ],
+)
+def test_captions_do_not_name_the_pages_own_file(caption, shown):
+    assert panels._without_name(caption) == shown
 
 
 def test_every_panel_has_its_script_and_its_examples():

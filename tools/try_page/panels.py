@@ -7,9 +7,10 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from common import files, options
+from common.chinese import chinese
 from common.errors import UserError
 from data import celeba
-from tools import gallery, results
+from tools import results
 
 EXAMPLES = os.path.join(options.REPOSITORY, "docs", "examples")
 LONGEST_NEWS = 20000  # characters
@@ -178,11 +179,11 @@ def ready() -> List[dict]:
     shown = []
     for panel in PANELS:
         missing = [name for name in panel.needs if not os.path.exists(os.path.join(options.REPOSITORY, name))]
-        lacks = lacks_zh = ""
+        lacks = ""
         if missing or not os.path.exists(os.path.join(options.REPOSITORY, panel.script)):
             how = panel.how or "see the README of " + panel.script.split("/")[0]
-            lacks, lacks_zh = "No trained model yet: %s" % how, "还没有训练好的模型：%s" % how
-        shown.append(dict(panel._asdict(), lacks=lacks, lacks_zh=lacks_zh))
+            lacks = "No trained model yet: %s" % how
+        shown.append(dict(panel._asdict(), lacks=lacks, lacks_zh=chinese(lacks)))
     return shown
 
 
@@ -249,7 +250,7 @@ def _value(field: Field, form, uploads, folder: str):
     except (ValueError, OverflowError):
         raise UserError("%s: '%s' is no number" % (field.label, given[:20]))
     if not whole or not field.low <= number <= field.high:
-        raise UserError("%s is %g to %g" % (field.label, field.low, field.high))
+        raise UserError("%s must be %g to %g" % (field.label, field.low, field.high))
     return int(number) if field.kind == "number" else number
 
 
@@ -270,36 +271,12 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
     return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "face-or-centre", "--edit"] + edits
 
 
-# What the page itself says when it refuses; the scripts' own lines stay as they are.
-_CHINESE = (
-    (r"choose a file first", "请先选择文件"),
-    (r"the file is empty", "文件是空的"),
-    (r"(?:the file|that) is larger than (\d+) MB", r"文件超过 \1 MB"),
-    (r"the text is empty", "请输入文本"),
-    (r"the text is longer than (\d+) characters", r"文本超过 \1 个字符"),
-    (r"switch at least one attribute on or off", "请至少选择一个属性"),
-    (r"(\d+) jobs are waiting already: try again later", r"已有 \1 个任务在排队，请稍后再试"),
-    (r"it took longer than (\d+) s and was ended", r"运行超过 \1 秒，已被终止"),
-    (r"the worker ended with status (-?\d+)", r"处理程序异常退出（状态 \1）"),
-    (r"there is no such job \(any more\)", "任务已不存在"),
-)
-
-
-def chinese(said: str) -> str:
-    """What the page says, in Chinese; a script's own line as it is."""
-    for pattern, words in _CHINESE:
-        found = re.fullmatch(pattern, said)
-        if found:
-            return found.expand(words)
-    return said
-
-
 def files_of(job) -> List[str]:
     """Paths of the files that may be fetched, each of the record's once, none outside the job's folder."""
     paths = []
     inside = os.path.realpath(os.path.join(job.folder, "out")) + os.sep
     for item in job.record["files"]:
-        for name in (item["path"], item.get("before"), item.get("after")):
+        for name in (item["path"], item.get("path_zh"), item.get("before"), item.get("after")):
             if name is not None:
                 path = os.path.realpath(os.path.join(inside, name))
                 if path.startswith(inside) and os.path.isfile(path) and path not in paths:
@@ -307,29 +284,22 @@ def files_of(job) -> List[str]:
     return paths
 
 
-def headline_of(job) -> Tuple[str, str]:
-    """The answer in one line, in both languages; empty where the pictures say it."""
+def headline_of(job) -> str:
+    """The answer in one line; empty where the pictures say it."""
     tables = {table["title"]: table for table in job.record["tables"]}
-    metrics = {name: entry["value"] for name, entry in job.record["metrics"].items()}
     if job.panel == "news" and "Topics of the text" in tables:
         table = tables["Topics of the text"]
-        topic, share = table["rows"][0]
-        said = table["note"].split(";")[0]
-        sure = "（置信度 %.0f%%）" % (100 * share)
-        zh = "46 个主题都不是，最接近的是 %s" % topic if said.startswith("none of") else "主题：%s" % topic
-        return "%s, confidence %.0f %%" % (said, 100 * share), zh + sure
-    if job.panel == "series" and "MAE of the seasonal naive" in metrics:
-        own, naive = metrics["MAE"], metrics["MAE of the seasonal naive"]
-        season = int(metrics["season of the seasonal naive"])
-        other = "季节性朴素预测（周期 %d）" % season if season > 1 else "重复最后一个值"
-        zh = other + "更好，请谨慎使用本预测"
-        if own < naive:
-            zh = "预测更好：误差比%s小 %.0f%%" % (other, 100 * (1 - own / naive))
-        return job.record["metrics"]["MAE of the seasonal naive"]["note"], zh
+        return "%s, confidence %.0f %%" % (table["note"].split(";")[0], 100 * table["rows"][0][1])
+    if job.panel == "series" and "MAE of the seasonal naive" in job.record["metrics"]:
+        return job.record["metrics"]["MAE of the seasonal naive"]["note"]
     if job.panel == "speech" and "Sentences" in tables:
-        seconds = sum(row[1] for row in tables["Sentences"]["rows"])
-        return "%.1f s of speech" % seconds, "语音长 %.1f 秒" % seconds
-    return "", ""
+        return "%.1f s of speech" % sum(row[1] for row in tables["Sentences"]["rows"])
+    return ""
+
+
+def _without_name(caption: str) -> str:
+    """A caption without the name that the page gave the reader's file."""
+    return re.sub(r"^input(\.\w+)?[:,：]? ?|[:：] ?input$", "", caption)
 
 
 def result_of(job) -> dict:
@@ -339,13 +309,12 @@ def result_of(job) -> dict:
     """
     paths = files_of(job)
     inside = os.path.realpath(os.path.join(job.folder, "out"))
-    words_zh = files.read_json(gallery.WORDS_FILE)
 
     def number_of(name):
         return paths.index(os.path.realpath(os.path.join(inside, name)))
 
-    def both(cell):
-        return [cell, words_zh.get(cell, cell)]
+    def both(words):
+        return [words, chinese(words)]
 
     shown, tables, words = [], [], None
     for table in job.record["tables"]:
@@ -359,8 +328,11 @@ def result_of(job) -> dict:
             tables.append(dict(title=both(table["title"]), columns=columns, rows=rows))
     for item in job.record["files"]:
         try:
-            entry = dict(kind=item["kind"], caption=[item["caption"], item["caption_zh"] or item["caption"]])
+            captions = [_without_name(item["caption"]), _without_name(item["caption_zh"] or chinese(item["caption"]))]
+            entry = dict(kind=item["kind"], caption=captions)
             entry.update(file=number_of(item["path"]), name=os.path.basename(item["path"]))
+            if "path_zh" in item:
+                entry["file_zh"] = number_of(item["path_zh"])
             if item["kind"] == "comparison":
                 entry.update(before=number_of(item["before"]), after=number_of(item["after"]))
             if words and entry["name"] == "words.png":
@@ -368,4 +340,4 @@ def result_of(job) -> dict:
             shown.append(entry)
         except ValueError:  # a file that is gone
             continue
-    return dict(files=shown, tables=tables, words=words, headline=list(headline_of(job)))
+    return dict(files=shown, tables=tables, words=words, headline=both(headline_of(job)))

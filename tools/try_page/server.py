@@ -9,6 +9,7 @@ other pages, or under another name than this machine's, are refused.
 """
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import make_server
 
 from common import options
+from common.chinese import chinese
 from common.errors import UserError
 from tools.try_page import jobs, panels
 
@@ -31,7 +33,6 @@ MEDIA = {
     ".csv": "text/csv; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
-DOING = {"training": "训练模型", "sharpening": "去模糊", "tiles": "分块处理"}  # the scripts' bars
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; "
 POLICY += "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -66,12 +67,12 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
 
     @app.errorhandler(UserError)
     def user_error(error):
-        return flask.jsonify(error=str(error), error_zh=panels.chinese(str(error))), 400
+        return flask.jsonify(error=str(error), error_zh=chinese(str(error))), 400
 
     @app.errorhandler(HTTPException)
     def http_error(error):
         said = "that is larger than %d MB" % (LARGEST_UPLOAD >> 20) if error.code == 413 else error.description
-        return flask.jsonify(error=said, error_zh=panels.chinese(said)), error.code
+        return flask.jsonify(error=said, error_zh=chinese(said)), error.code
 
     def job_of(identity):
         job = queue.jobs.get(identity)
@@ -93,8 +94,8 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
     def state(identity):
         job = job_of(identity)
         share, doing = job.progress()
-        answer = dict(state=job.state, error=job.error, error_zh=panels.chinese(job.error), ahead=queue.place(job))
-        answer.update(share=share, doing=doing, doing_zh=DOING.get(doing, ""))
+        answer = dict(state=job.state, error=job.error, error_zh=chinese(job.error), ahead=queue.place(job))
+        answer.update(share=share, doing=doing, doing_zh=chinese(doing))
         if job.state == "done":
             answer.update(panels.result_of(job))
         return flask.jsonify(answer)
@@ -132,7 +133,7 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8765, help="[8765]")
+    parser.add_argument("--port", type=int, default=8765, help="port of the page; 0: any that is free [8765]")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1: this machine only]")
     opts = parser.parse_args(argv)
     if not 0 <= opts.port < 65536:
@@ -140,6 +141,7 @@ def main(argv=None):
     signal.signal(
         signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
     )  # so that the uploads are removed then too
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line a request, two a second while a job runs
     queue = jobs.Queue()
     names = set()
     try:

@@ -35,8 +35,8 @@ function compare(entry, address) {
   return box;
 }
 
-function picture(source, alt) {
-  var made = element("img", { "class": "picture", src: source, alt: alt });
+function picture(source, alt, language) {
+  var made = element("img", { "class": "picture " + language, src: source, alt: alt });
   made.addEventListener("click", function () { window.open(source); });
   made.addEventListener("load", function () {  // what a small network makes is shown larger than it is
     if (made.naturalWidth < 320) { made.classList.add("small"); made.width = made.naturalWidth * Math.floor(640 / made.naturalWidth); }
@@ -64,13 +64,17 @@ function show(result, answer, job) {
   }
   answer.files.forEach(function (entry) {
     var figure = element("figure"), caption = element("figcaption"), link;
-    if (entry.kind === "picture") { figure.appendChild(picture(address(entry.file), entry.caption[0])); }
+    if (entry.kind === "picture") {
+      figure.appendChild(picture(address(entry.file), entry.caption[0], entry.file_zh ? "en-text" : ""));
+      if (entry.file_zh) { figure.appendChild(picture(address(entry.file_zh), entry.caption[1], "zh-text")); }
+    }
     if (entry.kind === "sound") { figure.appendChild(element("audio", { controls: "", src: address(entry.file) })); }
     if (entry.kind === "comparison") { figure.appendChild(compare(entry, address)); }
     caption.appendChild(pair(entry.caption));
     caption.appendChild(document.createTextNode(" "));
-    link = element("a", { href: address(entry.file), download: entry.name }, "⬇ " + entry.name);
+    link = element("a", { href: address(entry.file), download: entry.name, "class": entry.file_zh ? "en-text" : "" }, "⬇ " + entry.name);
     caption.appendChild(link);
+    if (entry.file_zh) { caption.appendChild(element("a", { href: address(entry.file_zh), download: entry.name, "class": "zh-text" }, "⬇ " + entry.name)); }
     figure.appendChild(caption);
     result.appendChild(figure);
   });

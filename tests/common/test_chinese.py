@@ -1,0 +1,135 @@
+"""The project's words in Chinese: the table, the font, and that no label of a figure was forgotten."""
+
+import ast
+import glob
+import os
+import re
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFont
+
+from common import chinese as table
+from common import images, options, plotting
+from common.chinese import chinese
+from common.fonts import FONT
+from common.plotting import plt
+from data import celeba
+
+LABELS = "set_xlabel set_ylabel set_title xlabel ylabel title suptitle".split()
+KEYWORDS = "label title xlabel ylabel".split()
+ASKED = (  # what the local page's scripts say of a reader's input
+    "common/images.py ch09_tfts_births/beyond/series.py ch09_tacotron/beyond/pinyin.py ch09_tacotron/beyond/written_text.py "
+    "ch10_attgan/beyond/finding.py tools/try_page/panels.py tools/try_page/jobs.py"
+).split()
+NOT_FROM_THE_PAGE = (
+    "no such folder",
+    "holds no pictures",
+    "--first",
+    "--step",
+    "--date-column and",
+    "choose one of",
+    "%s%s",
+)
+
+
+def literals(node):
+    """The texts of an expression, with their % places."""
+    if isinstance(node, ast.Str):
+        return [node.s]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return literals(node.left)
+    if isinstance(node, ast.IfExp):
+        return literals(node.body) + literals(node.orelse)
+    return []
+
+
+def calls(path):
+    with open(os.path.join(options.REPOSITORY, path), encoding="utf-8") as stream:
+        tree = ast.parse(stream.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield getattr(node.func, "attr", getattr(node.func, "id", "")), node
+
+
+def untranslated(texts):
+    """Those in which a word of letters stands and which are not in the table; ``%s`` and the like are its ``{}``."""
+    keys = [re.sub(r"%[-+.0-9]*[sdfgrx]", "{}", text.replace("%%", "\0")).replace("\0", "%") for text in texts]
+    return [
+        key for key in keys if re.search("[A-Za-z]{2}", key) and key not in table._table()[0] and chinese(key) == key
+    ]
+
+
+def test_every_label_of_a_figure_has_chinese_words():
+    texts = []
+    for path in glob.glob(os.path.join(options.REPOSITORY, "ch*_*", "**", "*.py"), recursive=True):
+        for name, call in calls(path):
+            if name in LABELS:
+                texts += [text for item in call.args for text in literals(item)]
+            texts += [text for item in call.keywords if item.arg in KEYWORDS for text in literals(item.value)]
+    assert len(texts) > 60 and untranslated(texts) == []
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_every_refusal_of_an_input_has_chinese_words(path):
+    texts = [text for name, call in calls(path) if name == "UserError" for text in literals(call.args[0])]
+    texts = [text for text in texts if not any(words in text for words in NOT_FROM_THE_PAGE)]
+    assert texts and untranslated(texts) == []
+
+
+def test_the_font_has_every_character_of_the_table():
+    words = options.read_json(table.WORDS_FILE)
+    used = set("".join(words.values()) + "".join(celeba.CHINESE.values())) - set("\n")
+    font = ImageFont.truetype(FONT, 24)
+    missing = font.getmask("\U0010fffd")  # what the font draws for a character that it does not have
+    assert [c for c in used if font.getmask(c).size == missing.size and bytes(font.getmask(c)) == bytes(missing)] == []
+
+
+def test_places_are_filled_in_turn_and_known_words_translated():
+    assert chinese("input.csv: forecast of 7 steps") == "所给 CSV：向前预测 7 步"
+    assert chinese("the forecast wins: it errs 5 % less than repeating the last value") == (
+        "本预测更好：误差比“重复最后一个值”小 5%"
+    )
+    assert chinese("first_loss") == "第 1 轮损失" and chinese("something else") == "something else"
+
+
+def test_a_figure_is_saved_in_both_languages(tmp_path):
+    figure, axes = plt.subplots()
+    axes.barh([0, 1], [1, 2], label="observed")
+    axes.set_yticks([0, 1])
+    axes.set_yticklabels(["forecast", "销量"])
+    path = plotting.save_figure(figure, str(tmp_path / "a.png"))
+    shown = [text.get_text() for text in axes.get_yticklabels()]
+    assert shown == ["预测", "销量"] and all(
+        text.get_fontproperties().get_file() == FONT for text in axes.get_yticklabels()
+    )
+    assert os.path.getsize(path) > 1000 and os.path.getsize(table.chinese_path(path)) > 1000
+    with open(path, "rb") as english, open(table.chinese_path(path), "rb") as other:
+        assert english.read() != other.read()
+
+
+def test_a_readers_words_stay(tmp_path):
+    figure, axes = plt.subplots()
+    axes.set_xticks([0, 1])
+    axes.set_xticklabels(["copper", "gold"])
+    axes.text(0, 0, "gold")
+    axes.set_title("forecast")
+    plotting.save_figure(figure, str(tmp_path / "a.png"), keep=["copper", "gold"])
+    assert [text.get_text() for text in axes.get_xticklabels() + axes.texts] == ["copper", "gold", "gold"]
+    assert axes.get_title() == "预测"
+
+
+def test_a_figure_without_words_has_one_picture(tmp_path):
+    (tmp_path / "a.zh.png").write_bytes(b"of an earlier run")
+    figure, axes = plt.subplots()
+    axes.plot([1, 2])
+    plotting.save_figure(figure, str(tmp_path / "a.png"))
+    assert os.listdir(str(tmp_path)) == ["a.png"]
+
+
+def test_captions_of_a_sheet_in_both_languages(tmp_path):
+    path = images.write_labelled(
+        str(tmp_path / "s.png"), lambda texts: images.label_row(texts, 60), ["before", "after"]
+    )
+    english, other = (np.asarray(Image.open(name)) for name in (path, table.chinese_path(path)))
+    assert english.shape == other.shape and (english != other).any() and other.min() < 100
