@@ -25,7 +25,7 @@ from scipy.io import wavfile
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from ch09_tacotron import code_9_16_tacotron as tacotron
 from common import options, run
-from common.plotting import plt, savefig
+from common.plotting import plt
 
 Tacotron = tacotron.Tacotron
 mydataset = cn_dataset.mydataset
@@ -114,7 +114,7 @@ def plot_alignment(alignment, path, info=None):
     plt.xlabel(xlabel)
     plt.ylabel("Encoder timestep")
     plt.tight_layout()
-    savefig(path, format="png")
+    plt.savefig(path, format="png")
     plt.close(fig)  # Erratum E34: the print leaves each figure open
 
 
