@@ -220,6 +220,14 @@ def test_shipped_weights_are_a_generator_trained_on_generated_faces():
     assert "generated" in checked.data and len(checked.att_default) == 13 and checked.img_size == 64
 
 
+def test_weights_of_real_faces_say_their_terms(capsys):
+    opts = SimpleNamespace(weights="real", output_dir="")
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = trained.open_model(opts, session)
+        assert "Smiling" in model.settings.att_default and model.logit_att is not None
+    assert "non-commercial research" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "changes,message",
     [

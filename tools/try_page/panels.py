@@ -63,11 +63,11 @@ FACE_ATTRIBUTES = (
     "Bangs",
     "Blond_Hair",
     "Black_Hair",
+    "Bushy_Eyebrows",
     "Eyeglasses",
     "Male",
     "Mouth_Slightly_Open",
-    "Mustache",
-    "Pale_Skin",
+    "Smiling",  # of the two sets of weights only that of real faces knows it
     "Young",
 )
 SWITCH = (("", "as it is", "不变"), ("on", "on", "有"), ("off", "off", "无"))
@@ -157,12 +157,13 @@ PANELS = (
         "face",
         "Face → other attributes",
         "人脸 → 改变属性",
-        "A picture of a face of up to 20 MB. The trained model knows drawn faces; a real one needs weights of your own training.",
-        "最大 20 MB 的人脸图片。随附的模型只认识卡通脸；真实人脸需要自行训练的权重。",
+        "A picture of a face of up to 20 MB, drawn or photographed: of the two sets of weights that come along the fitting one is taken "
+        "(photographs: non-commercial research only).",
+        "最大 20 MB 的人脸图片，卡通或照片均可：在随附的两组权重中自动选用合适的一组（照片所用权重仅限非商业研究）。",
         "Edit",
         "编辑",
         "ch10_attgan/ext_10_3_10_edit.py",
-        ("ch10_attgan/weights/faces_generator.npz",),
+        ("ch10_attgan/weights/faces_generator.npz", "ch10_attgan/weights/real_generator.npz"),
         "",
         (Field("file", "file", "face", "人脸图片", accept="image/*"),)
         + tuple(
@@ -268,7 +269,7 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
     edits = ["%s=%g" % (name, values[name]) for name in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
-    return arguments + ["--weights", "shipped", "--photo", values["file"], "--box", "face-or-centre", "--edit"] + edits
+    return arguments + ["--photo", values["file"], "--box", "face-or-centre", "--edit"] + edits
 
 
 def files_of(job) -> List[str]:
