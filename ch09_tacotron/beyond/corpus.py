@@ -251,7 +251,7 @@ def speak(lines: List[Line], folder: str, wheel: str, shard=(1, 1)) -> float:
             worker.stdin.write((json.dumps(symbols) + "\n").encode("ascii"))
             worker.stdin.flush()
             answer = worker.stdout.readline()
-            if not answer.strip().isdecimal():
+            if not answer.strip().isdigit():
                 break
             samples = np.frombuffer(worker.stdout.read(2 * int(answer)), "<i2")
             wave = io.BytesIO()  # soundfile tells nothing of a full disk but 'AssertionError'

@@ -60,7 +60,9 @@ def test_a_folder_stands_for_its_photos(weights, tmp_path):
         Image.fromarray(picture()).save(str(tmp_path / name))
     restored = sharpen(weights, tmp_path / "out", tmp_path)
     assert sorted(os.listdir(restored)) == ["shot-2.png", "shot-3.png", "shot.png"]
-    assert len(os.listdir(str(tmp_path / "out" / "comparison"))) == 9  # each beside each, before, after
+    assert (
+        len(os.listdir(str(tmp_path / "out" / "comparison"))) == 12
+    )  # each beside each in two languages, before, after
 
 
 # ------------------------------------------------------------------------------------------- what a photo says of itself
