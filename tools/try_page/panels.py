@@ -157,8 +157,8 @@ PANELS = (
         "face",
         "Face → other attributes",
         "人脸 → 改变属性",
-        "A picture of a face of up to 20 MB, drawn or photographed: of the two sets of weights that come along the fitting one is taken "
-        "(photographs: non-commercial research only).",
+        "A picture of a face of up to 20 MB, drawn or photographed: of the two sets of weights that come "
+        "along the fitting one is taken (photographs: non-commercial research only).",
         "最大 20 MB 的人脸图片，卡通或照片均可：在随附的两组权重中自动选用合适的一组（照片所用权重仅限非商业研究）。",
         "Edit",
         "编辑",
