@@ -39,11 +39,6 @@ LARGEST_TEXT = 20000
 BEST_FILE = os.path.join(options.REPOSITORY, "docs", "best.json")
 
 
-def data_address(path: str) -> str:
-    """A file as a ``data:`` address."""
-    return shown(path)["address"]
-
-
 def shown(path: str) -> dict:
     """A file as the page shows it: its ``data:`` address and, of a picture, width and height in pixels."""
     ending = os.path.splitext(path)[1].lower()

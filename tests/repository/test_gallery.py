@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from common import images, records
-from tools import gallery
+from tools import gallery, listing_pages
 
 CHECKS = """
 <script>
@@ -92,6 +92,21 @@ def test_page_shows_every_file_and_figure_and_needs_nothing_else(run_folder):
 def test_page_without_any_run_says_so(tmp_path):
     with open(gallery.build(str(tmp_path / "nothing")), encoding="utf-8") as stream:
         assert stream.read().count("No run yet") == len(gallery.TITLES)
+
+
+def test_listing_pages_show_errata_and_pictures_in_both_languages(run_folder):
+    gallery.build(str(run_folder))
+    english, chinese = listing_pages.errata(), listing_pages.errata("ERRATA.zh-CN.md")
+    seen = set()
+    for path in sorted((run_folder / "listings").glob("*.html")):
+        page = path.read_text(encoding="utf-8")
+        for number in re.findall(r"</span> (E\d+)</b>", page):
+            seen.add(number)
+            for cell in english[number] + chinese[number]:
+                assert listing_pages.inline(cell) in page, (path.name, number)
+    assert len(seen) > 50
+    page = (run_folder / "listings" / "10-3.html").read_text(encoding="utf-8")
+    assert 'alt="A picture · 一张图"' in page and page.count("data:image/png;base64,") == 1
 
 
 @pytest.mark.script
