@@ -22,6 +22,7 @@ ASKED = (  # what the local page's scripts say of a reader's input
     "common/images.py ch09_tfts_births/beyond/series.py ch09_tacotron/beyond/pinyin.py ch09_tacotron/beyond/written_text.py "
     "ch10_attgan/beyond/finding.py tools/try_page/panels.py tools/try_page/jobs.py"
 ).split()
+UNITS = ("dB", "MB", "MiB")
 NOT_FROM_THE_PAGE = (
     "no such folder",
     "holds no pictures",
@@ -39,8 +40,12 @@ def literals(node):
         return [node.s]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
         return literals(node.left)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [text + "{}" for text in literals(node.left)]
     if isinstance(node, ast.IfExp):
         return literals(node.body) + literals(node.orelse)
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [text for item in node.elts for text in literals(item)]
     return []
 
 
@@ -68,6 +73,17 @@ def test_every_label_of_a_figure_has_chinese_words():
                 texts += [text for item in call.args for text in literals(item)]
             texts += [text for item in call.keywords if item.arg in KEYWORDS for text in literals(item.value)]
     assert len(texts) > 60 and untranslated(texts) == []
+
+
+def test_every_text_of_a_record_has_chinese_words():
+    """Names, units and notes of figures, titles, columns and notes of tables, and what is said of the data."""
+    texts = []
+    for path in glob.glob(os.path.join(options.REPOSITORY, "ch*_*", "**", "*.py"), recursive=True):
+        for name, call in calls(path):
+            spoken = {"metric": call.args[:1] + call.args[2:], "table": call.args, "Record": call.args[3:]}.get(name, [])
+            spoken = spoken + [item.value for item in call.keywords if name in ("metric", "table")]
+            texts += [text for item in spoken for text in literals(item)]
+    assert len(texts) > 300 and [text for text in untranslated(texts) if text not in UNITS] == []
 
 
 @pytest.mark.parametrize("path", ASKED)
