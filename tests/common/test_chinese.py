@@ -80,7 +80,9 @@ def test_every_text_of_a_record_has_chinese_words():
     texts = []
     for path in glob.glob(os.path.join(options.REPOSITORY, "ch*_*", "**", "*.py"), recursive=True):
         for name, call in calls(path):
-            spoken = {"metric": call.args[:1] + call.args[2:], "table": call.args, "Record": call.args[3:]}.get(name, [])
+            spoken = {"metric": call.args[:1] + call.args[2:], "table": call.args, "Record": call.args[3:]}.get(
+                name, []
+            )
             spoken = spoken + [item.value for item in call.keywords if name in ("metric", "table")]
             texts += [text for item in spoken for text in literals(item)]
     assert len(texts) > 300 and [text for text in untranslated(texts) if text not in UNITS] == []

@@ -16,7 +16,9 @@ def read(name):
 
 def rows(text):
     """The cells of each row of a document's tables, headings and rules aside."""
-    found = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.splitlines() if line[:1] == "|"]
+    found = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.splitlines() if line[:1] == "|"
+    ]
     rules = [place for place, cells in enumerate(found) if set("".join(cells)) == {"-"}]
     return [cells for place, cells in enumerate(found) if place not in rules and place + 1 not in rules]
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from common import images, records
+from data import celeba
 from tools import gallery, listing_pages, results
 
 NAMES = "bznsyp celeba choose highway hires idf image judge learn load log pypinyin report sales scikit statsmodels tf visits"
@@ -158,7 +159,7 @@ def test_the_measured_records_are_shown_in_chinese():
     english, count = set(), 0
     for path in glob.glob(os.path.join(results.FOLDER, "*", "*.json")):
         for text in shown_texts(gallery.files.read_json(path)):
-            said = re.sub(r"（[a-z-]+）|\S*[\d_./]\S*", " ", gallery.in_chinese(text))
+            said = re.sub(r"（[a-z-]+）|\S*[\d_./]\S*", " ", celeba.in_chinese(text))
             english |= {text for word in re.findall(r"\b[a-z]{2,}\b", said) if word not in NAMES}
             count += 1
     assert count > 1000 and english == set()
