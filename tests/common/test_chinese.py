@@ -111,6 +111,13 @@ def test_places_are_filled_in_turn_and_known_words_translated():
     assert chinese("first_loss") == "第 1 轮损失" and chinese("something else") == "something else"
 
 
+def test_lines_and_attributes_of_a_title_are_translated():
+    assert chinese("ReNorm\nN, H, W, drawn to\nthe moving averages") == "批再归一化\nN、H、W，并向滑动平均靠拢"
+    for text, words in [("Male_0.50", "男性_0.50"), ("Eyeglasses\nDFI", "戴眼镜\nDFI"), ("Males", "Males")]:
+        assert celeba.in_chinese(text) == words
+    assert celeba.in_chinese("asked for: Pale_Skin") == "要求：皮肤白" and celeba.in_chinese("original") == "原图"
+
+
 def test_a_figure_is_saved_in_both_languages(tmp_path):
     figure, axes = plt.subplots()
     axes.barh([0, 1], [1, 2], label="observed")
