@@ -41,6 +41,8 @@ def literals(node):
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
         return literals(node.left)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.left, ast.List) or isinstance(node.right, ast.List):
+            return literals(node.left) + literals(node.right)
         return [text + "{}" for text in literals(node.left)]
     if isinstance(node, ast.IfExp):
         return literals(node.body) + literals(node.orelse)
