@@ -4,7 +4,7 @@ TF ?= 1.13
 VENV := $(if $(filter 1.15,$(TF)),.venv-tf1.15,.venv)
 PYTHON := $(VENV)/bin/python
 WORKERS ?= 2
-E ?= capsule_rnn tfts_births tacotron deblurgan attgan
+E ?= capsule_rnn tfts_births tacotron deblurgan attgan threads
 BENCH ?=
 
 .DEFAULT_GOAL := help

@@ -116,7 +116,7 @@ def main(argv=None):
         rows.append([name, count, kind, float(evaluation["loss"])])
     path = text.write_csv(os.path.join(folder, "readers.csv"), [COLUMNS] + rows, digits=9)
     record.table("One model, read through three readers", COLUMNS, rows)
-    record.file(path, "table", "Evaluation through each reader of section 9.7.2", "9.7.2 节各读取器的评估结果")
+    record.file(path, "table", "Evaluation through each reader of section 9.7.2", "9.7.2 节三种读取方式的评估结果")
     record.save()
 
 

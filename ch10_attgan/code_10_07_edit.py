@@ -98,7 +98,10 @@ def main(argv=None):
             print("%s.png done!" % number)
             if idx == 0:
                 record.file(
-                    path, "picture", "%s from weak to strong" % opts.test_att, "属性 %s 由弱到强" % opts.test_att
+                    path,
+                    "picture",
+                    "%s from weak to strong" % opts.test_att,
+                    "属性“%s”由弱到强" % celeba.CHINESE.get(opts.test_att, opts.test_att),
                 )
     record.metric("edited faces", min(len(te_data), opts.n_test or len(te_data)))
     record.save()

@@ -211,7 +211,7 @@ def columns_of(opts, labels, settings):
 def in_chinese(caption):
     """A caption with the attributes' Chinese names."""
     caption = celeba.in_chinese(caption.replace("slide_", "连续改变 ").replace("sheet", "逐一翻转各属性"))
-    return caption.replace("=on", "：有").replace("=off", "：无").replace("=flip", "：翻转").replace("=", " ")
+    return caption.replace("=on", "：开").replace("=off", "：关").replace("=flip", "：翻转").replace("=", " ")
 
 
 def main(argv=None):
@@ -257,7 +257,7 @@ def main(argv=None):
         sheets.write(path, pictures, edited, titles, settings.img_size)
         edits = ", ".join(opts.edit or [kind])
         caption = "Edited faces, %s: %s" % (edits, ", ".join(names))
-        caption_zh = "编辑后的人脸（%s）：%s" % (in_chinese(edits), ", ".join(names))
+        caption_zh = "编辑后的人脸（%s）：%s" % (in_chinese(edits).replace(", ", "、"), "、".join(names))
         record.file(path, "picture", caption, caption_zh)
         written.append(path)
     for number, (path, box) in enumerate(places if opts.edit else []):

@@ -136,7 +136,7 @@ def main(argv=None):
     note = "of eight test faces; attributes of the edited ones, as the training's own critic sees them"
     record.table("AttGAN with each loss left out", heads, rows, note)
     caption = "Each loss left out in turn: rebuilt, and %s flipped" % opts.shown
-    record.file(path, "picture", caption, "逐一去掉每个损失：重建图，以及翻转 %s" % opts.shown)
+    record.file(path, "picture", caption, "逐一去掉各项损失：重建图，以及翻转%s" % celeba.CHINESE[opts.shown])
     record.save()
 
 

@@ -174,7 +174,7 @@ def main(argv=None):
         for part, largest in (("first ten steps", differences[:10].max()), ("all steps", differences.max())):
             print("largest difference of the losses, %s: %.2g" % (part, largest))
             record.metric("largest difference of the losses, " + part, float("%.2g" % largest))
-    record.file(path, "picture", "A GAN by TFGAN and by hand", "用 TFGAN 与手写的同一个 GAN")
+    record.file(path, "picture", "A GAN by TFGAN and by hand", "同一个 GAN：用 TFGAN 与手写")
     record.save()
 
 

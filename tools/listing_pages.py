@@ -23,13 +23,13 @@ from common.errors import UserError
 from tools import gallery, index
 
 _TITLES = {  # what a reader calls the listing; the file's own name says the rest
-    "9-7": ("News classifier with capsule routing", "胶囊路由新闻分类器"),
+    "9-7": ("News classifier with capsule routing", "用动态路由对新闻分类"),
     "9-8": ("Daily births with TFTS", "用 TFTS 预测出生人数"),
-    "9-9": ("Sounds into spectrograms", "把语音变成频谱"),
+    "9-9": ("Sounds into spectrograms", "由录音得到频谱"),
     "9-10": ("CBHG", "CBHG 模块"),
     "9-11": ("Location-sensitive attention", "位置敏感注意力"),
     "9-12": ("Decoder wrapper", "解码器封装"),
-    "9-13": ("Helpers", "采样助手"),
+    "9-13": ("Helpers", "Helper 类"),
     "9-14": ("Decoder", "自定义解码器"),
     "9-15": ("Data set", "数据集"),
     "9-16": ("Tacotron", "Tacotron 模型"),

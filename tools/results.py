@@ -174,13 +174,13 @@ texts: *does not hold here* says no more than that. `make results` writes this p
 | section | the text | here | what was seen | script |
 |---|---|---|---|---|
 """,
-    "_zh": """# 书中的说法，逐条试过
+    "_zh": """# 书中的说法，逐条检验
 
 [English](claims.md)
 
 每行是 9.6 至 10.3 节的一个说法，由某个 `ext_…` 脚本检验：在我们的运行中是否成立，
-以及记录（`results/<example>/`）里的数字。这些运行都很小，大多只用一个核心一两分钟，
-数据是绘制的人脸、数字图片或短文本；“此处不成立”只说明这一点。
+数值取自记录（`results/<实例>/`）。这些运行都很小，大多在一个核上只需一两分钟，
+数据是卡通脸、数字图片或短文本；“此处不成立”也只说明在这样的运行中不成立。
 本页由 `make results` 根据 `results/claims.json` 生成。
 
 | 小节 | 书中的说法 | 结论 | 观察到的结果 | 脚本 |
@@ -197,6 +197,8 @@ def claims_page(language: str) -> str:
         script = options.read_json(os.path.join(FOLDER, row["record"] + ".json"))["command"].split()[1]
         verdict = VERDICTS[row["verdict"]] if language else row["verdict"]
         seen = figure(dict(row, pattern=row["seen" + language]))
+        if language:
+            seen = re.sub(r"(\d+) of (\d+)", r"\1/\2", seen)  # a count that the record says in English
         cells = [row["section"], row["claim" + language], "**%s**" % verdict, seen]
         cells.append("[`%s`](../%s)" % (os.path.basename(script), script))
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |\n")

@@ -70,7 +70,7 @@ def main(argv=None):
     ]
     columns = ["part", "kind", "answer", "best guess", "confidence", "text"]
     path = text.write_csv(os.path.join(opts.output_dir, "answers.csv"), [columns] + answers)
-    record.file(path, "table", "What the shipped model says to texts of our own", "随仓库模型对自编文本的回答")
+    record.file(path, "table", "What the shipped model says to texts of our own", "随附模型对自编文本的判断")
     record.save()
 
 

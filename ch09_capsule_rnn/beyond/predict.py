@@ -128,7 +128,7 @@ def main(argv=None):
     path = os.path.join(opts.output_dir, "couplings.png")
     reports.draw_couplings(path, words[:SHOWN], couplings[:SHOWN], strengths[:SHOWN], title)
     caption = "Coupling coefficients of the routing over a text's words (unknown words in brackets)"
-    record.file(path, "picture", caption, "动态路由的耦合系数：各胶囊关注的词（未登录词加方括号）")
+    record.file(path, "picture", caption, "动态路由的耦合系数：各胶囊关注的词（生词加方括号）")
     record.save()
 
 

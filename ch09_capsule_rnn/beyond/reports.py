@@ -97,7 +97,7 @@ def evaluate(record, opts, topics, history, probabilities, labels, seen, printed
     confusion = draw_confusion(os.path.join(opts.output_dir, "confusion.png"), labels, predicted, topics)
     curve = draw_curve(os.path.join(opts.output_dir, "curve.png"), history, printed)
     record.file(confusion, "picture", "Confusion matrix on the test part", "测试集上的混淆矩阵")
-    record.file(curve, "picture", "Training loss by epoch", "每个迭代的训练损失")
+    record.file(curve, "picture", "Training loss by epoch", "各轮的训练损失")
     record.file(report_file, "text", "Precision, recall and F1 by topic", "各主题的精确率、召回率与 F1")
     print(
         "test accuracy %.4f, macro-F1 %.4f; on the training part %.4f"

@@ -191,7 +191,7 @@ def speak_samples(voice, samples, folder, step, record, writer, griffin_lim_iter
         )
         zh = "训练过的句子" if kind == "trained" else "留出的句子"
         record.file(sounds[title], "sound", "Tacotron, %s, step %d" % (title, step), "%s，第 %d 步" % (zh, step))
-        record.file(pictures[title], "picture", "Attention, %s, step %d" % (title, step), "%s的注意力" % zh)
+        record.file(pictures[title], "picture", "Attention, %s, step %d" % (title, step), "注意力对齐图（%s）" % zh)
     writer.add_summary(summary(metrics, pictures, sounds), step)
     writer.flush()
     for title, value in metrics.items():

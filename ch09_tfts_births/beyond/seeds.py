@@ -43,7 +43,7 @@ def main(argv=None):
     print(pd.DataFrame(rows, columns=COLUMNS).to_string(index=False))
     path = text.write_csv(os.path.join(opts.output_dir, "seeds.csv"), [COLUMNS] + rows)
     record.table("Runs of listing 9-8 that differ in the seed only", COLUMNS, rows)
-    record.file(path, "table", "Runs that differ in the seed only", "只有随机种子不同的各次运行")
+    record.file(path, "table", "Runs that differ in the seed only", "只有种子不同的各次运行")
     record.save()
 
 

@@ -1,11 +1,13 @@
-"""Beyond listing 10-5: how a layer ends - in the paper's order (E81), with another decay of batch norm's running means."""
+"""Beyond listing 10-5: how a layer ends (the paper's order, E81), what the critic sees, a start from another run's values."""
 
 from functools import partial
 
+import numpy as np
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
 
 from ch10_attgan import code_10_06_train as trainattgan
+from common.errors import UserError
 from common.options import Value
 
 ROWS = [
@@ -38,3 +40,42 @@ def variables(scopes):
     """All variables (running means too, no optimizer's) of the networks named, e.g. ``("Genc", "Gdec")``."""
     found = [v for v in tf.global_variables() if v.op.name.split("/")[0] in scopes]
     return [v for v in found if not v.op.name.endswith(("/Adam", "/Adam_1"))]
+
+
+def dimmed(D, noise, shift):
+    """The critic behind a shaking, grainy window.
+
+    What it is shown is moved by up to ``shift`` pixels (a whole batch alike) and gets normal noise of standard deviation
+    ``noise`` (pictures are −1…1). A generator can please a bare critic by hatching that no other eye takes for blond hair;
+    what survives grain and shaking is a change that others see, too (arXiv 1610.04490, 2006.10738).
+    """
+
+    def seen(x):
+        if shift:
+            height, width = x.shape.as_list()[1:3]
+            padded = tf.pad(x, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
+            corner = tf.random_uniform([2], 0, 2 * shift + 1, tf.int32)
+            moved = padded[:, corner[0] : corner[0] + height, corner[1] : corner[1] + width]
+            moved.set_shape(x.shape)
+            x = moved
+        return D(x + tf.random_normal(tf.shape(x), stddev=noise) if noise else x)
+
+    return seen if noise or shift else D
+
+
+def for_attributes(value, shape, old, new):
+    """A variable's value, trained with the attributes ``old``, for a network of the attributes ``new``, some of them in order.
+
+    Attributes come last along the axis on which the shapes differ (decoder: input maps; critic: outputs). UserError where
+    the shapes differ otherwise.
+    """
+    kept = [old.index(name) for name in new if name in old]
+    if len(kept) != len(new) or kept != sorted(kept):
+        raise UserError("attributes %s are not some of %s, in their order" % (", ".join(new), ", ".join(old)))
+    apart = [axis for axis, sides in enumerate(zip(value.shape, shape)) if sides[0] != sides[1]]
+    if value.ndim != len(shape) or any(value.shape[axis] - shape[axis] != len(old) - len(new) for axis in apart):
+        raise UserError("a value of shape %s does not fit a variable of %s" % (value.shape, tuple(shape)))
+    for axis in apart:
+        first = value.shape[axis] - len(old)
+        value = np.take(value, list(range(first)) + [first + place for place in kept], axis)
+    return value

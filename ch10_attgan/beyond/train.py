@@ -2,7 +2,8 @@
 
 The printed mathematics with smaller networks and faster convolutions (``fast.py``); besides: mirrored pictures, pictures kept
 in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
-(``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``).
+(``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
+through grain (``--critic-noise``, ``--critic-shift``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -19,9 +20,9 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import fast, networks, sheets
+from ch10_attgan.beyond import fast, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
-from common import cluster, datasets, files, images, options
+from common import cluster, datasets, files, images, options, run
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -54,6 +55,8 @@ VALUES = [
     Value("weight_gp", 10.0, "weight of the gradient penalty", low=0, fixed=False),
     Value("flips", False, "mirror half of the training pictures", fixed=False),
     Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
+    Value("critic_noise", 0.0, "standard deviation of the noise on what the critic sees (-1...1)", low=0, fixed=False),
+    Value("critic_shift", 0, "pixels by which what the critic sees is moved at random", low=0, high=64, fixed=False),
     Value("freeze_bn", False, "batch norm with its running means instead of each batch's", fixed=False),
     Value("max_it", None, "stop after this iteration; none: run all epochs", kind=int, low=1, fixed=False),
     again("enc_dim", 16, fixed=True, more=True),
@@ -92,6 +95,28 @@ def share_of_faces(opts, folder, session, peers):
 def add_options(parser):
     add_data_options(parser)
     cluster.add_options(parser)
+    parser.add_argument(
+        "--start-from", metavar="RUN", help="a run folder whose networks a new run starts with; it may drop attributes"
+    )
+
+
+def load_start(session, path, opts):
+    """Fills the networks with the newest checkpoint of the run in ``path``; returns the checkpoint. Adam starts anew."""
+    old = trained.checked(options.load_settings(path, "ch10_attgan/beyond/train.py"), path).att_default
+    found = run.checkpoints(trained.run_folder(path))
+    if not found:
+        raise UserError("%s holds no checkpoint" % path)
+    try:
+        reader = tf.train.load_checkpoint(found[0])
+        values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    except tf.errors.OpError as error:
+        raise UserError("checkpoint %s cannot be read (%s)" % (found[0], error.message.splitlines()[0]))
+    for variable in networks.variables(("Genc", "Gdec", "D")):
+        if variable.op.name not in values:
+            raise UserError("%s knows no %s: its networks are others" % (found[0], variable.op.name))
+        shape = variable.shape.as_list()
+        variable.load(networks.for_attributes(values[variable.op.name], shape, old, opts.att_default), session)
+    return found[0]
 
 
 def build(opts, xa, a):
@@ -99,6 +124,7 @@ def build(opts, xa, a):
     Genc, Gdec, D = networks.networks(opts, layers=fast)
     if opts.freeze_bn:
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
+    D = networks.dimmed(D, opts.critic_noise, opts.critic_shift)
     weights = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
     return trainattgan.build(xa, a, Genc, Gdec, D, opts, weights)
 
@@ -146,7 +172,10 @@ def main(argv=None):
         sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
         saver = tf.train.Saver(max_to_keep=2)
         sess.run(tf.global_variables_initializer())
-        first_it = peers.share(sess, this.restore(saver, sess))
+        first_it = this.restore(saver, sess)
+        if opts.start_from and not first_it:
+            print("the networks start from %s" % load_start(sess, opts.start_from, opts))
+        first_it = peers.share(sess, first_it)
         seconds_before = seconds_so_far(this.folder) if first_it else 0.0
 
         it_per_epoch = len(tr_data) // (opts.batch_size * (opts.n_d + 1))

@@ -3,7 +3,6 @@
 training   a gradient step of the printed model, for each window: in the printed batches of 4, and in the exercises' of 16
 use        one forecast: the listing's evaluation of the whole series and continuation, and beyond/fitting.py's from one origin
 start-up   ``--help`` of listing 9-8 and of beyond/forecast.py
-tiny run   both as whole commands at preset tiny: training, evaluation, forecast, figure
 
     python tests/benchmarks/bench_tfts_births.py [--quick] [--record] [--only training …]
 """
@@ -125,12 +124,10 @@ def days_of_a_file(size, opts):
 
 
 LISTING, OURS = "ch09_tfts_births/code_9_08_births.py", "ch09_tfts_births/beyond/forecast.py"
-TINY = ["--preset", "tiny", "--output-dir"]
 COMPARISONS = [
     turns.Comparison("training", training, limits=True),
     turns.Comparison("use", use),
     turns.Comparison("start-up", worker.command, commands=dict(printed=[LISTING, "--help"], ours=[OURS, "--help"])),
-    turns.Comparison("tiny run", worker.command, commands=dict(printed=[LISTING] + TINY, ours=[OURS] + TINY)),
 ]
 GROWTHS = [
     turns.Growth("days", days, (1000, 2000, 4000), (60, 120)),

@@ -310,12 +310,13 @@ def grow(module, growth, opts):
 
 
 # ------------------------------------------------------------------------------------------------------------------ the script
-def main(script, description, folder, rows, comparisons, growths=(), argv=None):
+def main(script, description, folder, rows, comparisons, growths=(), argv=None, published=None):
     """What every ``bench_<example>.py`` does.
 
     Args:
       script, description: its ``__file__`` and docstring; folder: of the example it measures.
       rows: its own values; comparisons, growths: what it measures.
+      published: where ``--record`` writes below ``results/``; None: ``<example>/bench``.
     """
     names = [item.name for item in list(comparisons) + list(growths)]
 
@@ -324,7 +325,7 @@ def main(script, description, folder, rows, comparisons, growths=(), argv=None):
             "--quick", dest="preset", action="store_const", const="tiny", help="short for --preset tiny"
         )
         parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help="of: " + ", ".join(names))
-        parser.add_argument("--record", action="store_true", help="also into results/<example>/bench.json")
+        parser.add_argument("--record", action="store_true", help="also into results/")
 
     # the example's folder, so that the run goes below its output and the record is the example's
     place = os.path.join(options.REPOSITORY, folder, os.path.basename(script))
@@ -355,6 +356,6 @@ def main(script, description, folder, rows, comparisons, growths=(), argv=None):
             record.table(title, COLUMNS[title], rows)
     print("record: %s" % record.save())
     if opts.record:
-        target = os.path.join(options.REPOSITORY, "results", opts.example, "bench.json")
+        target = os.path.join(options.REPOSITORY, "results", (published or opts.example + "/bench") + ".json")
         options.write_json(target, record.content)
         print("record: %s" % target)

@@ -13,6 +13,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -32,11 +33,16 @@ def peak(who):
 
 # ------------------------------------------------------------------------------------------------------ ways of every example
 def command(way, opts):
-    """A way that is a whole command: ``opts.commands[way]``, a list of words after ``python``."""
+    """A way that is a whole command: ``opts.commands[way]``, a list of words after ``python``.
+
+    A last word ``--output-dir`` gets an empty folder, another one each time.
+    """
     words = [sys.executable] + opts.commands[way]
 
     def step(warm):
-        subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+        with tempfile.TemporaryDirectory(prefix="companion-bench-") as folder:
+            more = [folder] if words[-1] == "--output-dir" else []
+            subprocess.run(words + more, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
 
     step.measured = resource.RUSAGE_CHILDREN
     return step
@@ -50,12 +56,14 @@ def matrix_product(way, opts):
 
     random = np.random.RandomState(0)
     a, b = (tf.constant(random.normal(size=(opts.matrix, opts.matrix)).astype("f")) for _ in range(2))
-    rows = tf.placeholder_with_default(opts.matrix, [])  # else TensorFlow would multiply once and keep the result
+    rows = tf.placeholder(
+        tf.int32, []
+    )  # fed, for TensorFlow multiplies what is known beforehand (a default, too) only once
     product = tf.reduce_max(tf.matmul(a[:rows], b))
     session = tf.Session(config=run.session_config(opts.threads))
 
     def step(warm):
-        session.run(product)
+        session.run(product, {rows: opts.matrix})
 
     return step
 

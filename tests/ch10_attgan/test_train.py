@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as listing
-from ch10_attgan.beyond import sheets, train
+from ch10_attgan.beyond import networks, sheets, train
 from common import files, images, options, run
 from common.errors import Stopped, UserError
 from tests.helpers import assert_user_error, run_script
@@ -312,6 +312,53 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
         train.main([item for item in arguments if item != "--norm-first"])
     files.write_json(str(tmp_path / "seconds.json"), dict(seconds="nonsense"))
     assert train.seconds_so_far(str(tmp_path)) == 0.0
+
+
+def test_a_run_starts_from_another_and_may_drop_attributes(tmp_path, faces, capsys):
+    old, new = str(tmp_path / "old"), str(tmp_path / "new")
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--norm-first"] + SMALL
+    train.main(arguments + ["--output-dir", old, "--max-it", "3", "--att-default", "Bangs", "Male", "Young"])
+    begun = arguments + ["--start-from", old, "--lr-base", "0", "--max-it", "1", "--freeze-bn"]
+    train.main(begun + ["--output-dir", new, "--att-default", "Bangs", "Young"])
+    assert "the networks start from" in capsys.readouterr().out
+
+    def values(folder):
+        reader = tf.train.load_checkpoint(run.checkpoints(os.path.join(folder, "checkpoints"))[0])
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if "Adam" not in name}
+
+    before, after = values(old), values(new)
+    first, last = "Gdec/Conv2d_transpose/weights", "D/fully_connected_3/weights"
+    attributes_of_first = before[first].shape[3] - 3  # input maps come last in a transposed convolution's filter
+    np.testing.assert_array_equal(after[first][..., :attributes_of_first], before[first][..., :attributes_of_first])
+    np.testing.assert_array_equal(after[first][..., -2:], before[first][..., [-3, -1]])
+    np.testing.assert_array_equal(after[last], before[last][:, [0, 2]])
+    same = [name for name in before if before[name].shape == after[name].shape and name.startswith(("G", "D/Conv"))]
+    assert len(same) > 10 and all(np.array_equal(before[name], after[name]) for name in same)
+
+    with pytest.raises(UserError, match="Young, Bangs are not some of Bangs, Male, Young"):
+        train.main(begun + ["--output-dir", str(tmp_path / "other"), "--att-default", "Young", "Bangs"])
+    with pytest.raises(UserError, match="no trained model in"):
+        train.main(arguments + ["--start-from", str(tmp_path / "none"), "--output-dir", str(tmp_path / "third")])
+
+
+def test_the_critic_looks_through_grain_and_shaking():
+    shown = []
+    pictures = np.random.RandomState(0).uniform(-1, 1, (2, 6, 6, 3)).astype("f")
+    x = tf.constant(pictures)
+    assert networks.dimmed(shown.append, 0.0, 0) == shown.append
+    networks.dimmed(shown.append, 0.0, 2)(x)
+    networks.dimmed(shown.append, 0.2, 0)(tf.zeros([50, 20, 20, 3]))
+    padded = np.pad(pictures, [(0, 0), (2, 2), (2, 2), (0, 0)], "reflect")
+    crops = {(i, j): padded[:, i : i + 6, j : j + 6] for i in range(5) for j in range(5)}
+    with tf.Session() as session:
+        places = set()
+        for _ in range(80):
+            moved = session.run(shown[0])
+            places.update(place for place, crop in crops.items() if np.array_equal(crop, moved))
+        assert shown[0].shape.as_list() == [2, 6, 6, 3] and {i for i, _ in places} == {j for _, j in places} == set(
+            range(5)
+        )
+        assert abs(np.std(session.run(shown[1])) - 0.2) < 0.005
 
 
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):

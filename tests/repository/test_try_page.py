@@ -230,7 +230,7 @@ def test_what_the_panels_say_of_a_record():
 
     note = "none of the 46 topics (best guess earn, too unsure); a"
     none = dict(title="Topics of the text", rows=[["earn", 0.31]], note=note)
-    assert said("news", [none])[1] == "46 个主题都不是（把握不足），最接近的是业绩（earn）（置信度 31%）"
+    assert said("news", [none])[1] == "46 个主题都不是（置信度不足），最接近的是业绩（earn）（置信度 31%）"
     better = forecast.verdict(3.0, 4.0, 12)
     assert said("series", note=better) == (better, "本预测更好：误差比季节性朴素预测（周期 12）小 25%")
     assert said("series", note=forecast.verdict(5.0, 4.0, 1))[1].startswith("“重复最后一个值”更好：本预测的误差大 25%")

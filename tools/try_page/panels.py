@@ -70,7 +70,7 @@ FACE_ATTRIBUTES = (
     "Smiling",  # of the two sets of weights only that of real faces knows it
     "Young",
 )
-SWITCH = (("", "as it is", "不变"), ("on", "on", "有"), ("off", "off", "无"))
+SWITCH = (("", "as it is", "不变"), ("on", "on", "开"), ("off", "off", "关"))
 
 PANELS = (
     Panel(
@@ -78,7 +78,7 @@ PANELS = (
         "News → topic",
         "新闻 → 主题",
         "An English business text of up to 20,000 characters: its topics, or none of the 46, and which words decided.",
-        "英文商业新闻（最多 20000 个字符）：给出主题，或“46 个主题都不是”，并标出起作用的词。",
+        "英文商业文本，最多 20,000 个字符：给出主题，或回答“46 个主题都不是”，并标出起作用的词。",
         "Sort it",
         "分类",
         "ch09_capsule_rnn/beyond/predict.py",
@@ -112,7 +112,7 @@ PANELS = (
         "序列 → 预测",
         "A CSV with dates and values, up to 5 MB: hours, days, weeks, months or quarters. The forecast with its band, and its "
         "error on the last stretch beside the seasonal naive one.",
-        "含日期和数值的 CSV（最大 5 MB），间隔可为时、天、周、月、季。给出预测和区间，并与季节性朴素预测比较误差。",
+        "含日期和数值的 CSV，最大 5 MB，间隔可为小时、日、周、月或季。给出预测和区间，并在最后一段上与季节性朴素预测比较误差。",
         "Forecast",
         "预测",
         "ch09_tfts_births/beyond/forecast.py",
@@ -126,7 +126,7 @@ PANELS = (
         "Text → speech",
         "文字 → 语音",
         "Chinese text, or pinyin with tone digits, of up to 300 characters.",
-        "中文，或带声调数字的拼音，最多 300 个字符。",
+        "中文文本，或带声调数字的拼音，最多 300 个字符。",
         "Speak",
         "朗读",
         "ch09_tacotron/ext_9_8_14_speak.py",
@@ -144,14 +144,14 @@ PANELS = (
         "Photo → sharper",
         "照片 → 更清晰",
         "A photo of up to 20 MB. Large ones take a while.",
-        "最大 20 MB 的照片，较大的照片需要一些时间。",
+        "最大 20 MB 的照片；大照片需要一些时间。",
         "Sharpen",
         "去模糊",
         "ch10_deblurgan/ext_10_2_12_photos.py",
         (),
         "",
         (Field("file", "file", "photo", "照片", accept="image/*"), _STRENGTH),
-        (dict(field="file", label="a shaken photo", label_zh="一张抖动模糊的照片", name="shaken.jpg"),),
+        (dict(field="file", label="a shaken photo", label_zh="一张手抖拍糊的照片", name="shaken.jpg"),),
     ),
     Panel(
         "face",
@@ -159,7 +159,7 @@ PANELS = (
         "人脸 → 改变属性",
         "A picture of a face of up to 20 MB, drawn or photographed: of the two sets of weights that come "
         "along the fitting one is taken (photographs: non-commercial research only).",
-        "最大 20 MB 的人脸图片，卡通或照片均可：在随附的两组权重中自动选用合适的一组（照片所用权重仅限非商业研究）。",
+        "最大 20 MB 的人脸图片，卡通或照片均可：在随附的两组权重中自动选用合适的一组（真实人脸的权重仅限非商业研究）。",
         "Edit",
         "编辑",
         "ch10_attgan/ext_10_3_10_edit.py",

@@ -105,7 +105,7 @@ function panel(form) {
     state.appendChild(both(en, zh));
   }
   function rest() { go.disabled = false; cancel.hidden = true; bar.hidden = true; job = null; clearTimeout(timer); }
-  function fail(text, zh) { rest(); say("It did not work: " + text, "没有成功：" + (zh || text), true); }
+  function fail(text, zh) { rest(); say("It did not work: " + text, "未成功：" + (zh || text), true); }
   function silent() { fail("the page's program does not answer", "本页的程序没有响应"); }
 
   function look() {
