@@ -25,7 +25,7 @@ from common.judge import Judge
 from common.options import Value
 from common.plotting import plt, save_figure
 from common.records import Record
-from data import sample_celeba, vgg16
+from data import celeba, sample_celeba, vgg16
 
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "faces_generator.npz")
 SQUARE = (40, 15, 148)  # what listing 10-4 cuts out for pictures of 64 pixels, the size that the weights know
@@ -162,7 +162,7 @@ def main(argv=None):
     axes.set_xticks([size * (place + 0.5) for place in range(len(columns))])
     axes.set_xticklabels([title for title, _ in columns])
     axes.set_yticks([])
-    path = save_figure(figure, os.path.join(opts.output_dir, "editing.png"))
+    path = save_figure(figure, os.path.join(opts.output_dir, "editing.png"), in_chinese=celeba.in_chinese)
     heads = ["flipped", "way", "edits that are seen", "other attributes as before", "mean change (levels)"]
     heads.append("processor time beside AttGAN's")
     for row in [heads] + rows:

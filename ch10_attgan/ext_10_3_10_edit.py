@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import io
 import os
-import re
 import sys
 
 import numpy as np
@@ -211,9 +210,7 @@ def columns_of(opts, labels, settings):
 
 def in_chinese(caption):
     """A caption with the attributes' Chinese names."""
-    caption = caption.replace("slide_", "连续改变 ").replace("sheet", "逐一翻转各属性")
-    for name, chinese in celeba.CHINESE.items():
-        caption = re.sub(r"\b%s\b" % name, chinese, caption)
+    caption = celeba.in_chinese(caption.replace("slide_", "连续改变 ").replace("sheet", "逐一翻转各属性"))
     return caption.replace("=on", "：开").replace("=off", "：关").replace("=flip", "：翻转").replace("=", " ")
 
 

@@ -20,7 +20,6 @@ from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.code_10_04_dataset import Celeba
 from ch10_attgan.code_10_06_train import att_default
 from common import datasets, images, options, records, run
-from common.chinese import chinese
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -129,7 +128,7 @@ def main(argv=None):
         os.path.join(opts.output_dir, "losses.png"),
         lambda texts: np.concatenate([images.label_row(texts, opts.img_size * factor), sheet]),
         titles,
-        lambda text: celeba.CHINESE.get(text) or chinese(text),
+        celeba.in_chinese,
     )
     print(path)
     record = records.Record(opts, opts.script, "section 10.3.2", celeba.describe(folder, opts.faces))

@@ -19,7 +19,7 @@ from common.judge import Judge
 from common.options import Value
 from common.plotting import plt, save_figure
 from common.records import Record
-from data import sample_celeba
+from data import celeba, sample_celeba
 
 VALUES = [
     Value("steps", 300, "of each training", tiny=3, low=1),
@@ -160,7 +160,7 @@ def main(argv=None):
         axes.set_ylabel(title, rotation=0, ha="right", va="center", fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
-    path = save_figure(figure, os.path.join(opts.output_dir, "generative.png"))
+    path = save_figure(figure, os.path.join(opts.output_dir, "generative.png"), in_chinese=celeba.in_chinese)
     record = Record(opts, opts.script, "sections 10.1.1 to 10.1.3", "%d drawn faces, %d px" % (opts.faces, opts.size))
     columns = ["faces", "error (levels of 255)", "sharpness", "least of the seeds", "most"]
     note = "sharpness: mean step from pixel to pixel, levels of 255; of 100 faces not trained on; %d seeds" % opts.seeds

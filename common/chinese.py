@@ -25,7 +25,7 @@ def _table():
 def chinese(text: str) -> str:
     """``text`` in Chinese; as it is where the table has no words for it."""
     words, patterns = _table()
-    for known in (text, text.replace("_", " ")):
+    for known in (text, text.replace("_", " "), text.replace("\n", " ")):
         if known in words:
             return words[known]
     for pattern, translated in patterns:

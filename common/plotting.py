@@ -14,16 +14,17 @@ from common.chinese import chinese, chinese_path, is_chinese  # noqa: E402
 from common.fonts import FONT  # noqa: E402
 
 
-def save_figure(figure, path: str, keep=(), **keywords) -> str:
+def save_figure(figure, path: str, keep=(), in_chinese=chinese, **keywords) -> str:
     """Saves ``figure`` as a PNG in both languages, closes it (figures left open are never freed) and returns the path.
 
     Args:
       keep: words that stay as they are in the Chinese picture, too, because they are a reader's and not ours.
+      in_chinese: what gives the words of the Chinese picture.
     """
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     keywords.setdefault("dpi", 110)
     keywords.setdefault("bbox_inches", "tight")
-    _save(figure, path, keep, **keywords)
+    _save(figure, path, keep, in_chinese, **keywords)
     plt.close(figure)
     return path
 
@@ -33,11 +34,11 @@ def savefig(path: str, **keywords) -> None:
     _save(plt.gcf(), path, **keywords)
 
 
-def _save(figure, path, keep=(), **keywords):
+def _save(figure, path, keep=(), in_chinese=chinese, **keywords):
     """The figure as it is, and beside it one with its words in Chinese, as far as docs/words.zh.json knows them."""
     _use_chinese_font(figure)
     figure.savefig(path, **keywords)
-    if _translate(figure, keep):
+    if _translate(figure, keep, in_chinese):
         figure.savefig(chinese_path(path), **keywords)
     elif os.path.exists(chinese_path(path)):  # of an earlier run
         os.remove(chinese_path(path))
@@ -50,18 +51,18 @@ def _use_chinese_font(figure):
             item.set_fontproperties(font_manager.FontProperties(fname=FONT, size=item.get_fontsize()))
 
 
-def _translate(figure, keep) -> bool:
+def _translate(figure, keep, in_chinese) -> bool:
     """Exchanges the figure's words for Chinese ones; whether there were any."""
     changed, keep = False, frozenset(keep)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             formatter = axis.get_major_formatter()
             if isinstance(formatter, FixedFormatter):  # the ticks' texts are made anew from it
-                names = [name if name in keep else chinese(str(name)) for name in formatter.seq]
+                names = [name if name in keep else in_chinese(str(name)) for name in formatter.seq]
                 changed = changed or names != [str(name) for name in formatter.seq]
                 formatter.seq = names
     for item in figure.findobj(Text):
-        translated = item.get_text() if item.get_text() in keep else chinese(item.get_text())
+        translated = item.get_text() if item.get_text() in keep else in_chinese(item.get_text())
         changed = changed or translated != item.get_text()
         item.set_text(translated)
     _use_chinese_font(figure)

@@ -9,12 +9,14 @@
 import contextlib
 import io
 import os
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 
 from common import datasets, images, text
+from common.chinese import chinese
 from common.errors import UserError
 
 ATTRIBUTE_FILE = "list_attr_celeba.txt"
@@ -62,7 +64,13 @@ CHINESE = {  # the 40 attributes in the list's order (10.3.1)
     "Wearing_Necktie": "系领带",
     "Young": "年轻",
 }
+_NAME = re.compile(r"(?<![A-Za-z0-9_])(?:%s)(?![A-Za-z])" % "|".join(sorted(CHINESE, key=len, reverse=True)))
 HEADERS_CHECKED = 20000  # pictures; of larger sets (CelebA itself, known by its checksum) a sample of so many
+
+
+def in_chinese(words: str) -> str:
+    """What docs/words.zh.json knows, and the attributes' names: ``original`` → ``原图``, ``Male_0.50`` → ``男性_0.50``."""
+    return _NAME.sub(lambda found: CHINESE[found.group()], chinese(words))
 
 
 def read_list(path):

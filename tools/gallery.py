@@ -19,7 +19,6 @@ import jinja2
 from PIL import Image
 
 from common import files, options, records
-from common.chinese import chinese
 from common.errors import UserError
 from data import celeba
 from tools import results
@@ -37,11 +36,6 @@ LARGEST_TEXT = 20000
 
 
 BEST_FILE = os.path.join(options.REPOSITORY, "docs", "best.json")
-
-
-def data_address(path: str) -> str:
-    """A file as a ``data:`` address."""
-    return shown(path)["address"]
 
 
 def shown(path: str) -> dict:
@@ -97,11 +91,6 @@ def best_of(example: str) -> Optional[dict]:
     return dict(best, entries=[entry for entry in (entry_of(folder, item) for item in best["files"]) if entry])
 
 
-def in_chinese(text: str) -> str:
-    """A name, a note, a cell or the like in Chinese, as far as there are words for it."""
-    return celeba.CHINESE.get(text) or chinese(text)
-
-
 def place(listing: str) -> str:
     """``listing 9-7`` as the two languages need it: the number alone, with the sign of a section where it is one."""
     return re.sub(r"^section ", "§ ", re.sub(r"^listing ", "", listing))
@@ -135,7 +124,7 @@ def build(output_dir: Optional[str] = None) -> str:
     environment = jinja2.Environment(loader=templates, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["figure"] = results.number
     environment.filters["place"] = place
-    environment.filters["chinese"] = in_chinese
+    environment.filters["chinese"] = celeba.in_chinese
     listings = listing_pages.build(output_dir)
     page = environment.get_template("gallery_template.html").render(examples=examples, listings=listings)
     target = os.path.join(output_dir, "gallery.html")

@@ -3,8 +3,8 @@
   python tools/listing_pages.py                   output/listings/*.html
   python tools/listing_pages.py --output-dir DIR  DIR/listings/*.html
 
-Everything comes from the sources of INDEX.md (docs/printed_names.csv and the code), from ERRATA.md and from the records below the
-output folder, so that the pages cannot drift from them. They are static, need no network and can be printed.
+Everything comes from the sources of INDEX.md (docs/printed_names.csv and the code), from ERRATA.md and its Chinese and from the
+records below the output folder, so that the pages cannot drift from them. They are static, need no network and can be printed.
 """
 
 import argparse
@@ -44,10 +44,10 @@ _TITLES = {  # what a reader calls the listing; the file's own name says the res
 }
 
 
-def errata():
-    """Number → (where, printed, right, how it shows, test), from ERRATA.md."""
+def errata(document="ERRATA.md"):
+    """Number → (where, printed, right, how it shows, test), from ERRATA.md or ERRATA.zh-CN.md."""
     rows = {}
-    with open(os.path.join(options.REPOSITORY, "ERRATA.md"), encoding="utf-8") as stream:
+    with open(os.path.join(options.REPOSITORY, document), encoding="utf-8") as stream:
         for line in stream:
             if re.match(r"\|\s*E\d+\s*\|", line):
                 cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
@@ -84,8 +84,11 @@ def highlighted(source: str):
     return [Markup(line) for line in lines]
 
 
-def chunks(listing: str, source: str, located, rows):
-    """The listing cut where a step of the page begins: dicts of the first line, the lines' HTML and the notes beside them."""
+def chunks(listing: str, source: str, located, rows, rows_zh):
+    """The listing cut where a step of the page begins: dicts of the first line, the lines' HTML and the notes beside them.
+
+    A cell of an erratum is a pair: English, Chinese (English, too, where the Chinese is yet to be written).
+    """
     notes = {1: dict(steps=[], errata=[])}
     for _, lines, section, entry, begin in located:
         if entry:
@@ -98,11 +101,9 @@ def chunks(listing: str, source: str, located, rows):
             home = max(start for start in starts if start <= number)
             if mark not in rows:
                 raise UserError("%s, line %d: ERRATA.md has no row %s" % (listing, number, mark))
-            where, printed, right, shows, test = rows[mark]
-            cells = dict(
-                printed=inline(printed), right=inline(right), shows=inline(shows), test=inline(test), where=where
-            )
-            notes[home]["errata"].append(dict(cells, number=mark))
+            pairs = [(inline(en), inline(zh)) for en, zh in zip(rows[mark], rows_zh.get(mark, rows[mark]))]
+            erratum = dict(zip(("where", "printed", "right", "shows", "test"), pairs), number=mark)
+            notes[home]["errata"].append(erratum)
     cut = []
     for start, end in zip(starts, starts[1:] + [len(html) + 1]):
         lines = [(number, html[number - 1]) for number in range(start, end)]
@@ -113,12 +114,12 @@ def chunks(listing: str, source: str, located, rows):
 def build(output_dir=None):
     """Writes the pages below ``output_dir``/listings; returns [(listing, title, title in Chinese, path below output_dir)]."""
     output_dir = os.path.abspath(output_dir or os.path.join(options.REPOSITORY, "output"))
-    located, rows = index.locate(index.read_rows()), errata()
+    located, rows, rows_zh = index.locate(index.read_rows()), errata(), errata("ERRATA.zh-CN.md")
     made = {}
     for path, record in records.read_all(output_dir).items():
         for item in record["files"]:
             if item["kind"] == "picture":
-                made.setdefault(record["script"], []).append((os.path.join(os.path.dirname(path), item["path"]), item))
+                made.setdefault(record["script"], []).append((gallery.entry_of(os.path.dirname(path), item), record))
     templates = jinja2.FileSystemLoader(os.path.dirname(os.path.abspath(__file__)))
     environment = jinja2.Environment(loader=templates, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.get_template("listing_template.html")
@@ -129,9 +130,9 @@ def build(output_dir=None):
         with open(os.path.join(options.REPOSITORY, path), encoding="utf-8") as stream:
             source = stream.read()
         pictures = [
-            dict(address=gallery.data_address(file), caption=item["caption"], caption_zh=item["caption_zh"])
-            for file, item in made.get(os.path.splitext(os.path.basename(path))[0], [])[:4]
-            if os.path.exists(file)
+            dict(entry, tiny=gallery.badge_of(record) == "tiny")
+            for entry, record in made.get(os.path.splitext(os.path.basename(path))[0], [])[:4]
+            if entry
         ]
         content = template.render(
             listing=listing,
@@ -139,7 +140,7 @@ def build(output_dir=None):
             title_zh=title_zh,
             path=path,
             pages=pages,
-            chunks=chunks(listing, source, [row for row in located if row[0] == listing], rows),
+            chunks=chunks(listing, source, [row for row in located if row[0] == listing], rows, rows_zh),
             pictures=pictures,
         )
         with files.atomic(os.path.join(output_dir, page), "w") as stream:

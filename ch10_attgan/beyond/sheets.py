@@ -57,14 +57,8 @@ def sheet(originals, edited, titles, img_size):
     return np.concatenate([captions, pixels], axis=0)
 
 
-def in_chinese(title):
-    """A column's title in Chinese: ``Male_0.50`` → ``男性_0.50``."""
-    for name in sorted(celeba.CHINESE, key=len, reverse=True):
-        if title == name or title.startswith(name + "_"):
-            return celeba.CHINESE[name] + title[len(name) :]
-    return chinese(title)
-
-
 def write(path, originals, edited, titles, img_size):
     """Writes a sheet, and one with Chinese titles beside it; returns the path."""
-    return images.write_labelled(path, lambda texts: sheet(originals, edited, texts, img_size), titles, in_chinese)
+    return images.write_labelled(
+        path, lambda texts: sheet(originals, edited, texts, img_size), titles, celeba.in_chinese
+    )

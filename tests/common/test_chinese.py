@@ -22,6 +22,7 @@ ASKED = (  # what the local page's scripts say of a reader's input
     "common/images.py ch09_tfts_births/beyond/series.py ch09_tacotron/beyond/pinyin.py ch09_tacotron/beyond/written_text.py "
     "ch10_attgan/beyond/finding.py tools/try_page/panels.py tools/try_page/jobs.py"
 ).split()
+UNITS = ("dB", "MB", "MiB")
 NOT_FROM_THE_PAGE = (
     "no such folder",
     "holds no pictures",
@@ -39,8 +40,14 @@ def literals(node):
         return [node.s]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
         return literals(node.left)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if isinstance(node.left, ast.List) or isinstance(node.right, ast.List):
+            return literals(node.left) + literals(node.right)
+        return [text + "{}" for text in literals(node.left)]
     if isinstance(node, ast.IfExp):
         return literals(node.body) + literals(node.orelse)
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [text for item in node.elts for text in literals(item)]
     return []
 
 
@@ -70,6 +77,19 @@ def test_every_label_of_a_figure_has_chinese_words():
     assert len(texts) > 60 and untranslated(texts) == []
 
 
+def test_every_text_of_a_record_has_chinese_words():
+    """Names, units and notes of figures, titles, columns and notes of tables, and what is said of the data."""
+    texts = []
+    for path in glob.glob(os.path.join(options.REPOSITORY, "ch*_*", "**", "*.py"), recursive=True):
+        for name, call in calls(path):
+            spoken = {"metric": call.args[:1] + call.args[2:], "table": call.args, "Record": call.args[3:]}.get(
+                name, []
+            )
+            spoken = spoken + [item.value for item in call.keywords if name in ("metric", "table")]
+            texts += [text for item in spoken for text in literals(item)]
+    assert len(texts) > 300 and [text for text in untranslated(texts) if text not in UNITS] == []
+
+
 @pytest.mark.parametrize("path", ASKED)
 def test_every_refusal_of_an_input_has_chinese_words(path):
     texts = [text for name, call in calls(path) if name == "UserError" for text in literals(call.args[0])]
@@ -91,6 +111,13 @@ def test_places_are_filled_in_turn_and_known_words_translated():
         "本预测更好：误差比“重复最后一个值”小 5%"
     )
     assert chinese("first_loss") == "第 1 轮损失" and chinese("something else") == "something else"
+
+
+def test_lines_and_attributes_of_a_title_are_translated():
+    assert chinese("ReNorm\nN, H, W, drawn to\nthe moving averages") == "批再归一化\nN、H、W，并向滑动平均靠拢"
+    for text, words in [("Male_0.50", "男性_0.50"), ("Eyeglasses\nDFI", "戴眼镜\nDFI"), ("Males", "Males")]:
+        assert celeba.in_chinese(text) == words
+    assert celeba.in_chinese("asked for: Pale_Skin") == "要求：皮肤白" and celeba.in_chinese("original") == "原图"
 
 
 def test_a_figure_is_saved_in_both_languages(tmp_path):

@@ -1,7 +1,9 @@
 """The gallery page: built from records alone, whole in itself, and working in a real browser."""
 
 import argparse
+import glob
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +13,11 @@ import numpy as np
 import pytest
 
 from common import images, records
-from tools import gallery
+from data import celeba
+from tools import gallery, listing_pages, results
+
+NAMES = "bznsyp celeba choose highway hires idf image judge learn load log pypinyin report sales scikit statsmodels tf visits"
+NAMES = (NAMES + " train val").split()  # names of data sets, folders and libraries
 
 CHECKS = """
 <script>
@@ -94,6 +100,21 @@ def test_page_without_any_run_says_so(tmp_path):
         assert stream.read().count("No run yet") == len(gallery.TITLES)
 
 
+def test_listing_pages_show_errata_and_pictures_in_both_languages(run_folder):
+    gallery.build(str(run_folder))
+    english, chinese = listing_pages.errata(), listing_pages.errata("ERRATA.zh-CN.md")
+    seen = set()
+    for path in sorted((run_folder / "listings").glob("*.html")):
+        page = path.read_text(encoding="utf-8")
+        for number in re.findall(r"</span> (E\d+)</b>", page):
+            seen.add(number)
+            for cell in english[number] + chinese[number]:
+                assert listing_pages.inline(cell) in page, (path.name, number)
+    assert len(seen) > 50
+    page = (run_folder / "listings" / "10-3.html").read_text(encoding="utf-8")
+    assert 'alt="A picture · 一张图"' in page and page.count("data:image/png;base64,") == 1
+
+
 @pytest.mark.script
 @pytest.mark.parametrize("size", ["390,844", "1280,900"])
 def test_page_works_in_a_browser(run_folder, tmp_path, size):
@@ -118,6 +139,30 @@ def test_page_works_in_a_browser(run_folder, tmp_path, size):
     assert '"slider":"20%"' in result and '"language":"zh-CN"' in result and '"chinese":true' in result, result
     assert '"seconds":0.5' in result and '"broken":0' in result, result
     assert int(re.search(r'"overflow":(-?\d+)', result).group(1)) <= 0, result
+
+
+def shown_texts(record):
+    """What the page shows of a record in two languages, but a reader's words, which stay as they are."""
+    yield from (record["data"], gallery.place(record["listing"]))
+    for name, entry in record["metrics"].items():
+        yield from (name, entry["unit"], entry["note"], entry["printed"] or "")
+    for table in record["tables"]:
+        yield from [table["title"]] + table["columns"]
+        if table["columns"][0] != "word":
+            yield from [cell for row in table["rows"] for cell in row if isinstance(cell, str)]
+        if table["columns"][0] not in ("word", "topic"):
+            yield table["note"]
+
+
+def test_the_measured_records_are_shown_in_chinese():
+    """No English word is left but names: files, functions, data sets, pinyin, Reuters topics (behind their Chinese)."""
+    english, count = set(), 0
+    for path in glob.glob(os.path.join(results.FOLDER, "*", "*.json")):
+        for text in shown_texts(gallery.files.read_json(path)):
+            said = re.sub(r"（[a-z-]+）|\S*[\d_./]\S*", " ", celeba.in_chinese(text))
+            english |= {text for word in re.findall(r"\b[a-z]{2,}\b", said) if word not in NAMES}
+            count += 1
+    assert count > 1000 and english == set()
 
 
 def test_the_best_stands_first_and_its_files_are_there(monkeypatch, tmp_path):
