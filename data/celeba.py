@@ -89,7 +89,7 @@ def read_list(path):
     else:
         header, _, rows = rest.partition("\n")
         names, separator, lines_before, count = header.split(), r"\s+", 2, first.strip()
-        if not count.isdecimal() or not names:
+        if not re.match(r"[0-9]{1,9}$", count) or not names:
             raise UserError("%s: line 1 must be the number of pictures and line 2 the attribute names" % path)
     try:
         table = pd.read_csv(io.StringIO(rows), sep=separator, header=None, dtype={0: str}, engine="c")

@@ -66,6 +66,8 @@ def suspicion(path: str) -> str:
         head = stream.read(16)
         stream.seek(max(0, size - 64))
         tail = stream.read().rstrip(b"\0")
+        stream.seek(0)
+        beginning = stream.read(4096)
     ending = os.path.splitext(path)[1].lower()
     if ending in (".jpg", ".jpeg"):
         whole = head.startswith(b"\xff\xd8") and tail.endswith(b"\xff\xd9")
@@ -73,6 +75,8 @@ def suspicion(path: str) -> str:
         whole = head.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in tail
     elif ending == ".wav":
         whole = head.startswith(b"RIFF") and int.from_bytes(head[4:8], "little") + 8 <= size
+    elif ending == ".csv":
+        whole = b"," in beginning.partition(b"\n")[2] and b"\0" not in beginning  # a header and at least a row
     else:
         whole = True
     return "" if whole else "is cut off, or no %s file" % ending

@@ -13,6 +13,7 @@ import numpy as np
 
 from ch09_tacotron.beyond.measures import mel_cepstrum
 from common import files
+from common.errors import UserError
 
 SPANS_FILE = "syllables.json"
 
@@ -123,10 +124,18 @@ def read_spans(path, rows):
     if not os.path.exists(path):
         return None
     content = files.read_json(path)
-    if any(row[1] not in content or content[row[1]]["pinyin"] != row[3] for row in rows):
+    entries = [content.get(row[1]) for row in rows]
+    if any(not isinstance(entry, dict) or entry.get("pinyin") != row[3] for entry, row in zip(entries, rows)):
         return None
-    spans = [content[row[1]]["spans"] for row in rows]
-    return [None if one is None else np.array(one) for one in spans]
+    spans = []
+    for entry, row in zip(entries, rows):
+        one = entry.get("spans")
+        if one is not None:
+            one = np.array(one)
+            if one.ndim != 2 or one.shape[1] != 2 or one.dtype.kind != "i":
+                raise UserError("%s: the times of %s are damaged" % (path, row[1]))
+        spans.append(one)
+    return spans
 
 
 class Gaussians(NamedTuple):

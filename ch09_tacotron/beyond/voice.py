@@ -16,15 +16,22 @@ from ch09_tacotron.beyond.utterances import text_to_sequence
 from ch09_tacotron.code_9_16_tacotron import Tacotron
 from common import options, run, weights
 from common.errors import UserError
+from common.options import Value
 
 SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
 WEIGHTS_FILE = "tacotron-float16.npz"
 POST = "post"  # folder in a run's that holds what train_post.py has learnt
 TRAINER = "ch09_tacotron/code_9_17_train.py"
 # what a model's settings may say, and what the listing's are
-SETTINGS = dict(
-    outputs_per_step=5, end_symbol=False, mask_attention=False, sharpen=1.0, tone_sandhi=False, mel_bands=False
-)
+ROWS = [
+    Value("outputs_per_step", 5, "frames of a decoder step", low=1, high=10),
+    Value("end_symbol", False, "each text ends with a symbol of its own"),
+    Value("mask_attention", False, "attention does not see padding"),
+    Value("sharpen", 1.0, "power that the weights of attention are raised to", low=0.01, high=100),
+    Value("tone_sandhi", False, "what is spoken gets the tones as they are spoken"),
+    Value("mel_bands", False, "the sound gets the loudness of the decoder's mel bands"),
+]
+SETTINGS = {row.name: row.value for row in ROWS}
 
 
 # Speech that does not stop is cut here: slow speech has a step and a half a symbol.
@@ -46,6 +53,18 @@ def find_model(output_dir, weights_dir=None):
     if os.path.exists(os.path.join(SHIPPED, WEIGHTS_FILE)):
         return SHIPPED
     raise UserError("no trained model in %s: run %s first (same --preset or --output-dir)" % (output_dir, TRAINER))
+
+
+def checked(settings, source):
+    """The values of ``ROWS``, and ``step``, that a model's settings say; UserError where they cannot be."""
+    found = {}
+    for row in ROWS:
+        try:
+            found[row.name] = row.check(settings.get(row.name, row.value))
+        except ValueError as error:
+            raise UserError("%s: settings: %s: %s" % (source, row.name, error))
+    step = settings.get("step")
+    return dict(found, step=step if isinstance(step, int) else None)
 
 
 def synthesis_network(settings):
@@ -79,13 +98,12 @@ class Voice:
     """
 
     def __init__(self, folder=None, settings=None, threads=0, sharpen=0.0):
-        values = {}
-        if settings is None and os.path.exists(os.path.join(folder, WEIGHTS_FILE)):
-            values, settings = weights.load(os.path.join(folder, WEIGHTS_FILE))
+        values, path = {}, os.path.join(folder or "", WEIGHTS_FILE)
+        if settings is None and os.path.exists(path):
+            values, settings = weights.load(path)
         elif settings is None:
             settings = options.load_settings(folder, TRAINER)
-        self.settings = {key: settings.get(key, default) for key, default in SETTINGS.items()}
-        self.settings["step"] = settings.get("step")
+        self.settings = checked(settings, path if values else folder)
         if sharpen:
             self.settings["sharpen"] = sharpen
         self.source, self._planned = None, False
@@ -100,6 +118,11 @@ class Voice:
                 raise UserError(
                     "%s lacks %d values (%s …): it is of another model" % (WEIGHTS_FILE, len(missing), missing[0])
                 )
+            for name, variable in self._variables.items():
+                found, wanted = values[name].shape, tuple(variable.shape.as_list())
+                if found != wanted:
+                    text = "weights %s: %s is %s, not %s: it is of another model"
+                    raise UserError(text % (path, name, found, wanted))
             weights.assign(self.session, [(variable, values[name]) for name, variable in self._variables.items()])
             self.source = "%s (%d variables, step %s)" % (WEIGHTS_FILE, len(self._variables), self.settings["step"])
         elif folder is not None:

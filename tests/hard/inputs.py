@@ -27,6 +27,7 @@ from common import datasets
 from tests.helpers import REPOSITORY
 
 REFUSED, READ, EITHER = "refused", "read", "refused or read"
+REPORTED = "reported"  # status 2 like REFUSED, but the command is one that lists what is wrong on standard output
 MARKER = "EXECUTED"  # the file that a payload would make
 
 
@@ -570,6 +571,8 @@ def cases_of_weights():
             writes("a-spec.npy", npy(np.zeros((30, 1025), np.float32)))(os.path.join(folder, "training"))
             writes("train.txt", b"a-spec.npy|a-mel.npy|30|ma1 ma3\n")(os.path.join(folder, "training"))
             writes("settings.json", b'{"data": "x"}')(os.path.join(folder, "training"))
+            times = {"a-mel.npy": dict(pinyin="ma1 ma3", spans=[[0, 15], [15, 30]])}
+            writes("syllables.json", json.dumps(times).encode())(os.path.join(folder, "training"))
 
         words = ["ch09_tacotron/beyond/train_few.py", "--preset", "tiny", "--output-dir", "{in}"]
         yield Case("spectrogram: " + name, 1, make, words, REFUSED, "a-mel.npy")
@@ -790,7 +793,7 @@ def cases_of_archives():
     verify = ["data/__main__.py", "verify", "births", "--data-dir", "{in}"]
     for name, content in {"cut": b"Date", "empty": b"", "sums": os.urandom(99)}.items():
         make = writes("number-of-daily-births-in-quebec.csv", content)
-        yield Case("data verify: " + name, 1, make, verify, REFUSED)
+        yield Case("data verify: " + name, 1, make, verify, REPORTED, "DAMAGED")
 
 
 # ------------------------------------------------------------------------------------------------------ run folders

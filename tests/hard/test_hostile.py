@@ -50,10 +50,10 @@ def check(status, output, errors, took, ends, says=""):
     shown = "status %d, %s\n%s\n%s" % (status, took, output[-1500:], errors[-3000:])
     assert took, "the process was killed: " + shown
     assert "Traceback" not in errors and "Traceback" not in output, shown
-    allowed = {inputs.REFUSED: (2,), inputs.READ: (0,), inputs.EITHER: (0, 2)}[ends]
+    allowed = {inputs.REFUSED: (2,), inputs.REPORTED: (2,), inputs.READ: (0,), inputs.EITHER: (0, 2)}[ends]
     assert status in allowed, shown
     lines = [line for line in errors.replace("\r", "\n").split("\n") if line.startswith("error: ")]
-    assert len(lines) == (1 if status == 2 else 0), shown
+    assert len(lines) == (1 if status == 2 and ends != inputs.REPORTED else 0), shown
     assert all(len(line) <= LONGEST_LINE for line in lines), shown
     assert says in output + errors, shown
     assert took["memory"] <= bounded.MEMORY and took["seconds"] <= bounded.SECONDS, shown
