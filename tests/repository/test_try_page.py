@@ -174,6 +174,16 @@ def test_the_queue_shows_its_places_and_jobs_can_be_cancelled(page):
     assert ended(client, third)["state"] == "done"
 
 
+def test_a_job_that_is_cancelled_while_it_starts_does_not_run(tmp_path):
+    """Found in the browser: such a job ran to its end unseen, and all others waited for it."""
+    job = jobs.Job("news", str(tmp_path), ["-c", "import time; time.sleep(60)"])
+    job.state = "cancelled"
+    job.stop()  # before there is a process
+    began = time.time()
+    job.run()
+    assert job.state == "cancelled" and time.time() - began < 20
+
+
 def test_a_hundred_requests_do_not_pile_up(page):
     client, queue = page
     post(client, "slow")
