@@ -134,6 +134,7 @@ def test_what_is_no_input_is_said_at_once(page, fields, said):
     client, queue = page
     answer = client.post("/jobs", data=dict(dict(panel="news", text="oil"), **fields), headers=HEADERS)
     assert answer.status_code == 400 and said in answer.get_json()["error"] and not queue.jobs
+    assert os.listdir(queue.root) == []  # what is refused is not kept
 
 
 def test_uploads_are_bounded(page):
@@ -171,6 +172,16 @@ def test_the_queue_shows_its_places_and_jobs_can_be_cancelled(page):
         client.post("/jobs/%s/cancel" % identity, headers=HEADERS)
     assert ended(client, first)["state"] == "cancelled" and ended(client, second)["state"] == "cancelled"
     assert ended(client, third)["state"] == "done"
+
+
+def test_a_job_that_is_cancelled_while_it_starts_does_not_run(tmp_path):
+    """Found in the browser: such a job ran to its end unseen, and all others waited for it."""
+    job = jobs.Job("news", str(tmp_path), ["-c", "import time; time.sleep(60)"])
+    job.state = "cancelled"
+    job.stop()  # before there is a process
+    began = time.time()
+    job.run()
+    assert job.state == "cancelled" and time.time() - began < 20
 
 
 def test_a_hundred_requests_do_not_pile_up(page):
@@ -220,6 +231,23 @@ def test_what_the_page_refuses_is_said_in_chinese_too(page):
     said = "input.csv, line 3: 2020-01-02 is there twice: keep one row (and 4 more such lines)"
     assert chinese(said) == "所给 CSV 第 3 行：2020-01-02 出现了两次：请只保留一行（还有 4 行如此）"
     assert chinese("what nobody has translated") == "what nobody has translated"
+
+
+@pytest.mark.parametrize(
+    "said,shown",
+    [
+        ("input.csv has no dates: give them with --first 2020-01-01, and --step day", "input.csv has no dates"),
+        (
+            "line 3: 'x' is not a date like 1977-01-31 (--date-column, --date-format)",
+            "line 3: 'x' is not a date like 1977-01-31",
+        ),
+        ("第 3 行：“x”不是日期（--date-column）", "第 3 行：“x”不是日期"),
+        ("文本中没有词：请用 --text 输入", "文本中没有词"),
+        ("the text holds no words; it reads -- English: news", "the text holds no words; it reads -- English: news"),
+    ],
+)
+def test_the_page_names_no_options_of_the_scripts(said, shown):
+    assert server.without_options(said) == shown
 
 
 def test_what_the_panels_say_of_a_record():

@@ -42,6 +42,7 @@ class Job:
         self.state, self.error, self.output, self.record = "waiting", "", "", None
         self.began = self.ended = None
         self._process = None
+        self._stopped = False
         self._seen = b""
 
     def progress(self):
@@ -62,6 +63,8 @@ class Job:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        if self._stopped:  # while the process was being started there was none to end
+            self.stop()
         watch = threading.Timer(SECONDS, self.stop)
         reader = threading.Thread(target=self._read_errors, daemon=True)
         watch.start()
@@ -102,7 +105,8 @@ class Job:
             self.state, self.error = "failed", "the script left no record"
 
     def stop(self):
-        """Ends the worker and whatever it started."""
+        """Ends the worker and whatever it started, now or, where it is just starting, as soon as it is there."""
+        self._stopped = True
         if self._process is not None and self._process.poll() is None:
             if os.name == "nt":
                 self._process.kill()

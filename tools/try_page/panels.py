@@ -303,12 +303,25 @@ def _without_name(caption: str) -> str:
     return re.sub(r"^input(\.\w+)?[:,：]? ?|[:：] ?input$", "", caption)
 
 
+def _cell(column: str, value) -> str:
+    """A cell as text; chances as people read them (not 9.182e-05)."""
+    return "%.1f %%" % (100 * value) if column == "probability" else results.number(value)
+
+
+def _names(paths: List[str]) -> List[str]:
+    """What the files are called when they are kept: of two of one name each has its folder's before."""
+    names = [os.path.basename(path) for path in paths]
+    folders = [os.path.basename(os.path.dirname(path)) for path in paths]
+    return [name if names.count(name) == 1 else folder + "-" + name for folder, name in zip(folders, names)]
+
+
 def result_of(job) -> dict:
     """What the page shows of a finished job: files by number, tables as text, coloured words, a headline.
 
     Captions, columns and cells come as pairs: English, Chinese.
     """
     paths = files_of(job)
+    names = _names(paths)
     inside = os.path.realpath(os.path.join(job.folder, "out"))
 
     def number_of(name):
@@ -324,14 +337,15 @@ def result_of(job) -> dict:
             largest = max(np.abs(effects).max(initial=0), 1e-9)
             words = [[row[0], effect / largest] for row, effect in zip(table["rows"], effects.tolist())]
         else:
-            rows = [[both(results.number(cell)) for cell in row] for row in table["rows"][:60]]
+            rows = [[both(_cell(*pair)) for pair in zip(table["columns"], row)] for row in table["rows"][:60]]
             columns = [both(column) for column in table["columns"]]
             tables.append(dict(title=both(table["title"]), columns=columns, rows=rows))
     for item in job.record["files"]:
         try:
             captions = [_without_name(item["caption"]), _without_name(item["caption_zh"] or chinese(item["caption"]))]
             entry = dict(kind=item["kind"], caption=captions)
-            entry.update(file=number_of(item["path"]), name=os.path.basename(item["path"]))
+            entry["file"] = number_of(item["path"])
+            entry["name"] = names[entry["file"]]
             if "path_zh" in item:
                 entry["file_zh"] = number_of(item["path_zh"])
             if item["kind"] == "comparison":

@@ -11,6 +11,8 @@ other pages, or under another name than this machine's, are refused.
 import argparse
 import logging
 import os
+import re
+import shutil
 import signal
 import sys
 from urllib.parse import urlsplit
@@ -35,6 +37,12 @@ MEDIA = {
 }
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; "
 POLICY += "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def without_options(said: str) -> str:
+    """A script's line, English or Chinese, without what it says of its options: the page has none to give."""
+    said = re.sub(r" ?[(（][^()（）]*--[a-z][^()（）]*[)）]", "", said)
+    return re.sub(r"[:;,：；，][^:;,：；，]*--[a-z].*", "", said, flags=re.DOTALL)
 
 
 def create_app(queue: jobs.Queue, names) -> flask.Flask:
@@ -87,14 +95,20 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
     @app.route("/jobs", methods=["POST"])
     def add():
         folder = queue.folder()
-        panel, command = panels.command_of(flask.request.form, flask.request.files, folder)
-        return flask.jsonify(id=queue.add(jobs.Job(panel, folder, command)).id), 202
+        try:
+            panel, command = panels.command_of(flask.request.form, flask.request.files, folder)
+            job = queue.add(jobs.Job(panel, folder, command))
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)  # else refused uploads would fill the disk
+            raise
+        return flask.jsonify(id=job.id), 202
 
     @app.route("/jobs/<identity>")
     def state(identity):
         job = job_of(identity)
         share, doing = job.progress()
-        answer = dict(state=job.state, error=job.error, error_zh=chinese(job.error), ahead=queue.place(job))
+        answer = dict(state=job.state, ahead=queue.place(job))
+        answer.update(error=without_options(job.error), error_zh=without_options(chinese(job.error)))
         answer.update(share=share, doing=doing, doing_zh=chinese(doing))
         if job.state == "done":
             answer.update(panels.result_of(job))

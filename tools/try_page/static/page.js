@@ -40,11 +40,12 @@ function picture(source, alt, language) {
   made.addEventListener("click", function () { window.open(source); });
   made.addEventListener("load", function () {  // what a small network makes is shown larger than it is
     if (made.naturalWidth < 320) { made.classList.add("small"); made.width = made.naturalWidth * Math.floor(640 / made.naturalWidth); }
+    if (made.naturalWidth > 4 * made.naturalHeight) { made.classList.add("wide"); }  // on a phone it would be a strip of 60 pixels
   });
   return made;
 }
 
-function show(result, answer, job) {
+function show(result, answer, job, given) {
   function address(number) { return "/jobs/" + job + "/files/" + number; }
   result.textContent = "";
   if (answer.headline[0]) { var line = element("p"); line.appendChild(element("strong")); line.firstChild.appendChild(pair(answer.headline)); result.appendChild(line); }
@@ -64,17 +65,19 @@ function show(result, answer, job) {
   }
   answer.files.forEach(function (entry) {
     var figure = element("figure"), caption = element("figcaption"), link;
+    var name = entry.name.replace(/(^|-)input(?=[_.])/, function (found, before) { return before + given; });  // the page's own name of the file that was sent
     if (entry.kind === "picture") {
-      figure.appendChild(picture(address(entry.file), entry.caption[0], entry.file_zh ? "en-text" : ""));
-      if (entry.file_zh) { figure.appendChild(picture(address(entry.file_zh), entry.caption[1], "zh-text")); }
+      var scroll = figure.appendChild(element("div", { "class": "scroll" }));
+      scroll.appendChild(picture(address(entry.file), entry.caption[0], entry.file_zh ? "en-text" : ""));
+      if (entry.file_zh) { scroll.appendChild(picture(address(entry.file_zh), entry.caption[1], "zh-text")); }
     }
     if (entry.kind === "sound") { figure.appendChild(element("audio", { controls: "", src: address(entry.file) })); }
     if (entry.kind === "comparison") { figure.appendChild(compare(entry, address)); }
     caption.appendChild(pair(entry.caption));
     caption.appendChild(document.createTextNode(" "));
-    link = element("a", { href: address(entry.file), download: entry.name, "class": entry.file_zh ? "en-text" : "" }, "⬇ " + entry.name);
+    link = element("a", { href: address(entry.file), download: name, "class": entry.file_zh ? "en-text" : "" }, "⬇\u00a0" + name);
     caption.appendChild(link);
-    if (entry.file_zh) { caption.appendChild(element("a", { href: address(entry.file_zh), download: entry.name, "class": "zh-text" }, "⬇ " + entry.name)); }
+    if (entry.file_zh) { caption.appendChild(element("a", { href: address(entry.file_zh), download: name, "class": "zh-text" }, "⬇\u00a0" + name)); }
     figure.appendChild(caption);
     result.appendChild(figure);
   });
@@ -96,7 +99,7 @@ function show(result, answer, job) {
 
 function panel(form) {
   var state = form.querySelector(".state"), bar = form.querySelector("progress"), result = form.querySelector(".result");
-  var go = form.querySelector(".go"), cancel = form.querySelector(".cancel"), job = null, timer = null;
+  var go = form.querySelector(".go"), cancel = form.querySelector(".cancel"), job = null, timer = null, sent = "input";
   var chosen = {};
 
   function say(en, zh, bad) {
@@ -104,7 +107,11 @@ function panel(form) {
     state.classList.toggle("bad", Boolean(bad));
     state.appendChild(both(en, zh));
   }
-  function rest() { go.disabled = false; cancel.hidden = true; bar.hidden = true; job = null; clearTimeout(timer); }
+  function busy(now) {  // an example that is clicked meanwhile would leave the running job without anybody to show it to
+    go.disabled = now;
+    form.querySelectorAll(".examples button").forEach(function (button) { button.disabled = now; });
+  }
+  function rest() { busy(false); cancel.hidden = true; bar.hidden = true; job = null; clearTimeout(timer); }
   function fail(text, zh) { rest(); say("It did not work: " + text, "未成功：" + (zh || text), true); }
   function silent() { fail("the page's program does not answer", "本页的程序没有响应"); }
 
@@ -112,7 +119,7 @@ function panel(form) {
     var asked = job;
     fetch("/jobs/" + asked).then(function (answer) { return answer.json(); }).then(function (answer) {
       if (asked !== job) { return; }
-      if (answer.state === "done") { rest(); say("Done.", "完成。"); show(result, answer, asked); return; }
+      if (answer.state === "done") { rest(); say("Done.", "完成。"); show(result, answer, asked, sent); return; }
       if (answer.state === "failed" || answer.error) { fail(answer.error, answer.error_zh); return; }
       if (answer.state === "cancelled") { rest(); say("Cancelled.", "已取消。"); return; }
       if (answer.state === "waiting") { say("Waiting: " + answer.ahead + " before this one.", "排队中：前面还有 " + answer.ahead + " 个任务。"); }
@@ -135,7 +142,8 @@ function panel(form) {
     });
     if (empty) { fail(empty.type === "file" ? "choose a file first" : "the text is empty", empty.type === "file" ? "请先选择文件" : "请输入文本"); return; }
     data.set("panel", form.getAttribute("data-panel"));
-    go.disabled = true;
+    data.forEach(function (value) { if (value.name) { sent = value.name.replace(/\.\w+$/, ""); } });
+    busy(true);
     result.textContent = "";
     say("Sending…", "正在发送……");
     fetch("/jobs", { method: "POST", body: data, headers: { "X-Companion": "1" } }).then(function (answer) {
@@ -162,7 +170,7 @@ function panel(form) {
         named(form.querySelector("input[type=file][name=" + name + "]"), button.getAttribute("data-name"));
         if (form.querySelector(".switch") && !switched()) { form.querySelector("[name=Eyeglasses]").value = "on"; choose(); }
         form.requestSubmit(go);
-      });
+      }).catch(silent);
     });
   });
   function named(field, name) {
