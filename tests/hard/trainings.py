@@ -35,7 +35,8 @@ def command(name, folder, *more):
 
 def environment(**more):
     kept = {key: value for key, value in os.environ.items() if key != "BOOK_DATA_DIR"}
-    return dict(kept, PYTHONPATH=REPOSITORY, PYTHONIOENCODING="utf-8", OMP_NUM_THREADS="1", **more)
+    kept.update(PYTHONPATH=REPOSITORY, PYTHONIOENCODING="utf-8", OMP_NUM_THREADS="1")
+    return dict(kept, **more)
 
 
 def prepare(name, folder):
