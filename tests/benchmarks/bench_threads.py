@@ -16,6 +16,7 @@ from common import options, run
 from common.errors import UserError
 from tests.benchmarks import turns
 
+VALUES = []  # each example's own, as its bench has them
 # Way → cores (0: all), intra, inter (0: TensorFlow's own choice)
 WAYS = {
     "all cores, own choice": (0, 0, 0),
@@ -59,7 +60,7 @@ COMPARISONS = [
 
 
 def main(argv=None):
-    turns.main(__file__, __doc__, "tests", [], COMPARISONS, argv=argv, published="hard/threads")
+    turns.main(__file__, __doc__, "tests", VALUES, COMPARISONS, argv=argv, published="hard/threads")
 
 
 if __name__ == "__main__":
