@@ -6,7 +6,7 @@ Writes  output/tacotron/<preset>/model-cpk/: checkpoints ``model.ckpt-N``; at ea
 Time    preset tiny a minute (generated hums: wiring, not speech); book: 100,000 steps of seconds each, days without a GPU.
         Ctrl-C saves and ends; the same command goes on from there.
 
-Differs from the print: E20, E21, E22, E30, E34, E35, E40; E41 is about its result.
+Differs from the print: E20, E21, E22, E30, E34, E35, E40, E127; E41 is about its result.
 Beyond it: beyond/train.py (a voice that is understood), beyond/evaluate.py (what a model says when it speaks freely).
 Next: ext_9_8_14_speak.py.
 """
@@ -152,6 +152,8 @@ def train(log_dir, opts=None):
         # Erratum E35: the last 100 steps; the print's windows grow for ever
         time_window, loss_window = collections.deque(maxlen=100), collections.deque(maxlen=100)
         saver = tf.train.Saver(max_to_keep=5, keep_checkpoint_every_n_hours=2)
+        # Erratum E127: the print takes these slices at each checkpoint, and the graph grows
+        first_of_batch = [model.inputs[0], model.linear_outputs[0], model.alignments[0]]
 
         with tf.Session(config=run.session_config(opts.threads)) as sess:
             sess.run(tf.global_variables_initializer())
@@ -191,9 +193,7 @@ def train(log_dir, opts=None):
                     tf.logging.info("Saving checkpoint to: %s-%d" % (checkpoint_path, step))
                     this.save(saver, sess, step, "model.ckpt")
                     tf.logging.info("Saving audio and alignment...")
-                    input_seq, spectrogram, alignment = sess.run(
-                        [model.inputs[0], model.linear_outputs[0], model.alignments[0]], feed
-                    )
+                    input_seq, spectrogram, alignment = sess.run(first_of_batch, feed)
                     waveform = inv_spectrogram(spectrogram.T)
                     audio_path = os.path.join(this.checkpoint_dir, "step-%d-audio.wav" % step)
                     save_wav(waveform, audio_path)

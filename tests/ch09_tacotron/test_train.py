@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ch09_tacotron import code_9_17_train as listing
 from ch09_tacotron.beyond import sound, train_few, voice
-from common import options
+from common import options, run
 from common.errors import TrainingStopped
 from common.plotting import plt
 
@@ -51,7 +51,7 @@ def loop(tmp_path, monkeypatch):
     """(a function that runs listing 9-17's loop over a network with the losses it is given, the lines of its log)."""
     lines = []
 
-    def run_over(values):
+    def run_over(values, *more):
         class Network:
             def __init__(self, inputs, *arguments):
                 self.inputs = self.linear_outputs = self.alignments = inputs
@@ -67,11 +67,27 @@ def loop(tmp_path, monkeypatch):
         monkeypatch.setattr(listing, "Tacotron", Network)
         monkeypatch.setattr(listing, "mydataset", lambda *arguments: [tf.constant(value) for value in batch])
         monkeypatch.setattr(tf.logging, "info", lines.append)
-        words = ["--output-dir", str(tmp_path), "--epochs", str(len(values)), "--threads", "1"]
+        words = ["--output-dir", str(tmp_path), "--epochs", str(len(values)), "--threads", "1", *more]
         opts = options.parse_values(listing.__file__, listing.__doc__, listing.VALUES, words)
         listing.train(str(tmp_path / "model-cpk"), opts)
 
     return run_over, lines
+
+
+def test_e127_a_checkpoint_adds_nothing_to_the_graph(loop, tmp_path, monkeypatch):
+    run_over, _ = loop
+    sizes, save = [], run.Run.save
+
+    def saved(this, *arguments):
+        sizes.append(tf.get_default_graph().version)
+        return save(this, *arguments)
+
+    monkeypatch.setattr(run.Run, "save", saved)
+    monkeypatch.setattr(listing, "inv_spectrogram", lambda spectrogram: np.zeros(8))
+    monkeypatch.setattr(listing, "plot_alignment", lambda alignment, path, info: np.save(path, alignment))
+    monkeypatch.setattr(listing, "sequence_to_text", str)
+    run_over([1.0] * 4, "--checkpoint-interval", "1")
+    assert len(sizes) == 4 and len(set(sizes)) == 1
 
 
 def test_e40_a_bad_loss_stops_training(loop):
