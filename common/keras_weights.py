@@ -1,9 +1,12 @@
 """Weights of Keras models as h5 files: written whole or not at all, and read so that what is wrong is said in one line."""
 
+import io
 import os
-import tempfile
 
+import h5py
 import numpy as np
+import tensorflow as tf
+from tensorflow.keras import backend as K
 
 from common import files
 from common.errors import UserError
@@ -12,16 +15,31 @@ LARGEST = 1 << 30  # bytes; the generator of listing 10-1 has 46 million
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, IndexError)
 
 
+def _content(model) -> bytes:
+    """The file that ``model.save_weights`` writes, made in memory.
+
+    HDF5 raises from a destructor, or ends the process, where a disk is full. And Keras fetches the weights layer by layer, each
+    fetch a pruning of the whole graph; here it is one.
+    """
+    values = iter(K.batch_get_value([weight for layer in model.layers for weight in layer.weights]))
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as stream:
+        stream.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        stream.attrs["backend"] = b"tensorflow"
+        stream.attrs["keras_version"] = tf.keras.__version__.encode()
+        for layer in model.layers:
+            group = stream.create_group(layer.name)
+            group.attrs["weight_names"] = [weight.name.encode() for weight in layer.weights]
+            for weight in layer.weights:
+                group.create_dataset(weight.name, data=next(values))
+    return buffer.getvalue()
+
+
 def save(model, path: str) -> str:
     """``model.save_weights(path)``, whole or not at all; returns the path."""
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as temporary:
-        whole = os.path.join(temporary, "weights.h5")
-        model.save_weights(whole)
-        content = files.read_bytes(whole, "weights", LARGEST)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with files.atomic(path) as stream:
-        stream.write(content)
+        stream.write(_content(model))
     return path
 
 

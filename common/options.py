@@ -350,6 +350,13 @@ def load_settings(output_dir: str, made_by: str) -> dict:
     return read_json(path)
 
 
+def _folder_is_gone(error: OSError) -> bool:
+    """Whether a file was not found because the folder that it should be in has been taken away."""
+    if error.errno != errno.ENOENT or not isinstance(error.filename, str):
+        return False
+    return not os.path.isdir(os.path.dirname(os.path.abspath(error.filename)))
+
+
 def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
     try:
@@ -369,9 +376,10 @@ def run(main: Callable) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        if error.errno not in _USERS_TO_MEND:
+        if error.errno not in _USERS_TO_MEND and not _folder_is_gone(error):
             raise
-        print("error: %s" % one_line(error), file=sys.stderr)
+        gone = "; its folder is not there: was it removed meanwhile?" if _folder_is_gone(error) else ""
+        print("error: %s%s" % (one_line(error), gone), file=sys.stderr)
         status = 2
     except Exception as error:
         if type(error).__name__ not in _FILE_TROUBLE or not type(error).__module__.startswith("tensorflow."):

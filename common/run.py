@@ -160,10 +160,17 @@ def check_settings(opts) -> None:
     if os.path.lexists(path):
         before = options.read_json(path)
         free = {row.name for row in opts.rows if not row.fixed} | {"preset"}
+        missing = [name for name in sorted(now) if name not in free and name not in before]
+        if missing:
+            names = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+            raise UserError(
+                "%s holds the run of another script or version (without %s): give another --output-dir"
+                % (opts.output_dir, names)
+            )
         differences = [
-            "%s %s, not %s" % (name, before.get(name, "none"), now[name])
+            "%s %s, not %s" % (name, before[name], now[name])
             for name in sorted(now)
-            if name not in free and (name not in before or before[name] != _as_json(now[name]))
+            if name not in free and before[name] != _as_json(now[name])
         ]
         if differences:
             raise UserError(

@@ -194,7 +194,7 @@ def test_settings_of_a_run_that_are_damaged(tmp_path):
     for content, complaint in (
         ("[]", "holds a list"),
         ("{", "is damaged"),
-        ('{"crop": [1], "ngf": null}', "holds a run with"),
+        ('{"crop": [1], "ngf": null}', "holds the run of another script or version"),
     ):
         (tmp_path / "settings.json").write_text(content, encoding="utf-8")
         with pytest.raises(UserError, match=complaint) as caught:

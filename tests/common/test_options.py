@@ -278,6 +278,18 @@ def test_run_hides_no_mistake_of_ours():
             options.run(main)
 
 
+def test_a_folder_that_was_removed_while_the_script_ran_is_a_line(tmp_path, capsys):
+    def main():
+        with open(str(tmp_path / "removed" / "log.txt"), "w"):
+            pass
+
+    with pytest.raises(SystemExit) as ended:
+        options.run(main)
+    errors = capsys.readouterr().err
+    assert ended.value.code == 2 and "log.txt" in errors
+    assert errors.startswith("error: ") and errors.endswith("removed meanwhile?\n") and errors.count("\n") == 1
+
+
 def python(code, **keywords):
     environment = dict(os.environ, PYTHONPATH=REPOSITORY, PYTHONUNBUFFERED="")
     streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")

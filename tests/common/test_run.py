@@ -210,6 +210,13 @@ def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path, argv):
         assert stream.read() == before
 
 
+def test_a_folder_of_another_script_is_refused_in_a_short_line(tmp_path):
+    (tmp_path / "settings.json").write_text('{"preset": "tiny", "seed": 0, "colour": 3}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"another script or version \(without [a-z_]+.*\): give another --output-dir"):
+        with run.Run(options_of(tmp_path)):
+            raise AssertionError("it went on")
+
+
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff\xfe\0", b""])
 def test_broken_settings_are_a_line(tmp_path, content):
     (tmp_path / "settings.json").write_bytes(content)

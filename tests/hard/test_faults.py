@@ -90,7 +90,8 @@ def test_ctrl_c_twice_does_not_wait_and_the_last_checkpoint_counts(trained, tmp_
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
-    assert process.returncode in (0, 130) and "Traceback" not in errors, errors[-2000:]
+    # the second may find Python already on its way out, where the signal itself ends it: a shell says 130 for both
+    assert process.returncode in (0, 130, -signal.SIGINT) and "Traceback" not in errors, errors[-2000:]
     trainings.whole(name, folder)
     trainings.assert_same_end(name, folder, state)
     survived("asked to stop twice")
