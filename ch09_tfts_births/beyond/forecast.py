@@ -126,7 +126,7 @@ def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
     axes.fill_between(ahead, lower, upper, color="grey", alpha=0.2, label="95 % band")
     axes.axvline(data.times[-1], color="k", linestyle="--")
     axes.set(title="%s: forecast of %d steps" % (data.name, len(ahead)), xlabel="time", ylabel="value")
-    axes.legend(loc="best", fontsize="small")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")  # beside: hides no part of the band
     figure.autofmt_xdate()
     return plotting.save_figure(figure, path)
 

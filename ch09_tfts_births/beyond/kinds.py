@@ -1,7 +1,8 @@
 """The forecaster on series of several kinds, with several seeds: does it beat the seasonal naive where nothing was tuned?
 
-Four series are made (daily hires, an hourly load curve, weekly visits, quarterly sales with drift); the monthly
-CO2 of Mauna Loa comes with statsmodels. Each goes through beyond/forecast.py as a reader's own file would.
+Four series are made (daily hires, an hourly load curve, weekly visits, quarterly sales with drift); four come with
+statsmodels: the monthly CO2 of Mauna Loa, the monthly temperature of the sea where El Niño is seen, the yearly sunspots, the
+quarterly GDP of the United States. Each goes through beyond/forecast.py as a reader's own file would.
 
 Writes  output/tfts_births/kinds/: the CSV files, a run folder a series and seed, kinds.csv, a record.
 Time    a minute or two a series and seed.
@@ -15,7 +16,7 @@ import pandas as pd
 from ch09_tfts_births.beyond import forecast
 from common import files, options, records, run, text
 
-KINDS = ("hires", "co2", "load", "visits", "sales")
+KINDS = ("hires", "co2", "load", "visits", "sales", "elnino", "sunspots", "gdp")
 VALUES = [
     options.Value("kinds", list(KINDS), "which series", choices=KINDS, tiny=["sales"], fixed=False),
     options.Value("runs", 3, "seeds, from --seed on", tiny=1, low=1, high=100, fixed=False),
@@ -53,6 +54,23 @@ def make(kind: str, folder: str) -> str:
         year = 150 * np.cos(2 * np.pi * (np.array(weeks.dayofyear) - 20) / 365.25)
         values = (1000 + np.cumsum(random.normal(0.5, 4, 420)) + year + random.normal(0, 20, 420)).round()
         times = weeks.strftime("%d.%m.%Y")
+    elif kind == "elnino":  # a month: year, and warm years that nobody foresees
+        from statsmodels.datasets import elnino
+
+        table = elnino.load_pandas().data
+        times = ["%d-%02d" % (year, month) for year in table["YEAR"] for month in range(1, 13)]
+        values = table.drop(columns="YEAR").values.reshape(-1)
+    elif kind == "sunspots":  # a year: eleven of them, more or less
+        from statsmodels.datasets import sunspots
+
+        table = sunspots.load_pandas().data
+        times, values = ["%d" % year for year in table["YEAR"]], table["SUNACTIVITY"].values
+    elif kind == "gdp":  # a quarter: growth without a season, and the year 2009
+        from statsmodels.datasets import macrodata
+
+        table = macrodata.load_pandas().data
+        times = ["%dQ%d" % pair for pair in zip(table["year"], table["quarter"])]
+        values = table["realgdp"].values
     else:  # a quarter: season and drift
         level = np.cumsum(random.normal(1.0, 2.0, 100))
         season = np.array([-15, 5, 2, 20])[np.arange(100) % 4]
@@ -91,7 +109,7 @@ def main(argv=None):
         rows.append([text.number(cell, 4) for cell in row])
     run.start(opts.seed)
     record = records.Record(
-        opts, opts.script, "section 9.7 (own series)", "made series, and the CO2 of Mauna Loa (statsmodels)"
+        opts, opts.script, "section 9.7 (own series)", "made series, and series that come with statsmodels"
     )
     print(pd.DataFrame(rows, columns=COLUMNS).to_string(index=False))
     path = text.write_csv(os.path.join(opts.output_dir, "kinds.csv"), [COLUMNS] + rows)
