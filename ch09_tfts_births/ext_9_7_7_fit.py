@@ -25,6 +25,7 @@ from common.errors import UserError
 from data import births
 
 MOVING_AVERAGE_ORDER = 4  # the listing's StructuralEnsembleRegressor has it by default
+SAVE_STEPS = 100  # between two checkpoints
 
 # The rows that every fit of the exercises has.
 VALUES = [
@@ -59,11 +60,11 @@ def weekday(days):
 
 
 def run_config(opts):
-    """The Estimator's settings: seed, threads, a checkpoint every 100 steps."""
+    """The Estimator's settings: seed, threads."""
     return tf.estimator.RunConfig(
         tf_random_seed=opts.seed,
         session_config=run.session_config(opts.threads),
-        save_checkpoints_steps=100,
+        save_checkpoints_steps=SAVE_STEPS,
         save_summary_steps=20,
         keep_checkpoint_max=3,
         log_step_count_steps=None,
@@ -180,7 +181,7 @@ def fit(opts, name, make_estimator, values, features, steps, **settings):
     with run.Run(inner, checkpoints="mode") as this:
         estimator = make_estimator(this.checkpoint_dir)
         print("%s: training on %d values" % (name, len(values)), flush=True)
-        with estimators.training(this, steps) as hooks, warnings.catch_warnings():
+        with estimators.training(this, steps, SAVE_STEPS) as hooks, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Converting sparse IndexedSlices")  # of TFTS's own state look-up
             estimator.train(input_fn=skip.input_fn, max_steps=steps, hooks=hooks + [skip])
     return estimator, time.time() - start

@@ -75,9 +75,28 @@ class Watch(tf.train.SessionRunHook):
         self._bar.close()
 
 
+class Saver(tf.train.CheckpointSaverHook):
+    """The Estimator's own saver without the graph, which it writes as text, into the event file and to each checkpoint.
+
+    Nobody reads them, and those of a TFTS model take longer to write than some hundred training steps.
+    """
+
+    def after_create_session(self, session, coord):
+        step = session.run(self._global_step_tensor)
+        self._save(session, step)
+        self._timer.update_last_triggered_step(step)
+
+    def _save(self, session, step):
+        self._get_saver().save(session, self._save_path, global_step=step, write_meta_graph=False)
+        return False  # nobody asks for a stop
+
+
 @contextlib.contextmanager
-def training(this: run.Run, steps: int):
+def training(this: run.Run, steps: int, save_steps: Optional[int] = None):
     """Yields the hooks of a training up to step ``steps`` whose ``model_dir`` is ``this.checkpoint_dir``.
+
+    Args:
+      save_steps: checkpoints are saved that often, by ``Saver``; None: by the Estimator's own hook, as its config says.
 
     Raises:
       UserError: the model has had more steps already, or none of its checkpoints is whole.
@@ -94,7 +113,8 @@ def training(this: run.Run, steps: int):
     if prefix:
         print("resuming from %s (step %d of %d)" % (os.path.relpath(prefix, this.folder), done, steps))
     try:
-        yield [Watch(this, done, steps)]
+        hooks = [Saver(this.checkpoint_dir, save_steps=save_steps)] if save_steps else []
+        yield [Watch(this, done, steps)] + hooks
     except (tf.train.NanLossDuringTrainingError, tf.errors.InvalidArgumentError) as error:
         reason = str(error).strip().splitlines()[0][:120]
         raise TrainingStopped(

@@ -161,7 +161,7 @@ COMPARISONS = [
     turns.Comparison("start-up", worker.command, commands=HELP),
 ]
 GROWTHS = [
-    turns.Growth("thousand pixels of a photo", pixels, (60, 250, 1000), (1, 4)),
+    turns.Growth("thousand pixels of a photo", pixels, (30, 120, 480), (1, 4)),
     turns.Growth("thousand pixels, without the network", pixels_around, (3000, 12000, 50000), (1, 4)),
 ]
 

@@ -29,9 +29,9 @@ VALUES = [
     options.Value("batch_size", code_9_17_train.batch, "utterances in a batch", low=1, tiny=2),
     options.Value("group", 4, "batches that are sorted by length together: the steps of a turn", low=1, tiny=1),
     options.Value("utterances", 128, "in the corpus", low=1, tiny=4),
-    options.Value("shortest_utterance", 150, "its frames (of 12.5 ms)", low=5, tiny=20),
+    options.Value("shortest_utterance", 100, "its frames (of 12.5 ms)", low=5, tiny=20),
     options.Value(
-        "longest_utterance", 500, "its frames; at 1000 five processes do not fit into 24 GiB", low=5, high=1000, tiny=40
+        "longest_utterance", 300, "its frames; at 1000 five processes do not fit into 24 GiB", low=5, high=1000, tiny=40
     ),
     options.Value("sentence", "jin1 tian1 tian1 qi4 hen3 hao3", "pinyin that is spoken", tiny="ni3 hao3"),
 ]
