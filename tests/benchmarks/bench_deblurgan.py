@@ -156,7 +156,7 @@ HELP = dict(
 )
 COMPARISONS = [
     turns.Comparison("training", training, ("printed", "ours", "graph"), goal=1.5, limits=True, counted="graph"),
-    turns.Comparison("memory", memory, goal=1.0, memory_goal=0.5),
+    turns.Comparison("memory", memory, goal=1.0, memory_goal=0.5, pairs=2),
     turns.Comparison("use", use, goal=1.5, same=1e-3),
     turns.Comparison("start-up", worker.command, commands=HELP),
 ]

@@ -16,7 +16,11 @@ from common import options, run
 from common.errors import UserError
 from tests.benchmarks import turns
 
-VALUES = []  # each example's own, as its bench has them
+VALUES = []  # each example's own, as its bench has them, but for:
+SMALLER = {
+    "tacotron": dict(batch_size=8, group=1),
+    "deblurgan": dict(batch_size=1),
+}  # enough work for threads, in less time
 # Way → cores (0: all), intra, inter (0: TensorFlow's own choice)
 WAYS = {
     "all cores, own choice": (0, 0, 0),
@@ -47,6 +51,7 @@ def threads(way, opts):
         module = importlib.import_module("tests.benchmarks.bench_" + opts.commands["example"])
         preset = "tiny" if opts.preset == "tiny" else None
         values = {row.name: row.check(row.presets.get(preset, row.value)) for row in module.VALUES}
+        values.update({} if preset else SMALLER.get(opts.commands["example"], {}))
         given = dict(vars(opts), threads=0, **values)
         return module.training("ours", argparse.Namespace(**given))
     finally:
@@ -54,7 +59,7 @@ def threads(way, opts):
 
 
 COMPARISONS = [
-    turns.Comparison(name, threads, tuple(WAYS), commands=dict(example=name))
+    turns.Comparison(name, threads, tuple(WAYS), commands=dict(example=name), pairs=5)
     for name in ("capsule_rnn", "tfts_births", "tacotron", "deblurgan", "attgan")
 ]
 

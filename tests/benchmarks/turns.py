@@ -59,6 +59,7 @@ class Comparison(NamedTuple):
       limits: the matrix product and TensorFlow's other lane are measured, too.
       counted: the way whose products are counted.
       commands: what ``worker.command`` runs: way → words after ``python``.
+      pairs: pairs of turns at most, after one warm-up: for what hardly scatters (memory) or takes long.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Comparison(NamedTuple):
     limits: bool = False
     counted: str = "printed"
     commands: dict = {}
+    pairs: Optional[int] = None
 
 
 class Growth(NamedTuple):
@@ -228,8 +230,14 @@ def _settings(opts, **more):
     return dict(plain, preset=opts.preset, seed=opts.seed, threads=opts.threads, data_dir=opts.data_dir, **more)
 
 
+def _fewer(opts, pairs):
+    """``opts`` with ``pairs`` pairs at most after one warm-up."""
+    return argparse.Namespace(**dict(vars(opts), pairs=min(pairs, opts.pairs), warm_ups=1))
+
+
 def compare(module, comparison, opts):
     """One comparison: the rows that it adds to each of the tables."""
+    opts = opts if comparison.pairs is None else _fewer(opts, comparison.pairs)
     name, settings = comparison.name, _settings(opts, commands=comparison.commands)
     where = "tests.benchmarks.worker" if comparison.make.__module__.endswith(".worker") else module
     with _Workers() as workers:

@@ -16,7 +16,7 @@ from common import images, records
 from data import celeba
 from tools import gallery, listing_pages, results
 
-NAMES = "bznsyp celeba choose highway hires idf image judge learn load log pypinyin report sales scikit statsmodels tf visits"
+NAMES = "bznsyp celeba choose elnino gdp highway hires idf image judge learn load log pypinyin report sales scikit statsmodels sunspots tf visits"
 NAMES = (NAMES + " train val").split()  # names of data sets, folders and libraries
 
 CHECKS = """
