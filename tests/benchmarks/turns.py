@@ -309,9 +309,7 @@ class _Workers:
 def grow(module, growth, opts):
     """Cost against size, by processor time: ``[name, sizes, seconds, slope, slope at the end, wanted]``."""
     sizes = growth.tiny if opts.preset == "tiny" else growth.sizes
-    opts = argparse.Namespace(
-        **dict(vars(opts), pairs=min(3, opts.pairs), warm_ups=1)
-    )  # processor time hardly scatters
+    opts = _fewer(opts, 3)  # processor time hardly scatters
     with _Workers() as workers:
         for size in sizes:
             workers.start(size, module, growth.make.__name__, size, _settings(opts))
