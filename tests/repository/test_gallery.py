@@ -16,8 +16,8 @@ from common import images, records
 from data import celeba
 from tools import gallery, listing_pages, results
 
-NAMES = "bznsyp celeba choose elnino gdp highway hires idf image judge learn load log pypinyin report sales scikit statsmodels sunspots tf visits"
-NAMES = (NAMES + " train val").split()  # names of data sets, folders and libraries
+NAMES = "bznsyp celeba choose elnino gdp highway hires idf image judge learn load log pypinyin report sales scikit"
+NAMES = (NAMES + " statsmodels sunspots tf train val visits").split()  # names of data sets, folders and libraries
 
 CHECKS = """
 <script>
