@@ -78,7 +78,7 @@ class Watch(tf.train.SessionRunHook):
 class Saver(tf.train.CheckpointSaverHook):
     """The Estimator's own saver without the graph, which it writes as text, into the event file and to each checkpoint.
 
-    Nobody reads them, and those of a TFTS model take longer to write than some hundred training steps.
+    Nobody reads them, and those of a TFTS model take seconds to write.
     """
 
     def after_create_session(self, session, coord):

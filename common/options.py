@@ -376,10 +376,11 @@ def run(main: Callable) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        if error.errno not in _USERS_TO_MEND and not _folder_is_gone(error):
+        gone = _folder_is_gone(error)
+        if error.errno not in _USERS_TO_MEND and not gone:
             raise
-        gone = "; its folder is not there: was it removed meanwhile?" if _folder_is_gone(error) else ""
-        print("error: %s%s" % (one_line(error), gone), file=sys.stderr)
+        hint = "; its folder is not there: was it removed meanwhile?" if gone else ""
+        print("error: %s%s" % (one_line(error), hint), file=sys.stderr)
         status = 2
     except Exception as error:
         if type(error).__name__ not in _FILE_TROUBLE or not type(error).__module__.startswith("tensorflow."):

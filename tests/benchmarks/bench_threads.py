@@ -17,10 +17,7 @@ from common.errors import UserError
 from tests.benchmarks import turns
 
 VALUES = []  # each example's own, as its bench has them, but for:
-SMALLER = {
-    "tacotron": dict(batch_size=8, group=1),
-    "deblurgan": dict(batch_size=1),
-}  # enough work for threads, in less time
+SMALLER = {"tacotron": dict(batch_size=8, group=1), "deblurgan": dict(batch_size=1)}  # work enough for threads
 # Way → cores (0: all), intra, inter (0: TensorFlow's own choice)
 WAYS = {
     "all cores, own choice": (0, 0, 0),
@@ -59,7 +56,7 @@ def threads(way, opts):
 
 
 COMPARISONS = [
-    turns.Comparison(name, threads, tuple(WAYS), commands=dict(example=name), pairs=5)
+    turns.Comparison(name, threads, tuple(WAYS), commands=dict(example=name))
     for name in ("capsule_rnn", "tfts_births", "tacotron", "deblurgan", "attgan")
 ]
 

@@ -59,7 +59,7 @@ class Comparison(NamedTuple):
       limits: the matrix product and TensorFlow's other lane are measured, too.
       counted: the way whose products are counted.
       commands: what ``worker.command`` runs: way → words after ``python``.
-      pairs: pairs of turns at most, after one warm-up: for what hardly scatters (memory) or takes long.
+      pairs: pairs of turns at most, after one warm-up: where memory, which does not scatter, is what is measured.
     """
 
     name: str
