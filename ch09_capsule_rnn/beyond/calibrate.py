@@ -3,9 +3,10 @@
 A twin of the run is trained on nine tenths of the training part, and measured on the tenth that it has not seen: the
 temperature there makes 'it says 70 %' mean 'it is right in 70 of 100 cases' (Guo et al. 2017, 'On calibration of modern neural
 networks', arXiv 1706.04599), and the threshold is the confidence that nine tenths of these texts reach. Confidence alone is not
-enough: to a recipe with sugar in it the model says sugar, sure of it, for it never reads anything but news. So a second limit
-stands beside it: a text with more unknown words than nearly all of these texts have is not what the model knows. Both are
-then used with the run itself, and looked at on the test part; own_texts.py looks at other texts.
+enough: to a recipe with sugar in it the model says sugar, sure of it, for it never reads anything but news. So two more limits
+stand beside it: a text with more unknown words than nearly all of these texts have is not what the model knows; and the rarer
+the words of a text are in news, the surer the answer must be. All three are then used with the run itself, and looked at on the
+test part; own_texts.py looks at other texts.
 
 Reads   the run of hybrid.py (same --preset or --output-dir), reuters.npz
 Writes  calibration.json, reliability.png and record-calibrate.json in the run's folder; calibration/, the twin's run
@@ -30,7 +31,9 @@ VALUES = [
     ),
     options.Value("refused", 0.1, "share of the held-out news that may go without an answer", low=0.0, high=0.9),
     options.Value("strange", 0.02, "and the same for too many unknown words", low=0.0, high=0.9),
+    options.Value("rare", 0.05, "and for words too rare in news for that confidence", low=0.0, high=0.9),
 ]
+SURENESS = 0.4  # rareness that one more unit of log-odds makes up for; chosen on own_texts.tsv's first part
 CALIBRATION_FILE = "calibration.json"
 BINS = 10
 
@@ -64,6 +67,26 @@ def unknown_shares(table, lengths):
     return np.array([unknown_share(row[:length]) for row, length in zip(table, lengths)])
 
 
+def too_rare(ids, idf, confidence):
+    """How rare a text's words are in news, less what the model's confidence makes up for.
+
+    Args:
+      ids: the text; idf: inverse document frequency of each id, float ``[num_words]``; unknown words count as the rarest.
+      confidence: the calibrated probability of the best guess.
+    """
+    ids = np.asarray(ids)
+    ids = ids[ids != reuters.START_ID]
+    rareness = np.where(ids == reuters.OOV_ID, np.max(idf), idf[ids])
+    chance = np.clip(confidence, 1e-6, 1.0 - 1e-6)
+    return float(np.mean(rareness) - SURENESS * np.log(chance / (1.0 - chance)))
+
+
+def rarenesses(part, idf, confidence):
+    """``too_rare`` of each text of a part, float ``[N]``."""
+    rows = zip(part[0], part[1], confidence)
+    return np.array([too_rare(row[:length], idf, chance) for row, length, chance in rows])
+
+
 def reliability(confidence, correct):
     """Expected calibration error, and for each bin of confidence its texts, mean confidence and share of right answers."""
     number = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -94,7 +117,11 @@ def draw(path, tables, threshold):
 
 
 def probabilities_of(opts, parts, start_values, train):
-    """Probabilities of the validation (or else test) part by the run in ``opts.output_dir``, trained first if ``train``."""
+    """The run in ``opts.output_dir``, trained first if ``train``, and the validation (or else test) part.
+
+    Returns:
+      probabilities ``[N, 46]``, the part (texts as a table, lengths, labels), the run's inverse document frequencies.
+    """
     with tf.Graph().as_default():
         tf.set_random_seed(opts.seed)
         model = hybrid.build(opts)
@@ -103,7 +130,8 @@ def probabilities_of(opts, parts, start_values, train):
         with tf.Session(config=run.session_config(opts.threads)) as session:
             fitting.restore_best(session, opts.output_dir, hybrid.MADE_BY)
             part = parts[1] or parts[2]
-            return fitting.predict(session, model, *part[:2]), part[2], unknown_shares(*part[:2])
+            idf = session.run("idf:0")
+            return fitting.predict(session, model, *part[:2]), part, idf
 
 
 def main(argv=None):
@@ -115,22 +143,25 @@ def main(argv=None):
     twin = argparse.Namespace(**dict(vars(settings), validation=opts.held_out, threads=opts.threads))
     twin.output_dir, twin.rows = os.path.join(opts.output_dir, "calibration"), tuple(hybrid.VALUES)
     parts, start_values = hybrid.load_parts(folder, twin)
-    found, labels, shares = probabilities_of(twin, parts, start_values, train=True)
+    found, part, idf = probabilities_of(twin, parts, start_values, train=True)
+    labels, shares = part[2], unknown_shares(*part[:2])
     temperature = fit_temperature(found, labels)
     softened = soften(found, temperature)
     threshold = float(np.quantile(softened.max(axis=1), opts.refused))
     unknown = float(np.quantile(shares, 1.0 - opts.strange))
+    rare = float(np.quantile(rarenesses(part, idf, softened.max(axis=1)), 1.0 - opts.rare))
     files.write_json(
         os.path.join(opts.output_dir, CALIBRATION_FILE),
-        dict(temperature=temperature, threshold=threshold, unknown=unknown),
+        dict(temperature=temperature, threshold=threshold, unknown=unknown, rare=rare),
     )
     print(
-        "temperature %.3f, threshold %.3f, unknown words at most %.3f (from %d texts)"
-        % (temperature, threshold, unknown, len(labels))
+        "temperature %.3f, threshold %.3f, unknown words at most %.3f, rareness at most %.3f (from %d texts)"
+        % (temperature, threshold, unknown, rare, len(labels))
     )
 
     itself = argparse.Namespace(**dict(vars(settings), threads=opts.threads, output_dir=opts.output_dir))
-    found, labels, shares = probabilities_of(itself, [parts[0], None, parts[2]], None, train=False)
+    found, part, idf = probabilities_of(itself, [parts[0], None, parts[2]], None, train=False)
+    labels, shares = part[2], unknown_shares(*part[:2])
     record = reports.record(opts, "section 9.6.6", folder, *parts)
     tables = {}
     for name, probabilities in (("as trained", found), ("calibrated", soften(found, temperature))):
@@ -140,12 +171,15 @@ def main(argv=None):
             "calibration_error_" + name.replace(" ", "_"), error, note="expected calibration error, test part"
         )
     confident = confidence >= threshold
-    answered = confident & (shares <= unknown)
+    answered = confident & (shares <= unknown) & (rarenesses(part, idf, confidence) <= rare)
     record.metric("temperature", temperature)
     record.metric("threshold", threshold, note="below it: none of the 46 topics")
     record.metric("unknown_words", unknown, note="a larger share of them: none of the 46 topics")
+    record.metric("rareness", rare, note="rarer words for the confidence that there is: none of the 46 topics")
     record.metric("confident", float(confident.mean()), note="share of the test part, whatever its words")
-    record.metric("answered", float(answered.mean()), note="share of the test part, confident and of known words")
+    record.metric(
+        "answered", float(answered.mean()), note="share of the test part, confident and of words that news has"
+    )
     record.metric("answered_accuracy", float(correct[answered].mean()), note="of these")
     if not answered.all():
         record.metric("refused_accuracy", float(correct[~answered].mean()), note="of the best guesses for the others")

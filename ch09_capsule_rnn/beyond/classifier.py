@@ -13,6 +13,7 @@ from common.errors import UserError
 from data import reuters
 
 SHIPPED = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights", "news.npz")
+LIMITS = ("temperature", "threshold", "unknown", "rare")
 UHAT = "routing/rnn_caps_uhat/Reshape:0"  # what each word proposes to each capsule, in the listing and in the hybrid
 
 
@@ -23,16 +24,17 @@ class Classifier:
       settings: the model's values.
       build: called in the empty graph with the session, gives a model that has its weights, and its probabilities ``[B, 46]``.
       word_index: word → rank; topics: 46 names.
-      temperature, threshold, unknown: from calibrate.py; None, where the model was not calibrated.
+      limits: ``LIMITS`` from calibrate.py; those that are missing are not kept to.
     """
 
-    def __init__(self, settings, build, word_index, topics, temperature=None, threshold=None, unknown=None, threads=0):
+    def __init__(self, settings, build, word_index, topics, limits, threads=0):
         self.settings, self.word_index, self.topics = settings, word_index, topics
-        self.temperature, self.threshold, self.unknown = temperature, threshold, unknown
+        self.temperature, self.threshold, self.unknown, self.rare = [limits.get(name) for name in LIMITS]
         with tf.Graph().as_default() as graph:
             self.session = tf.Session(config=run.session_config(threads))
             self.model, self.probabilities = build(self.session)
             self.uhat = graph.get_tensor_by_name(UHAT)
+            self.idf = None if self.rare is None else self.session.run("idf:0")
 
     def __enter__(self):
         return self
@@ -77,7 +79,11 @@ class Classifier:
         """Why no topic is given for a text, ``best`` being the confidence in the best guess; '' where one is."""
         if self.unknown is not None and calibrate.unknown_share(ids) > self.unknown:
             return "%.0f %% of its words unknown" % (100 * calibrate.unknown_share(ids))
-        return "too unsure" if self.threshold is not None and best < self.threshold else ""
+        if self.threshold is not None and best < self.threshold:
+            return "too unsure"
+        if self.rare is not None and calibrate.too_rare(ids, self.idf, best) > self.rare:
+            return "not sure enough for words so rare in business news"
+        return ""
 
     def _width(self):
         return (
@@ -118,7 +124,7 @@ def shipped(path=SHIPPED, threads=0):
             if row.name != "folds":
                 setattr(settings, row.name, row.check(saved[row.name]))
         words, topics = list(saved["words"]), list(saved["topics"])
-        limits = [float(saved[name]) for name in ("temperature", "threshold", "unknown")]
+        limits = {name: float(saved[name]) for name in LIMITS}
     except (KeyError, TypeError, ValueError) as error:
         raise UserError("weights %s: settings are damaged or another model's (%s)" % (path, error))
     settings.folds = 0  # of the linear machines, the one that has seen all texts
@@ -132,7 +138,7 @@ def shipped(path=SHIPPED, threads=0):
         return model, model.probabilities
 
     word_index = {word: rank for rank, word in enumerate(words, 1)}
-    return Classifier(settings, build, word_index, topics, *limits, threads)
+    return Classifier(settings, build, word_index, topics, limits, threads)
 
 
 def of_hybrid(folder, data, threads=0):
@@ -147,8 +153,7 @@ def of_hybrid(folder, data, threads=0):
         return model, model.probabilities
 
     word_index, topics = reuters.read_word_index(data), reuters.read_topics(data)
-    limits = [calibration.get(name) for name in ("temperature", "threshold", "unknown")]
-    return Classifier(settings, build, word_index, topics, *limits, threads)
+    return Classifier(settings, build, word_index, topics, calibration, threads)
 
 
 def of_listing(folder, data, threads=0):
@@ -160,4 +165,4 @@ def of_listing(folder, data, threads=0):
         return model, tf.nn.softmax(model.pred)
 
     word_index, topics = reuters.read_word_index(data), reuters.read_topics(data)
-    return Classifier(settings, build, word_index, topics, threads=threads)
+    return Classifier(settings, build, word_index, topics, {}, threads)

@@ -25,7 +25,7 @@ def to_ship(values, settings, word_index, topics, calibration):
 
     Args:
       values: variable name → array, of the run; settings: its values.
-      word_index: word → rank; topics: 46 names; calibration: ``temperature``, ``threshold``, ``unknown``.
+      word_index: word → rank; topics: 46 names; calibration: ``classifier.LIMITS``.
     """
     arrays = {
         name: value[: len(value) // (settings.folds + 1)] if name in LINEAR else value for name, value in values.items()

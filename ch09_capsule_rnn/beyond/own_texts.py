@@ -1,8 +1,9 @@
 """How the shipped model meets texts of today: news, and what is no business news at all (recipes, sports, poems, letters …).
 
-own_texts.tsv has two parts, all written for this purpose: on ``choose`` the second limit of calibrate.py (unknown words) was
-chosen among several, ``report`` was written afterwards and decides nothing. Many of the other texts name something that is a
-topic too (sugar in a cake, a gold medal, oil in a pan).
+own_texts.tsv has three parts, all written for this purpose: on ``choose`` the second and third limits of calibrate.py (unknown
+words, rare words) were chosen among several; ``report`` was written after the second, ``later`` before the third was looked for,
+and neither decides anything. Many of the other texts name something that is a topic too (sugar in a cake, a gold medal, oil in
+a pan).
 
 Reads   ch09_capsule_rnn/weights/news.npz, ch09_capsule_rnn/beyond/own_texts.tsv
 Writes  answers.csv and record-own_texts.json in output/capsule_rnn/shipped/
@@ -18,7 +19,7 @@ from common import options, records, run, text
 from common.errors import UserError
 
 TEXTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "own_texts.tsv")
-PARTS = ("choose", "report")
+PARTS = ("choose", "report", "later")
 VALUES = [options.Value("parts", list(PARTS), "which texts", choices=PARTS)]
 COLUMNS = [
     "texts",
@@ -63,7 +64,9 @@ def main(argv=None):
                 + [found[3] if name == "business news" else None]
             )
             print("%s, %s: %d of %d refused (%d by confidence alone)" % (part, name, found[1], those.sum(), found[0]))
-    record.table("Texts of our own", COLUMNS, table, "choose: the limit was chosen on them; report: written afterwards")
+    record.table(
+        "Texts of our own", COLUMNS, table, "choose: the limits were chosen on them; report, later: decided nothing"
+    )
     answers = [
         [row[0], row[1], "none (%s)" % doubt if doubt else topic, topic, "%.3f" % share, row[3]]
         for row, doubt, topic, share in zip(rows, doubts, guess, best)

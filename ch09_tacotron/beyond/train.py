@@ -42,6 +42,7 @@ VALUES = [
     options.Value(
         "own_steps", 0, "steps of the second lesson, by which no more was understood", tiny=2, low=0, fixed=False
     ),
+    options.Value("minutes", 0.0, "of the speech that is there, drawn at random; 0: all", low=0.0, more=True),
     options.Value("batch_size", 16, "utterances of a batch; half of it in the second lesson", tiny=2, low=2),
     options.Value("rate", 0.002, "highest learning rate; it rises for 300 steps, then falls along a cosine", low=0.0),
     options.Value("own_rate", 0.0004, "highest learning rate of the second lesson", low=0.0),
@@ -61,12 +62,13 @@ class Utterances:
 
     Args:
       folder: a training folder of ``prepare.py``; name: ``train.txt`` or ``heldout.txt``.
+      minutes: drawn at random until there is so much speech (of less minutes, all are among those of more); 0: all.
 
     Raises:
-      UserError: nobody found out when their syllables are said.
+      UserError: nobody found out when their syllables are said, or there is less speech.
     """
 
-    def __init__(self, folder, name="train.txt"):
+    def __init__(self, folder, name="train.txt", minutes=0.0, seed=0):
         rows = read_metadata(os.path.join(folder, name))
         spans = read_spans(os.path.join(folder, SPANS_FILE), rows)
         if spans is None:
@@ -75,13 +77,15 @@ class Utterances:
                 % (os.path.join(folder, SPANS_FILE), name)
             )
         pairs = [(row, span) for row, span in zip(rows, spans) if span is not None]
+        if minutes:
+            pairs = drawn(pairs, minutes, seed)
         self.rows, self.spans = zip(*pairs)
         self.mels = [load_mel(folder, row).astype(np.float16) for row in self.rows]
         self.lengths = [len(mel) for mel in self.mels]
 
     @property
     def minutes(self):
-        return sum(self.lengths) * sound.frame_shift_ms / 60000
+        return minutes_of(sum(self.lengths))
 
     def batch(self, chosen):
         """The utterances ``chosen`` as arrays.
@@ -102,6 +106,20 @@ class Utterances:
         lengths = np.array([len(sequence) for sequence in texts], np.int32)
         frames = np.array([self.lengths[i] for i in chosen], np.int32)
         return inputs, lengths, mels.reshape(len(chosen), max(steps), -1), places, steps, frames
+
+
+def minutes_of(frames):
+    """So many frames as minutes."""
+    return frames * sound.frame_shift_ms / 60000
+
+
+def drawn(pairs, minutes, seed):
+    """The first (row, spans) of a random order that are ``minutes`` or just more together; UserError where all are less."""
+    order = np.random.RandomState(seed).permutation(len(pairs))
+    total = minutes_of(np.cumsum([pairs[i][0][2] for i in order]))
+    if not len(total) or total[-1] < minutes:
+        raise UserError("--minutes %g: there are %.1f of aligned speech" % (minutes, total[-1] if len(total) else 0))
+    return [pairs[i] for i in sorted(order[: int(np.argmax(total >= minutes)) + 1])]
 
 
 def placeholders():
@@ -230,7 +248,7 @@ def score(session, trainer, data):
 
 def train(opts, folder, peers=ALONE):
     """Trains on the utterances in ``folder`` until the last step; returns their minutes and the held-out losses."""
-    data, heldout = Utterances(folder), None
+    data, heldout = Utterances(folder, minutes=opts.minutes, seed=opts.seed), None
     if os.path.exists(os.path.join(folder, "heldout.txt")) and os.path.getsize(os.path.join(folder, "heldout.txt")):
         heldout = Utterances(folder, "heldout.txt")
     print("%d utterances, %.1f minutes" % (len(data.rows), data.minutes))

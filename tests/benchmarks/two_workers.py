@@ -1,7 +1,8 @@
 """Two workers of one core each against one of them alone (docs/cluster.md): steps a second, and what communication takes.
 
-Each training runs twice, with few and with more steps; the difference of the times is that of the steps alone. Alone, a step is
-computation; of two workers' step the rest is communication and waiting. Run it on an idle machine of two cores or more.
+Each training runs with few and with more steps; the difference of the times is that of the steps alone. Alone, a step is
+computation; of two workers' step the rest is communication and waiting. One worker and two take turns; on an idle machine of
+two cores or more, half an hour.
 
     python tests/benchmarks/two_workers.py
 
@@ -14,23 +15,35 @@ import sys
 import tempfile
 import time
 
-from common import cluster, options, records
+import numpy as np
+
+from common import cluster, datasets, options, records
 from common.errors import UserError
 
-# Name → script, words, option that says how long, steps that one of it has alone, and with two workers
+SAMPLES = {"attgan": ("celeba", 600), "deblurgan": ("gopro", None)}
+# Name → script, words, option that says how long, steps that one of it has with one worker, and with two. The networks are those
+# that beyond trains, not tiny ones, whose steps would be all communication
 TRAININGS = {
-    "attgan": ("ch10_attgan/beyond/train.py", ["--batch-size", "8"], "--max-it", 1, 1),
+    "attgan": (
+        "ch10_attgan/beyond/train.py",
+        ["--preset", "faces", "--batch-size", "8", "--epoch", "1000"],
+        "--max-it",
+        1,
+        1,
+    ),
     "deblurgan": (
         "ch10_deblurgan/beyond/train.py",
-        ["--batch-size", "2", "--crops-per-pair", "4", "--validate", "1"],
+        "--preset cpu --crop 32 --batch-size 8 --crops-per-pair 16 --validate 1 --decay-from 0".split(),
         "--epoch-num",
-        42,
+        42,  # 21 pairs, 16 crops each
         21,
     ),
-    "tacotron": ("ch09_tacotron/beyond/train.py", ["--batch-size", "2"], "--frame-steps", 1, 1),
+    "tacotron": ("ch09_tacotron/beyond/train.py", ["--preset", "tiny", "--batch-size", "2"], "--frame-steps", 1, 1),
 }
+TINY = {"attgan": ["--preset", "tiny"], "deblurgan": ["--preset", "tiny"], "tacotron": []}
 VALUES = [
-    options.Value("steps", 100, "steps whose time is measured", low=20, tiny=42),
+    options.Value("steps", 126, "steps whose time is measured", low=20, tiny=42),
+    options.Value("pairs", 3, "times that this is done in turns, one worker and two; the middle counts", low=1, tiny=1),
     options.Value("only", [], "trainings [all]", kind=str, choices=sorted(TRAININGS)),
 ]
 COLUMNS = [
@@ -38,6 +51,8 @@ COLUMNS = [
     "steps/s, one worker",
     "steps/s, two workers",
     "examples/s, two to one",
+    "least",
+    "most",
     "communication and waiting (%)",
 ]
 
@@ -49,11 +64,13 @@ def on_core(core):
         os.sched_setaffinity(0, {cores[core % len(cores)]})
 
 
-def seconds(name, count, amount, folder):
+def seconds(name, count, amount, folder, tiny):
     """Seconds that ``count`` workers take for ``amount`` of the option that says how long, start-up included."""
     script, words, option, _, _ = TRAININGS[name]
-    command = [sys.executable, "-W", "ignore", os.path.join(options.REPOSITORY, script), "--preset", "tiny"]
-    command += ["--threads", "1", "--output-dir", folder, option, str(amount)] + words
+    command = [sys.executable, "-W", "ignore", os.path.join(options.REPOSITORY, script)] + words
+    command += (TINY[name] if tiny else []) + ["--threads", "1", "--output-dir", folder, option, str(amount)]
+    if name in SAMPLES and not tiny:
+        command += ["--data-dir", sample(name)]
     listed = ",".join("127.0.0.1:%d" % port for port in cluster.free_ports(count))
     environment = dict(os.environ, PYTHONPATH=options.REPOSITORY, OMP_NUM_THREADS="1", TF_CPP_MIN_LOG_LEVEL="2")
     environment.pop("BOOK_DATA_DIR", None)
@@ -79,20 +96,38 @@ def seconds(name, count, amount, folder):
     return time.time() - began
 
 
-def rate(name, count, steps, parent):
-    """Steps a second of ``count`` workers, without their start."""
-    script, _, _, alone, two = TRAININGS[name]
+def sample(name):
+    """The generated sample that a training reads."""
+    example, count = SAMPLES[name]
+    return datasets.sample(example, **({"count": count} if count else {}))
+
+
+def rate(name, count, opts):
+    """Steps a second of ``count`` workers, without their start.
+
+    Raises:
+      UserError: more steps took no longer than few, so that the start hides them.
+    """
+    _, _, _, alone, two = TRAININGS[name]
     each = alone if count == 1 else two
-    amounts = [1 if each > 1 else 5, max(2, -(-steps // each))]
-    taken = []
-    for amount in amounts:
-        folder = os.path.join(parent, "%d-%d" % (count, amount))
-        if name == "tacotron":
-            prepare = os.path.join(options.REPOSITORY, "ch09_tacotron", "beyond", "prepare.py")
-            words = [sys.executable, "-W", "ignore", prepare, "--preset", "tiny", "--output-dir", folder]
-            subprocess.check_call(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        taken.append(seconds(name, count, amount, folder))
+    first = 1 if each > 1 else 10
+    amounts = [first, first + -(-opts.steps // each)]
+    with tempfile.TemporaryDirectory(prefix="companion-cluster-") as parent:
+        taken = [timed(name, count, amount, os.path.join(parent, str(amount)), opts) for amount in amounts]
+    if taken[1] <= 1.02 * taken[0]:
+        raise UserError(
+            "%s: %d steps take no longer than %d; --steps must be larger" % ((name,) + tuple(amounts[::-1]))
+        )
     return (amounts[1] - amounts[0]) * each / (taken[1] - taken[0])
+
+
+def timed(name, count, amount, folder, opts):
+    """``seconds`` in a fresh run folder."""
+    if name == "tacotron":
+        prepare = os.path.join(options.REPOSITORY, "ch09_tacotron", "beyond", "prepare.py")
+        words = [sys.executable, "-W", "ignore", prepare, "--preset", "tiny", "--output-dir", folder]
+        subprocess.check_call(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return seconds(name, count, amount, folder, opts.preset == "tiny")
 
 
 def main(argv=None):
@@ -103,9 +138,10 @@ def main(argv=None):
     record = records.Record(opts, opts.script, "two workers", "generated samples")
     rows = []
     for name in opts.only or sorted(TRAININGS):
-        with tempfile.TemporaryDirectory(prefix="companion-cluster-") as parent:
-            one, two = (rate(name, count, opts.steps, parent) for count in (1, 2))
-        rows.append([name, one, two, 2 * two / one, 100.0 * (1.0 - two / one)])
+        turns = [[rate(name, count, opts) for count in (1, 2)] for _ in range(opts.pairs)]
+        one, two = np.median(turns, axis=0)
+        gains = [2 * b / a for a, b in turns]
+        rows.append([name, one, two, float(np.median(gains)), min(gains), max(gains), 100.0 * (1.0 - two / one)])
         print(", ".join("%s %s" % (column, value) for column, value in zip(COLUMNS, rows[-1])), flush=True)
         record.content["tables"] = []
         record.table("Two workers of one core each, the same batch for each", COLUMNS, rows)

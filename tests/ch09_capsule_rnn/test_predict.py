@@ -63,17 +63,33 @@ def test_unknown_words_are_counted_but_a_single_name_is_forgiven():
 
 
 def test_doubt_names_its_reason_and_runs_without_limits_have_none():
-    limits = types.SimpleNamespace(unknown=0.2, threshold=0.5)
+    limits = types.SimpleNamespace(unknown=0.2, threshold=0.5, rare=None)
     doubt = classifier.Classifier.doubt
     assert doubt(limits, [1, 2, 2, 9, 9], 0.99) == "50 % of its words unknown"
     assert doubt(limits, [1, 9, 9], 0.49) == "too unsure" and doubt(limits, [1, 9, 9], 0.5) == ""
-    assert doubt(types.SimpleNamespace(unknown=None, threshold=None), [1, 2, 2], 0.1) == ""
+    assert doubt(types.SimpleNamespace(unknown=None, threshold=None, rare=None), [1, 2, 2], 0.1) == ""
+    rare = types.SimpleNamespace(unknown=None, threshold=None, rare=3.0, idf=np.array([0, 0, 0, 2.5, 4.0, 5.0]))
+    assert doubt(rare, [1, 4, 4], 0.6) and not doubt(rare, [1, 4, 4], 0.95) and not doubt(rare, [1, 3, 3], 0.6)
 
 
-def test_own_texts_are_two_parts_of_both_kinds_without_a_text_in_both():
+def test_rarer_words_need_a_surer_answer():
+    idf = np.array([9, 9, 0, 1.0, 3.0, 4.0])  # of ids 0 and 1 (padding, start) nothing counts; 2 is the unknown word
+    assert calibrate.too_rare([1, 3, 4], idf, 0.5) == pytest.approx(2.0)
+    assert calibrate.too_rare([3, 2], np.array([0, 0, 0, 1.0, 3.0, 4.0]), 0.5) == pytest.approx(
+        2.5
+    )  # as rare as the rarest
+    odds = np.log(0.9 / 0.1)
+    assert calibrate.too_rare([3, 4], idf, 0.9) == pytest.approx(2.0 - calibrate.SURENESS * odds)
+    assert np.isfinite(calibrate.too_rare([3], idf, 1.0))
+    part = (np.array([[1, 3, 4, 0], [1, 3, 0, 0]]), [3, 2])
+    np.testing.assert_allclose(calibrate.rarenesses(part, idf, [0.5, 0.5]), [2.0, 1.0])
+
+
+def test_own_texts_are_three_parts_of_both_kinds_without_a_text_in_two():
     rows = own_texts.read_texts()
     counts = collections.Counter((part, kind == "news") for part, kind, _, _ in rows)
-    assert counts == {("choose", True): 40, ("choose", False): 80, ("report", True): 20, ("report", False): 40}
+    numbers = {"choose": (40, 110), "report": (20, 40), "later": (12, 26)}
+    assert counts == {(part, kind): n for part, pair in numbers.items() for kind, n in zip((True, False), pair)}
     assert len({content for _, _, _, content in rows}) == len(rows)
     for _, kind, topics, _ in rows:
         assert bool(topics) == (kind == "news") and set(topics.split()) <= set(reuters.TOPICS)
@@ -142,7 +158,11 @@ def test_what_ships_is_read_back(tmp_path):
     arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     index = {"word%d" % rank: rank for rank in range(1, 20)}
     small, kept = export.to_ship(
-        arrays, settings, index, ["topic%d" % k for k in range(46)], dict(temperature=1.5, threshold=0.3, unknown=0.2)
+        arrays,
+        settings,
+        index,
+        ["topic%d" % k for k in range(46)],
+        dict(temperature=1.5, threshold=0.3, unknown=0.2, rare=3.5),
     )
     assert small["linear"].shape == (10, 46) and kept["words"] == ["word%d" % rank for rank in range(1, 7)]
     path = str(tmp_path / "news.npz")
@@ -153,7 +173,7 @@ def test_what_ships_is_read_back(tmp_path):
         assert words[-1] == "[word9]" and found.shape == (1, 46) and found.sum() == pytest.approx(1, abs=1e-5)
         shares, strengths = ship.couplings(ids)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-4)
-        assert strengths.shape == (4, 5) and (ship.temperature, ship.threshold, ship.unknown) == (1.5, 0.3, 0.2)
+        assert strengths.shape == (4, 5) and [getattr(ship, name) for name in classifier.LIMITS] == [1.5, 0.3, 0.2, 3.5]
     kept.pop("words")
     export.weights.save(path, small, kept)
     with pytest.raises(UserError, match="words"):

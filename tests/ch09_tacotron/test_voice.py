@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from ch09_tacotron.beyond import export, judge, prepare, recogniser, train, train_post, voice
+from ch09_tacotron.beyond import ablation_voice, export, judge, prepare, recogniser, train, train_post, voice
 from common import datasets
 from common.errors import UserError
 
@@ -64,6 +64,30 @@ def test_the_judge_measures_the_voice(folder, tmp_path, capsys):
 def test_training_goes_on_where_it_was(folder):
     train.main(["--preset", "tiny", "--output-dir", folder, "--own-steps", "3"])
     assert voice.Voice(folder).settings["step"] == 6
+
+
+@pytest.mark.slow
+def test_the_ablation_trains_what_is_not_trained_yet_and_judges_all(folder, tmp_path, capsys):
+    base = str(tmp_path)
+    os.symlink(os.path.join(folder, "training"), os.path.join(base, "training"))
+    words = ["--preset", "tiny", "--output-dir", base, "--data-dir", datasets.sample("thchs30"), "--variants"]
+    ablation_voice.main(words + ["10-minutes"])
+    assert "step 3:" in capsys.readouterr().out
+    ablation_voice.main(words + ["batch-of-8", "10-minutes"])
+    assert capsys.readouterr().out.count("step 3:") == 1  # the first is there
+    with open(os.path.join(base, "record-ablation_voice.json"), encoding="utf-8") as stream:
+        table = json.load(stream)["tables"][0]
+    assert [row[0] for row in table["rows"]] == ["10-minutes", "batch-of-8"]
+    assert table["columns"] == ablation_voice.COLUMNS and all(row[1] > 0 and row[2] > 0 for row in table["rows"])
+
+
+def test_minutes_of_speech_are_drawn_so_that_less_is_among_more():
+    pairs = [(("", "", 4800, str(i)), None) for i in range(20)]  # a minute each
+    few, more = (train.drawn(pairs, minutes, 0) for minutes in (3, 10))
+    assert (len(few), len(more)) == (3, 10) and set(few) < set(more) and sorted(more, key=pairs.index) == more
+    assert len(train.drawn(pairs, 2.5, 0)) == 3 and train.drawn(pairs, 3, 1) != few
+    with pytest.raises(UserError, match="there are 20.0 of aligned"):
+        train.drawn(pairs, 20.5, 0)
 
 
 def test_unaligned_utterances_are_refused(tmp_path):
