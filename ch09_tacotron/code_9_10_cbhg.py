@@ -32,7 +32,17 @@ def _batch_norm(inputs, is_training, name):
     return outputs
 
 
-def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth, cell=tf.keras.layers.GRUCell):
+def cbhg(
+    inputs,
+    input_lengths,
+    is_training,
+    scope,
+    K,
+    projections,
+    depth,
+    cell=tf.keras.layers.GRUCell,
+    rnn=tf.nn.bidirectional_dynamic_rnn,
+):
     """The CBHG module (section 9.8.5).
 
     Args:
@@ -43,6 +53,7 @@ def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth, cell=
       projections: channels of the two 3-wide convolutions behind it; the second equals ``C`` (it is added to ``inputs``).
       depth: channels of the output, an even number; each direction of the GRU has half of them.
       cell: makes a cell of so many units.
+      rnn: called as below with a cell for either direction.
 
     Returns:
       float ``[B, T, depth]``.
@@ -76,7 +87,7 @@ def cbhg(inputs, input_lengths, is_training, scope, K, projections, depth, cell=
         for i in range(4):
             highway_input = highwaynet(highway_input, "highway_%d" % (i + 1), half_depth)
         rnn_input = highway_input
-        outputs, states = tf.nn.bidirectional_dynamic_rnn(
+        outputs, states = rnn(
             cell(half_depth), cell(half_depth), rnn_input, sequence_length=input_lengths, dtype=tf.float32
         )
         return tf.concat(outputs, axis=2)

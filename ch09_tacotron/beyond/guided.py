@@ -301,15 +301,49 @@ def both_directions(w, name, x, mask):
 
     Behind the end of an utterance the backward cell keeps its zero state.
     """
-    units = w[name + "/forward/recurrent_kernel"].shape[0].value
-    ways = [dense(w, name + "/forward", x), dense(w, name + "/backward", tf.reverse(x, [1]))]
+    ways = ("%s/%s" % (name, way) for way in ("forward", "backward"))
+    return _both_directions(
+        [[w[way + kind] for kind in ("/kernel", "/recurrent_kernel", "/bias")] for way in ways], x, mask
+    )
+
+
+def _both_directions(cells, x, mask):
+    units, width = cells[0][1].shape[0].value, x.shape[2].value
+    ways, shape = [], tf.concat([tf.shape(x)[:2], [3 * units]], 0)
+    for (kernel, _, bias), read in zip(cells, (x, tf.reverse(x, [1]))):
+        ways.append(tf.reshape(tf.matmul(tf.reshape(read, [-1, width]), kernel) + bias, shape))
     inputs = tf.transpose(tf.stack(ways), [2, 0, 1, 3])  # [T, 2, B, 3 · units]
     keep = tf.transpose(tf.stack([mask, tf.reverse(mask, [1])]), [2, 0, 1, 3])  # [T, 2, B, 1]
-    kernel = tf.stack([w["%s/%s/recurrent_kernel" % (name, way)] for way in ("forward", "backward")])
+    kernel = tf.stack([recurrent for _, recurrent, _ in cells])
     gates, candidate = kernel[:, :, : 2 * units], kernel[:, :, 2 * units :]
     states = recurrence(inputs, gates, candidate, keep, hard_sigmoid, hard_sigmoid_slope, update_first=True)
     states = tf.transpose(states, [1, 2, 0, 3])  # [2, B, T, units]
     return tf.concat([states[0], tf.reverse(states[1], [1])], -1)
+
+
+def bidirectional_gru(cell_fw, cell_bw, inputs, sequence_length=None, dtype=None):
+    """``tf.nn.bidirectional_dynamic_rnn`` of two Keras GRU cells, as the part ``rnn`` of listing 9-10.
+
+    The same outputs from variables of the same names; in print each step slices the kernels anew, and its gradient puts the
+    slices together again.
+
+    Args:
+      inputs: float32 ``[B, T, C]`` with known ``C``; sequence_length: int ``[B]``, or None: all are full.
+
+    Returns:
+      The outputs of both directions, ``[B, T, units]`` each, zeros behind the end; None in place of the states.
+    """
+    cells = []
+    for way, cell in (("fw", cell_fw), ("bw", cell_bw)):
+        # where the printed call has its variables: a scope of its own, a loop in that of the name
+        with tf.variable_scope("bidirectional_rnn/" + way), tf.name_scope(way), tf.name_scope("while"):
+            with tf.name_scope(cell.name):
+                cell.build(tf.TensorShape([None, inputs.shape[2].value]))
+        cells.append([cell.kernel, cell.recurrent_kernel, cell.bias])
+    mask = tf.ones_like(inputs[:, :, :1])
+    if sequence_length is not None:
+        mask = tf.sequence_mask(sequence_length, tf.shape(inputs)[1], tf.float32)[:, :, None]
+    return tf.split(_both_directions(cells, inputs, mask) * mask, 2, -1), None
 
 
 def gru(w, name, x):

@@ -25,12 +25,13 @@ import tensorflow as tf
 
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.alignment import SPANS_FILE, read_spans
+from ch09_tacotron.beyond.guided import bidirectional_gru
 from ch09_tacotron.beyond.losses import GuidedTacotron, alignments_at, learning_rate
 from ch09_tacotron.beyond.measures import alignment_measures
 from ch09_tacotron.beyond.parts import GuidedAttention, GuidedWrapper, ScheduledSamplingHelper, StepNoise
 from ch09_tacotron.beyond.utterances import batches, read_sets
 from ch09_tacotron.beyond.voice import Voice
-from ch09_tacotron.code_9_10_cbhg import post_cbhg
+from ch09_tacotron.code_9_10_cbhg import encoder_cbhg, post_cbhg
 from ch09_tacotron.code_9_17_train import griffin_lim_iters, outputs_per_step, plot_alignment
 from common import files, options, run
 from common.errors import UserError
@@ -110,7 +111,7 @@ def build(opts, batch, global_step):
     def post(mel_outputs, *arguments):
         if opts.post_interval > 1:  # then it does not teach the decoder either
             mel_outputs = tf.stop_gradient(mel_outputs)
-        return post_cbhg(mel_outputs, *arguments)
+        return post_cbhg(mel_outputs, *arguments, rnn=bidirectional_gru)
 
     with tf.variable_scope("model"):
         model = GuidedTacotron(
@@ -122,6 +123,7 @@ def build(opts, batch, global_step):
             linear,
             mel,
             stop,
+            encoder=functools.partial(encoder_cbhg, rnn=bidirectional_gru),
             wrapper=functools.partial(GuidedWrapper, attention=attention, dropout=noise.dropout, noise=noise),
             training_helper=functools.partial(ScheduledSamplingHelper, share=share, noise=noise),
             post=post,

@@ -2,7 +2,7 @@
 
 training   9-15's batches (all padded to the longest utterance of the corpus, loaded one after the other, a shuffle buffer of
            1000 whole spectrograms) and 9-16's step; the same network and losses with batches of like length, loaded ahead
-           (beyond/utterances.py); and beyond/train_few.py's own step
+           (beyond/utterances.py), and the CBHG's GRUs in one loop (beyond/guided.py); and beyond/train_few.py's own step
 speech     one sentence by the shipped network: with listing 9-17's Griffin-Lim, and with beyond/sound.py's as the door has it.
            Seconds are those of a second of speech: the real-time factor
 start-up   ``--help`` of listing 9-17 and of the door that speaks
@@ -12,6 +12,7 @@ start-up   ``--help`` of listing 9-17 and of the door that speaks
 The utterances are noise with made pinyin: the time does not depend on what is said.
 """
 
+import functools
 import json
 import os
 import tempfile
@@ -19,8 +20,8 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from ch09_tacotron import code_9_15_dataset, code_9_16_tacotron, code_9_17_train
-from ch09_tacotron.beyond import alignment, prepare, train_few, utterances, voice
+from ch09_tacotron import code_9_10_cbhg, code_9_15_dataset, code_9_16_tacotron, code_9_17_train
+from ch09_tacotron.beyond import alignment, guided, prepare, train_few, utterances, voice
 from common import options, run
 from data import thchs30
 from tests.benchmarks import turns, worker
@@ -87,8 +88,13 @@ def _training(way, opts, metadata):
         model = train_few.build(few, tensors, count)
     else:
         inputs, lengths, linear, mel, stop = tensors[:5]
+        names = () if way == "printed" else ("encoder", "post")
+        parts = {
+            name: functools.partial(getattr(code_9_10_cbhg, name + "_cbhg"), rnn=guided.bidirectional_gru)
+            for name in names
+        }
         with tf.variable_scope("model"):
-            model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop)
+            model = code_9_16_tacotron.Tacotron(inputs, lengths, 80, 5, 1025, linear, mel, stop, **parts)
             model.buildTrainModel(16000, 1025, count)
     session.run(tf.global_variables_initializer())
     if iterator is not None:

@@ -167,3 +167,28 @@ def test_a_training_starts_from_an_exported_voice():
     with np.load(os.path.join(SHIPPED, WEIGHTS_FILE)) as shipped:
         for name, value in values.items():
             np.testing.assert_array_equal(value, np.float32(shipped[name]), err_msg=name)
+
+
+# ------------------------------------------------------------------------------------------------ the part of 9-10
+@pytest.mark.parametrize("lengths", [None, [5, 3, 1]])
+def test_the_recurrent_part_of_the_cbhg_is_the_printed_one(lengths):
+    """The same variable names, outputs and gradients; the order of sums differs."""
+    x = np.random.RandomState(0).normal(size=[3, 5, 6]).astype(np.float32)
+    upstream = np.random.RandomState(1).normal(size=[3, 5, 8]).astype(np.float32)
+    found = []
+    for rnn in (tf.nn.bidirectional_dynamic_rnn, guided.bidirectional_gru):
+        with tf.Graph().as_default(), tf.Session() as session:
+            inputs, length = tf.constant(x), None if lengths is None else tf.constant(lengths)
+            with tf.variable_scope("encoder_cbhg"):
+                cells = [tf.keras.layers.GRUCell(4) for _ in range(2)]
+                outputs, _ = rnn(*cells, inputs, sequence_length=length, dtype=tf.float32)
+            variables = tf.global_variables()
+            gradients = tf.gradients(tf.concat(outputs, 2) * upstream, [inputs] + variables)
+            random = np.random.RandomState(2)
+            for variable in variables:
+                variable.load(random.normal(size=variable.shape.as_list()).astype(np.float32), session)
+            found.append(([v.op.name for v in variables], session.run([list(outputs), gradients])))
+    (names, (printed, wanted)), (own_names, (own, gradients)) = found
+    assert names == own_names and len(names) == 6
+    for one, other in zip(printed + wanted, list(own) + gradients):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
