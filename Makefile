@@ -32,7 +32,7 @@ test-fast: env lint  ## pure functions and graphs only
 	$(PYTHON) -m pytest -n $(WORKERS) -m "not slow and not script and not real and not hard" tests
 
 hard: env  ## kill, fill, break and feed nonsense to every example, train each for 2,000 steps (hours)
-	@rm -f output/hard/figures.jsonl
+	@rm -rf output/hard/figures.jsonl output/hard/long
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m hard tests
 	$(PYTHON) tests/benchmarks/long_runs.py
 

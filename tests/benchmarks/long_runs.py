@@ -4,10 +4,11 @@ The first third is warm-up. Memory between a third and half of the time is compa
 sixths: it should grow by less than 5 %, and open files, figures and operations of the graph should stay (a graph that grows is
 planned anew at each step). A short run says nothing: half of its time is start and end.
 
-    python tests/benchmarks/long_runs.py                 all, one after the other
-    python tests/benchmarks/long_runs.py --steps 200 --only births
+    python tests/benchmarks/long_runs.py                 all, one after the other; those that are there are kept
+    python tests/benchmarks/long_runs.py --steps 200 --only births      measures it anew
 
-Writes  output/hard/long/record-long_runs.json. To publish it: results/hard/long.json, and `make results`.
+Writes  rows-<steps>.json and record-long_runs.json in output/hard/long/, which `make hard` begins anew. To publish it:
+        results/hard/long.json, and `make results`.
 """
 
 import json
@@ -18,7 +19,7 @@ import tempfile
 
 import numpy as np
 
-from common import options, records
+from common import files, options, records
 from common.errors import UserError
 
 MOST = 5.0  # percent that resident memory may grow after the warm-up
@@ -85,18 +86,19 @@ def main(argv=None):
     if opts.output_dir == os.path.join(options.REPOSITORY, "output", "tests", "long"):
         opts.output_dir = os.path.join(options.REPOSITORY, "output", "hard", "long")
     record = records.Record(opts, opts.script, "long runs", "generated samples")
-    rows = []
-    for name in opts.only or TRAININGS:
+    path = os.path.join(opts.output_dir, "rows-%d.json" % opts.steps)
+    found = files.read_json(path) if os.path.exists(path) else {}
+    for name in opts.only or [name for name in TRAININGS if name not in found]:
         with tempfile.TemporaryDirectory(prefix="companion-long-") as folder:
-            row = [name, opts.steps] + held(training(name, opts, folder))
-        rows.append(row)
-        print(", ".join("%s %s" % pair for pair in zip(COLUMNS, row)), flush=True)
-        record.content["tables"] = []
-        record.table("What a training's process holds", COLUMNS, rows)
-        record.metric("largest growth of memory", max(row[5] for row in rows), "%", note="after a third of the run")
-        record.metric("trainings that hold more files at the end", sum(row[7] > row[6] for row in rows))
-        record.metric("trainings whose graph grows", sum(row[10] > row[9] for row in rows))
-        record.save()
+            found[name] = [name, opts.steps] + held(training(name, opts, folder))
+        print(", ".join("%s %s" % pair for pair in zip(COLUMNS, found[name])), flush=True)
+        files.write_json(path, found)
+    rows = [found[name] for name in TRAININGS if name in found]
+    record.table("What a training's process holds", COLUMNS, rows)
+    record.metric("largest growth of memory", max(row[5] for row in rows), "%", note="after a third of the run")
+    record.metric("trainings that hold more files at the end", sum(row[7] > row[6] for row in rows))
+    record.metric("trainings whose graph grows", sum(row[10] > row[9] for row in rows))
+    record.save()
     growing = [row[0] for row in rows if row[5] > MOST or row[7] > row[6] or row[10] > row[9]]
     print("grows: %s" % (", ".join(growing) or "none"))
     print("record: %s" % record.path)
