@@ -29,9 +29,11 @@ VALUES = [
     options.Value(
         "held_out", 0.1, "share that the twin does not see", 0.02, 0.5, last80=0.1, whole=0.1, small=0.1, tiny=0.2
     ),
-    options.Value("refused", 0.1, "share of the held-out news that may go without an answer", low=0.0, high=0.9),
-    options.Value("strange", 0.02, "and the same for too many unknown words", low=0.0, high=0.9),
-    options.Value("rare", 0.05, "and for words too rare in news for that confidence", low=0.0, high=0.9),
+    options.Value(
+        "refused", 0.1, "share of the held-out news that may go without an answer, being unsure", low=0.0, high=0.9
+    ),
+    options.Value("strange", 0.02, "the same for news with too many unknown words", low=0.0, high=0.9),
+    options.Value("rare", 0.05, "the same for news with words too rare for the confidence", low=0.0, high=0.9),
 ]
 SURENESS = 0.4  # rareness that one more unit of log-odds makes up for; chosen on own_texts.tsv's first part
 CALIBRATION_FILE = "calibration.json"

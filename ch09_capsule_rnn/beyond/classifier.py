@@ -24,7 +24,7 @@ class Classifier:
       settings: the model's values.
       build: called in the empty graph with the session, gives a model that has its weights, and its probabilities ``[B, 46]``.
       word_index: word → rank; topics: 46 names.
-      limits: ``LIMITS`` from calibrate.py; those that are missing are not kept to.
+      limits: name → value, as calibrate.py writes them (``LIMITS``); those that are missing are not kept to.
     """
 
     def __init__(self, settings, build, word_index, topics, limits, threads=0):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from ch09_capsule_rnn.beyond import calibrate, classifier, fitting, hybrid, reports
 from common import datasets, files, options, records, run, weights
+from common.errors import UserError
 from data import reuters
 
 LINEAR = ("linear", "linear_bias")  # in a run, a block of rows for each fold; new texts meet the first
@@ -36,6 +37,15 @@ def to_ship(values, settings, word_index, topics, calibration):
     return arrays, kept
 
 
+def read_calibration(path):
+    """What calibrate.py found, all of ``classifier.LIMITS``; UserError where an older one found less."""
+    found = files.read_json(path)
+    missing = [name for name in classifier.LIMITS if name not in found]
+    if missing:
+        raise UserError("%s has no '%s': run ch09_capsule_rnn/beyond/calibrate.py again" % (path, missing[0]))
+    return {name: found[name] for name in classifier.LIMITS}
+
+
 def main(argv=None):
     def add(parser):
         parser.add_argument(
@@ -46,7 +56,7 @@ def main(argv=None):
     opts.output_dir = os.path.join(opts.output_dir, "hybrid")
     run.start(opts.seed)
     settings = options.load_values(opts.output_dir, hybrid.VALUES, hybrid.MADE_BY)
-    calibration = files.read_json(os.path.join(opts.output_dir, calibrate.CALIBRATION_FILE))
+    calibration = read_calibration(os.path.join(opts.output_dir, calibrate.CALIBRATION_FILE))
     folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
     hybrid.build(settings)
     with tf.Session(config=run.session_config(opts.threads)) as session:

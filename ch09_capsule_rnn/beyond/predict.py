@@ -1,10 +1,10 @@
 """The topic of your own text, and which words decided.
 
-Takes a text from the command line (--text), from a file (--file) or from the keyboard (neither; Ctrl-D ends it). The model knows
-English newswires of 1987 and 46 topics of business. Where its calibrated confidence in the best guess is below a threshold, or
-more words are unknown to it than news has, it says so: none of the 46 topics. Each word's effect on the odds is measured by
-leaving it out: green words speak for the answer, red ones against it. The couplings (the book's picture) show which words each
-capsule listened to.
+Takes a text from the command line (--text), from a file (--file) or from the keyboard (neither; Ctrl-D ends it). The model
+knows English newswires of 1987 and 46 topics of business. Where its calibrated confidence in the best guess is below a
+threshold, more words are unknown to it than news has, or they are too rare in news for that confidence, it says so: none of
+the 46 topics. Each word's effect on the odds is measured by leaving it out: green words speak for the answer, red ones against
+it. The couplings (the book's picture) show which words each capsule listened to.
 
 Reads   ch09_capsule_rnn/weights/news.npz; with --preset first80, last80, whole or tiny the run of hybrid.py, with --preset book
         that of listing 9-7 (these need the data set's word index)

@@ -2,16 +2,18 @@
 
     python ch09_tacotron/beyond/ablation_voice.py --data-dir output/tacotron/teacher/test --output-dir output/tacotron/voice
 
-Trains the printed network from noise with ``train.py``, each time for the same number of steps from the same seed: with so many
-minutes of speech, drawn at random from ``training/`` of the run folder (``prepare.py``), and with an hour of it but one of the
-means left out. Each then speaks the sentences of ``--data-dir`` freely, from their pinyin alone, and the recogniser that ships
-(``recogniser.py``) says how many phones it understands in the mel frames. None of these sentences may be among the speech.
+Trains the printed network from noise with ``train.py``, each time for the same number of steps from the same seed: with so
+many minutes of speech, drawn at random from ``training/`` of the run folder (``prepare.py``), and with an hour of it but one
+of the means left out. Each then speaks the sentences of ``--data-dir`` freely, from their pinyin alone, and the recogniser
+that ships (``recogniser.py``) says how many phones it understands in the mel frames. None of these sentences may be among the
+speech, of which two hours and more are needed (some 2,100 lines of ``corpus.py``).
 
 Writes ``ablation-voice/<steps>-steps-seed-<seed>/<variant>/`` (run folders), ``minutes.png`` and a record. A variant that is
 finished is not trained again, one that was stopped goes on; ``--variants`` shares them out among calls. A quarter of an hour of a
 core each on TensorFlow 1.15. Preset ``tiny`` shows nothing but the wiring.
 """
 
+import hashlib
 import os
 
 import numpy as np
@@ -66,7 +68,8 @@ def trained(opts, name):
     if not os.path.exists(link):
         os.symlink(os.path.abspath(os.path.join(opts.output_dir, "training")), link)
     found = run.checkpoints(os.path.join(folder, "model-cpk"))
-    if not any(run.step_of(prefix) == opts.steps for prefix in found):
+    done = os.path.exists(os.path.join(folder, "record-train.json"))
+    if not done or not any(run.step_of(prefix) == opts.steps for prefix in found):
         words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed)]
         words += ["--threads", str(opts.threads), "--frame-steps", str(opts.steps), "--own-steps", "0"]
         train.main(words + VARIANTS[name] + (TINY if opts.preset == "tiny" else []))
@@ -89,6 +92,21 @@ def measure(opts, name, texts):
     figures = [100 * total.right, 100 * total.right_with_tones, aligned, stopped]
     loss = metrics.get("held out, mel loss", {}).get("value")
     return [name, metrics["speech"]["value"], loss] + [round(float(value), 1) for value in figures]
+
+
+def key_of(texts):
+    """A name for these sentences: figures of others are not mixed with theirs."""
+    return "%d-%s" % (len(texts), hashlib.sha256("\n".join(texts).encode("utf-8")).hexdigest()[:8])
+
+
+def check_minutes(opts):
+    """UserError, before anything is trained, where a variant needs more speech than there is."""
+    there = train.Utterances(os.path.join(opts.output_dir, "training")).minutes
+    for name in opts.variants:
+        wanted = float(VARIANTS[name][1])
+        if wanted > there and opts.preset != "tiny":
+            text = "%s needs %g minutes of aligned speech, and %s has %.1f; --variants leaves it out"
+            raise UserError(text % (name, wanted, opts.output_dir, there))
 
 
 def plot(rows, path):
@@ -117,8 +135,9 @@ def main(argv=None):
     prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
     texts = [pinyin for _, pinyin in sorted(thchs30.read_transcripts(thchs30.locate(opts)).items())]
     texts = texts[: opts.sentences] if opts.sentences else texts
+    check_minutes(opts)
     record = records.Record(opts, opts.script, "beyond listing 9-17", prepared["data"])
-    results_file = os.path.join(all_folder(opts), "results-%d-sentences.json" % len(texts))
+    results_file = os.path.join(all_folder(opts), "results-%s.json" % key_of(texts))
     for name in opts.variants:
         row = measure(opts, name, texts)
         # read again each time: another call may have finished other variants in between
@@ -132,7 +151,10 @@ def main(argv=None):
     if sum(row[0] in MINUTES for row in rows):
         path = plot(rows, os.path.join(opts.output_dir, "minutes.png"))
         record.file(
-            path, "picture", "What a judge understands after so many minutes of speech", "语音分钟数与识别器听懂的比例"
+            path,
+            "picture",
+            "What a judge understands after so many minutes of speech",
+            "不同训练语音时长下识别器听懂的比例",
         )
     record.save()
 

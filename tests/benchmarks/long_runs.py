@@ -88,6 +88,8 @@ def main(argv=None):
     record = records.Record(opts, opts.script, "long runs", "generated samples")
     path = os.path.join(opts.output_dir, "rows-%d.json" % opts.steps)
     found = files.read_json(path) if os.path.exists(path) else {}
+    if found and not opts.only:
+        print("kept: %s" % ", ".join(found))
     for name in opts.only or [name for name in TRAININGS if name not in found]:
         with tempfile.TemporaryDirectory(prefix="companion-long-") as folder:
             found[name] = [name, opts.steps] + held(training(name, opts, folder))

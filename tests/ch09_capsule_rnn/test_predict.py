@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from ch09_capsule_rnn.beyond import calibrate, classifier, export, hybrid, own_texts, predict, reports
+from common.chinese import chinese, is_chinese
 from common.errors import UserError
 from data import reuters
 
@@ -69,15 +70,17 @@ def test_doubt_names_its_reason_and_runs_without_limits_have_none():
     assert doubt(limits, [1, 9, 9], 0.49) == "too unsure" and doubt(limits, [1, 9, 9], 0.5) == ""
     assert doubt(types.SimpleNamespace(unknown=None, threshold=None, rare=None), [1, 2, 2], 0.1) == ""
     rare = types.SimpleNamespace(unknown=None, threshold=None, rare=3.0, idf=np.array([0, 0, 0, 2.5, 4.0, 5.0]))
-    assert doubt(rare, [1, 4, 4], 0.6) and not doubt(rare, [1, 4, 4], 0.95) and not doubt(rare, [1, 3, 3], 0.6)
+    reason = doubt(rare, [1, 4, 4], 0.6)
+    assert reason == "not sure enough for words so rare in business news" and is_chinese(chinese(reason))
+    assert not doubt(rare, [1, 4, 4], 0.95) and not doubt(rare, [1, 3, 3], 0.6)
 
 
 def test_rarer_words_need_a_surer_answer():
-    idf = np.array([9, 9, 0, 1.0, 3.0, 4.0])  # of ids 0 and 1 (padding, start) nothing counts; 2 is the unknown word
+    idf = np.array(
+        [0, 9, 0, 1.0, 3.0, 4.0]
+    )  # 1 is the start sign, which is left out; 2 the unknown word, as rare as the rarest
     assert calibrate.too_rare([1, 3, 4], idf, 0.5) == pytest.approx(2.0)
-    assert calibrate.too_rare([3, 2], np.array([0, 0, 0, 1.0, 3.0, 4.0]), 0.5) == pytest.approx(
-        2.5
-    )  # as rare as the rarest
+    assert calibrate.too_rare([1, 3, 2], idf, 0.5) == pytest.approx((1.0 + 9.0) / 2)
     odds = np.log(0.9 / 0.1)
     assert calibrate.too_rare([3, 4], idf, 0.9) == pytest.approx(2.0 - calibrate.SURENESS * odds)
     assert np.isfinite(calibrate.too_rare([3], idf, 1.0))
@@ -174,6 +177,10 @@ def test_what_ships_is_read_back(tmp_path):
         shares, strengths = ship.couplings(ids)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-4)
         assert strengths.shape == (4, 5) and [getattr(ship, name) for name in classifier.LIMITS] == [1.5, 0.3, 0.2, 3.5]
+    with open(str(tmp_path / "calibration.json"), "w") as stream:
+        stream.write('{"temperature": 1.0, "threshold": 0.4, "unknown": 0.1}')  # of an older calibrate.py
+    with pytest.raises(UserError, match="no 'rare'"):
+        export.read_calibration(str(tmp_path / "calibration.json"))
     kept.pop("words")
     export.weights.save(path, small, kept)
     with pytest.raises(UserError, match="words"):
