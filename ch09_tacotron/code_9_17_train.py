@@ -25,7 +25,7 @@ from scipy.io import wavfile
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from ch09_tacotron import code_9_16_tacotron as tacotron
 from common import options, run
-from common.plotting import plt
+from common.plotting import plt, savefig
 
 Tacotron = tacotron.Tacotron
 mydataset = cn_dataset.mydataset
@@ -114,7 +114,7 @@ def plot_alignment(alignment, path, info=None):
     plt.xlabel(xlabel)
     plt.ylabel("Encoder timestep")
     plt.tight_layout()
-    plt.savefig(path, format="png")
+    savefig(path, format="png")  # plt.savefig, and the same in Chinese beside it
     plt.close(fig)  # Erratum E34: the print leaves each figure open
 
 
