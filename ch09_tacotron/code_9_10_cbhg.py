@@ -2,7 +2,8 @@
 
 CBHG: a bank of 1-D convolutions, highway layers, a bidirectional GRU (Tacotron, arXiv 1703.10135, section 3.1). It reads the
 text (``encoder_cbhg``) and turns mel frames into linear spectrogram frames (``post_cbhg``). Imported by listing 9-16; run by
-itself it does nothing, as in print. Part: ``cell``, the GRU cell of each direction.
+itself it does nothing, as in print. Parts: ``cell``, the GRU cell of each direction, and ``rnn``,
+which runs the two.
 
 Differs from the print: E23.
 Beyond it: ext_9_8_4_cbhg.py (what each stage does to a sentence).

@@ -42,7 +42,7 @@ VALUES = [
     options.Value(
         "own_steps", 0, "steps of the second lesson, by which no more was understood", tiny=2, low=0, fixed=False
     ),
-    options.Value("minutes", 0.0, "of the speech that is there, drawn at random; 0: all", low=0.0, more=True),
+    options.Value("minutes", 0.0, "train on so many minutes of the speech, drawn at random; 0: all", low=0.0, more=True),
     options.Value("batch_size", 16, "utterances of a batch; half of it in the second lesson", tiny=2, low=2),
     options.Value("rate", 0.002, "highest learning rate; it rises for 300 steps, then falls along a cosine", low=0.0),
     options.Value("own_rate", 0.0004, "highest learning rate of the second lesson", low=0.0),
@@ -62,7 +62,7 @@ class Utterances:
 
     Args:
       folder: a training folder of ``prepare.py``; name: ``train.txt`` or ``heldout.txt``.
-      minutes: drawn at random until there is so much speech (of less minutes, all are among those of more); 0: all.
+      minutes: drawn at random until there is so much speech (those of fewer minutes are among those of more); 0: all.
 
     Raises:
       UserError: nobody found out when their syllables are said, or there is less speech.

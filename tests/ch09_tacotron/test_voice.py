@@ -1,5 +1,6 @@
 """The whole way of the voice at preset tiny, on generated hums: prepare, train, judge, export, speak."""
 
+import argparse
 import json
 import os
 
@@ -79,6 +80,22 @@ def test_the_ablation_trains_what_is_not_trained_yet_and_judges_all(folder, tmp_
         table = json.load(stream)["tables"][0]
     assert [row[0] for row in table["rows"]] == ["10-minutes", "batch-of-8"]
     assert table["columns"] == ablation_voice.COLUMNS and all(row[1] > 0 and row[2] > 0 for row in table["rows"])
+
+
+def test_the_ablation_hands_on_what_differs_and_asks_for_speech_beforehand(tmp_path, monkeypatch):
+    words, there = [], argparse.Namespace(minutes=45.0)
+    monkeypatch.setattr(ablation_voice.train, "main", words.append)
+    monkeypatch.setattr(ablation_voice.train, "Utterances", lambda folder: there)
+    opts = argparse.Namespace(preset="voice", output_dir=str(tmp_path), seed=0, threads=1, steps=7)
+    for name in ("30-minutes", "batch-of-8"):
+        ablation_voice.trained(opts, name)
+    assert words[0][-2:] == ["--minutes", "30"] and words[1][-4:] == ["--minutes", "60", "--batch-size", "8"]
+    assert all(line[line.index("--frame-steps") + 1] == "7" for line in words)
+    opts.variants = ["30-minutes"]
+    ablation_voice.check_minutes(opts)
+    opts.variants = ["30-minutes", "60-minutes"]
+    with pytest.raises(UserError, match="60-minutes needs 60 minutes"):
+        ablation_voice.check_minutes(opts)
 
 
 def test_minutes_of_speech_are_drawn_so_that_less_is_among_more():
