@@ -42,7 +42,9 @@ VALUES = [
     options.Value(
         "own_steps", 0, "steps of the second lesson, by which no more was understood", tiny=2, low=0, fixed=False
     ),
-    options.Value("minutes", 0.0, "train on so many minutes of the speech, drawn at random; 0: all", low=0.0, more=True),
+    options.Value(
+        "minutes", 0.0, "train on so many minutes of the speech, drawn at random; 0: all", low=0.0, more=True
+    ),
     options.Value("batch_size", 16, "utterances of a batch; half of it in the second lesson", tiny=2, low=2),
     options.Value("rate", 0.002, "highest learning rate; it rises for 300 steps, then falls along a cosine", low=0.0),
     options.Value("own_rate", 0.0004, "highest learning rate of the second lesson", low=0.0),
