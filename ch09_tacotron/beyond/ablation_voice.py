@@ -9,8 +9,8 @@ that ships (``recogniser.py``) says how many phones it understands in the mel fr
 speech, of which two hours and more are needed (some 2,100 lines of ``corpus.py``).
 
 Writes ``ablation-voice/<steps>-steps-seed-<seed>/<variant>/`` (run folders), ``minutes.png`` and a record. A variant that is
-finished is not trained again, one that was stopped goes on; ``--variants`` shares them out among calls. A quarter of an hour of a
-core each on TensorFlow 1.15. Preset ``tiny`` shows nothing but the wiring.
+finished is not trained again, one that was stopped goes on; ``--variants`` shares them out among calls. Each takes what
+``train.py`` takes for so many steps. Preset ``tiny`` shows nothing but the wiring.
 """
 
 import hashlib

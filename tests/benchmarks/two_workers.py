@@ -2,7 +2,7 @@
 
 Each training runs with few and with more steps; the difference of the times is that of the steps alone. Alone, a step is
 computation; of two workers' step the rest is communication and waiting. One worker and two take turns; on an idle machine of
-two cores or more, half an hour.
+two cores or more, twenty minutes and longer.
 
     python tests/benchmarks/two_workers.py
 
