@@ -173,7 +173,7 @@ def restorer(session, opts, path):
 
 def restore_photo(restore, pixels, opts):
     """uint8 ``[H, W, 3]`` → the same, restored; large ones tile by tile, under a bar."""
-    count = np.prod([len(tiles.tile_starts(side + -side % 4, opts.tile, opts.overlap)) for side in pixels.shape[:2]])
+    count = np.prod([len(tiles.tile_layout(side + -side % 4, opts.tile, opts.overlap)[0]) for side in pixels.shape[:2]])
     with run.progress(total=int(count), desc="tiles", unit="tile", leave=False, disable=count < 2) as bar:
 
         def with_bar(values):

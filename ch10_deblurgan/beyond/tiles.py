@@ -67,11 +67,22 @@ def weights_of_tile(height, width, overlap):
     return np.float32(ramp(height)[:, np.newaxis, np.newaxis] * ramp(width)[np.newaxis, :, np.newaxis])
 
 
-def tile_starts(size, tile, overlap):
-    """Where tiles of ``tile`` begin so that they cover ``size`` and neighbours share ``overlap`` or more."""
+def tile_layout(size, tile, overlap):
+    """Tiles that cover ``size`` pixels: as few as go, and no larger than that many need to be.
+
+    Args:
+      size: pixels of one side of the picture, a multiple of 4.
+      tile: the largest side of a tile, a multiple of 4; overlap: what neighbours share at least.
+
+    Returns:
+      where they begin, a list, and their side (a multiple of 16 if less than ``tile`` and ``size``).
+    """
     if size <= tile:
-        return [0]
-    return list(range(0, size - tile, tile - overlap)) + [size - tile]
+        return [0], size
+    count = -(-(size - overlap) // (tile - overlap))
+    side = -(-(size + (count - 1) * overlap) // count)
+    side = min(tile, side + -side % 16)  # the wide-view network's own grid, so that it need not pad
+    return [index * (size - side) // (count - 1) for index in range(count)], side
 
 
 def restore_picture(restore, pixels, tile=512, overlap=64):
@@ -80,7 +91,7 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
     Args:
       restore: see above.
       pixels: uint8 ``[H, W, 3]``.
-      tile: pictures with a longer side are restored in tiles of this size (a multiple of 4).
+      tile: pictures with a longer side are restored in tiles of at most this size (a multiple of 4).
       overlap: pixels shared by neighbouring tiles.
 
     Returns:
@@ -91,13 +102,13 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
     padded = np.pad(pixels, ((0, -height % 4), (0, -width % 4), (0, 0)), mode="edge")
     rows, columns = padded.shape[:2]
     result = np.empty((rows, columns, 3), np.uint8)
-    tops = tile_starts(rows, tile, overlap)
-    tile_rows, tile_columns = min(tile, rows), min(tile, columns)
+    tops, tile_rows = tile_layout(rows, tile, overlap)
+    lefts, tile_columns = tile_layout(columns, tile, overlap)
     blend = weights_of_tile(tile_rows, tile_columns, overlap)
     total = np.zeros((tile_rows, columns, 3), np.float32)
     weight = np.zeros((tile_rows, columns, 1), np.float32)
     for index, top in enumerate(tops):
-        for left in tile_starts(columns, tile, overlap):
+        for left in lefts:
             window = padded[top : top + tile_rows, left : left + tile_columns]
             values = restore(images.from_uint8(window)[np.newaxis])[0]
             total[:, left : left + tile_columns] += values * blend

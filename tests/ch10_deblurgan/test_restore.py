@@ -44,13 +44,19 @@ def test_any_size_through_tiles_that_change_nothing(size):
 
 
 @pytest.mark.parametrize(
-    "size,tile,overlap", [(10, 64, 16), (64, 64, 16), (65, 64, 16), (1000, 64, 16), (4000, 512, 64)]
+    "size,tile,overlap", [(12, 64, 16), (64, 64, 16), (68, 64, 16), (112, 64, 16), (1000, 64, 16), (4000, 512, 64)]
 )
 def test_tiles_cover_and_overlap(size, tile, overlap):
-    starts = tiles.tile_starts(size, tile, overlap)
-    assert starts[0] == 0 and starts[-1] + tile >= size
-    assert all(0 < second - first <= tile - overlap for first, second in zip(starts, starts[1:]))
-    assert all(start + tile <= max(size, tile) for start in starts)
+    starts, side = tiles.tile_layout(size, tile, overlap)
+    assert starts[0] == 0 and starts[-1] + side == size and side <= tile and side % 4 == 0
+    assert all(0 < second - first <= side - overlap for first, second in zip(starts, starts[1:]))
+
+
+@pytest.mark.parametrize("size", [516, 692, 720, 1280, 3000, 5000])
+def test_tiles_compute_little_more_than_the_photo_and_what_they_share(size):
+    """A photo just larger than a tile once took two whole ones."""
+    starts, side = tiles.tile_layout(size, 512, 64)
+    assert len(starts) * side < size + 64 * (len(starts) - 1) + 16 * len(starts)
 
 
 def test_tiles_agree_with_the_whole_picture():
