@@ -2,7 +2,7 @@
 
 Each training runs with few and with more steps; the difference of the times is that of the steps alone. Alone, a step is
 computation; of two workers' step the rest is communication and waiting. One worker and two take turns; on an idle machine of
-two cores or more, twenty minutes and longer.
+two cores or more, half an hour.
 
     python tests/benchmarks/two_workers.py
 
@@ -49,7 +49,7 @@ TRAININGS = {
 TIMES = {"tacotron": 10}  # so many times as many steps: short utterances, short steps
 TINY = {"attgan": ["--preset", "tiny"], "deblurgan": ["--preset", "tiny"], "tacotron": []}
 VALUES = [
-    options.Value("steps", 126, "steps whose time is measured", low=20, tiny=42),
+    options.Value("steps", 60, "steps whose time is measured", low=20, tiny=42),
     options.Value("pairs", 3, "times that this is done in turns, one worker and two; the middle counts", low=1, tiny=1),
     options.Value("only", [], "trainings [all]", kind=str, choices=sorted(TRAININGS)),
 ]
