@@ -54,23 +54,9 @@ def start(seed: int = 0, log: bool = False) -> None:
     tf.set_random_seed(seed)
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def session_config(threads: int = 0, many_small: bool = False) -> tf.ConfigProto:
-    """Settings of a session.
-
-    Args:
-      threads: of an operation, and operations at once; 0: TensorFlow's own choice. 1 fixes the order of operations, so that
-        equal seeds give equal runs.
-      many_small: the graph has many small operations (GRUs, step by step): left to choose on two cores or one, an operation
-        has one thread and the cores take one operation each (``tests/benchmarks/bench_threads.py`` measures what that gives).
-    """
-    one_each = many_small and not threads and cores() <= 2
-    intra = 1 if one_each else threads
-    config = tf.ConfigProto(intra_op_parallelism_threads=intra, inter_op_parallelism_threads=threads)
+def session_config(threads: int = 0) -> tf.ConfigProto:
+    """Settings of a session; ``threads=1`` fixes the order of operations, so that equal seeds give equal runs."""
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
     config.gpu_options.allow_growth = True
     return config
 

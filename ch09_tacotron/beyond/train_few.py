@@ -229,7 +229,7 @@ def train(opts):
         samples = [(kind, rows[0]) for kind, rows in sets.items()]
         losses_path = os.path.join(opts.output_dir, "losses.csv")
         window = collections.deque(maxlen=100)
-        with tf.Session(config=run.session_config(opts.threads, many_small=True)) as session:
+        with tf.Session(config=run.session_config(opts.threads)) as session:
             session.run(tf.global_variables_initializer())
             done = this.restore(saver, session)
             session.run(iterator.initializer, {first_batch: done})

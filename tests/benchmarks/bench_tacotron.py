@@ -2,8 +2,7 @@
 
 training   9-15's batches (all padded to the longest utterance of the corpus, loaded one after the other, a shuffle buffer of
            1000 whole spectrograms) and 9-16's step; the same network and losses with batches of like length, loaded ahead
-           (beyond/utterances.py), the CBHG's GRUs in one loop (beyond/guided.py), and on two cores one thread an operation, as
-           beyond/train_few.py has them; and that script's own step
+           (beyond/utterances.py), and the CBHG's GRUs in one loop (beyond/guided.py); and beyond/train_few.py's own step
 speech     one sentence by the shipped network: with listing 9-17's Griffin-Lim, and with beyond/sound.py's as the door has it.
            Seconds are those of a second of speech: the real-time factor
 start-up   ``--help`` of listing 9-17 and of the door that speaks
@@ -68,7 +67,7 @@ def _training(way, opts, metadata):
     run.start(opts.seed)
     count = tf.train.get_or_create_global_step()
     words = ["--batch-size", str(opts.batch_size), "--length-group", str(opts.group)]
-    session = tf.Session(config=run.session_config(opts.threads, many_small=way != "printed"))
+    session = tf.Session(config=run.session_config(opts.threads))
     if way == "printed":
         tensors, iterator = (
             code_9_15_dataset.mydataset(metadata, code_9_17_train.outputs_per_step, opts.batch_size),

@@ -38,7 +38,7 @@ def threads(way, opts):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     own = run.session_config
 
-    def session_config(*unused, **too):
+    def session_config(unused=0):
         config = own()
         config.intra_op_parallelism_threads, config.inter_op_parallelism_threads = intra, inter
         return config

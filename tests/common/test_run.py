@@ -300,13 +300,6 @@ def test_session_config():
     assert config.gpu_options.allow_growth
 
 
-@pytest.mark.parametrize("cores,threads,intra", [(1, 0, 1), (2, 0, 1), (8, 0, 0), (2, 3, 3)])
-def test_many_small_operations_get_a_thread_each_on_two_cores(monkeypatch, cores, threads, intra):
-    monkeypatch.setattr(run, "cores", lambda: cores)
-    config = run.session_config(threads, many_small=True)
-    assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (intra, threads)
-
-
 def test_progress_goes_to_the_error_stream(capsys):
     assert list(run.progress(range(3), desc="steps")) == [0, 1, 2]
     captured = capsys.readouterr()
