@@ -1,7 +1,8 @@
 """Two workers of one core each against one of them alone (docs/cluster.md): steps a second, and what communication takes.
 
-Each training runs with few and with more steps; the difference of the times is that of the steps alone. Alone, a step is
-computation; of two workers' step the rest is communication and waiting. One worker and two take turns; on an idle machine of
+Each training runs with few and with more steps; the difference of the times is that of the steps alone. Two
+workers without any loss would see twice as many examples; what is missing is communication, waiting, and what two virtual
+cores of one real one take from each other. One worker and two take turns; on an idle machine of
 two cores or more, half an hour.
 
     python tests/benchmarks/two_workers.py
@@ -60,7 +61,7 @@ COLUMNS = [
     "examples/s, two to one",
     "least",
     "most",
-    "communication and waiting (%)",
+    "lost: communication, waiting, a shared core (%)",
 ]
 
 
