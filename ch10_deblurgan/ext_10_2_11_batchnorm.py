@@ -14,7 +14,6 @@ import os
 import numpy as np
 import tensorflow as tf
 from scipy.ndimage import uniform_filter
-from tensorflow.keras import backend as K
 from tensorflow.keras.layers import BatchNormalization
 
 from ch10_deblurgan import code_10_02_train, code_10_03_deblur
@@ -53,8 +52,7 @@ def arguments_of(opts, folder, seed):
 def restore(folder, norm, opts, pairs):
     """[(blurred, restored, sharp)] of the pairs as listing 10-3 makes them, uint8, with the newest weights of ``folder``."""
     run.start(opts.seed)
-    with tf.Session(config=run.session_config(opts.threads)) as sess:
-        K.set_session(sess)
+    with run.keras_session(tf.Session(config=run.session_config(opts.threads))) as sess:
         names = tf.placeholder(tf.string), tf.placeholder(tf.string)
         both = code_10_03_deblur._parseone(*names, image_shape=opts.reshape)
         g = generator_model(opts.reshape, False, norm=norm, ngf=opts.ngf, n_blocks_gen=opts.n_blocks_gen)

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
-from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import tiles
@@ -102,8 +101,7 @@ def main(argv=None):
     rounds = []
     for seed in range(opts.seed, opts.seed + opts.seeds):
         run.start(seed)
-        with tf.Session(config=run.session_config(opts.threads)) as session:
-            K.set_session(session)
+        with run.keras_session(tf.Session(config=run.session_config(opts.threads))) as session:
             restorers = {"wide view": photos_script.restorer(session, settings, photos_script.SHIPPED)}
             restorers["small"] = small_generator(session, settings)
             rounds.append(measure(opts, seed, restorers))
