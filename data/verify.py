@@ -1,5 +1,6 @@
 """Says file by file what a data folder has: OK, missing, damaged. Standard library only."""
 
+import codecs
 import glob
 import os
 import re
@@ -56,6 +57,15 @@ def write_sums(path: str, sums: Dict[str, str]) -> None:
             stream.write("%s  %s\n" % (sums[name], name))
 
 
+def is_text(beginning: bytes) -> bool:
+    """Whether a file begins as UTF-8 text without control characters does; its last character may be cut."""
+    try:
+        characters = codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return False
+    return not any(character < " " and character not in "\t\r\n" for character in characters)
+
+
 def suspicion(path: str) -> str:
     """What the ends of a file tell: '' when nothing speaks against it. For files of which no checksum is known."""
     size = os.path.getsize(path)
@@ -76,7 +86,7 @@ def suspicion(path: str) -> str:
     elif ending == ".wav":
         whole = head.startswith(b"RIFF") and int.from_bytes(head[4:8], "little") + 8 <= size
     elif ending == ".csv":
-        whole = b"," in beginning.partition(b"\n")[2] and b"\0" not in beginning  # a header and at least a row
+        whole = is_text(beginning) and b"," in beginning.partition(b"\n")[2]  # a header and at least a row
     else:
         whole = True
     return "" if whole else "is cut off, or no %s file" % ending

@@ -303,6 +303,8 @@ def test_session_config():
 
 def test_a_keras_model_outlives_its_session_in_silence(capsys):
     run.start()
+    gc.collect()  # what other tests left
+    capsys.readouterr()
     with run.keras_session(tf.Session(config=run.session_config(1))) as session:
         assert tf.keras.backend.get_session() is session
         model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(2,))])
