@@ -112,7 +112,8 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
     names = sample_celeba.DRAWN
-    with run.keras_session(tf.Session(config=run.session_config(opts.threads))) as session:
+    with tf.Session(config=run.session_config(opts.threads)) as session:
+        tf.keras.backend.set_session(session)
         settings, by_attgan = attgan(session)
         unknown = [name for name in opts.attributes if name not in settings.att_default or name not in names]
         if unknown:

@@ -14,6 +14,7 @@ import os
 import numpy as np
 import tensorflow as tf
 from scipy.ndimage import uniform_filter
+from tensorflow.keras import backend as K
 from tensorflow.keras.layers import BatchNormalization
 
 from ch10_deblurgan import code_10_02_train, code_10_03_deblur
@@ -52,7 +53,8 @@ def arguments_of(opts, folder, seed):
 def restore(folder, norm, opts, pairs):
     """[(blurred, restored, sharp)] of the pairs as listing 10-3 makes them, uint8, with the newest weights of ``folder``."""
     run.start(opts.seed)
-    with run.keras_session(tf.Session(config=run.session_config(opts.threads))) as sess:
+    with tf.Session(config=run.session_config(opts.threads)) as sess:
+        K.set_session(sess)
         names = tf.placeholder(tf.string), tf.placeholder(tf.string)
         both = code_10_03_deblur._parseone(*names, image_shape=opts.reshape)
         g = generator_model(opts.reshape, False, norm=norm, ngf=opts.ngf, n_blocks_gen=opts.n_blocks_gen)
@@ -62,6 +64,9 @@ def restore(folder, norm, opts, pairs):
             blurred, sharp = sess.run(both, dict(zip(names, pair)))
             generated = g.predict(blurred[np.newaxis])[0]
             found.append([code_10_03_deblur.deprocess_image(picture) for picture in (blurred, generated, sharp)])
+        g.predict_function = (
+            None  # is part of the session: collected after its end it would throw 'Session has been closed'
+        )
     return found
 
 

@@ -14,7 +14,6 @@ The loop stays on the page; this is the one word beside it::
 
 from __future__ import annotations  # TensorFlow 1.15 complains when an annotation is evaluated
 
-import contextlib
 import glob
 import os
 import random
@@ -60,21 +59,6 @@ def session_config(threads: int = 0) -> tf.ConfigProto:
     config = tf.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
     config.gpu_options.allow_growth = True
     return config
-
-
-@contextlib.contextmanager
-def keras_session(session: tf.Session) -> Iterator[tf.Session]:
-    """``session`` as Keras's own, for a ``with``; closed at its end, and Keras forgets it.
-
-    Otherwise a model that is collected later gives its functions back to a session that Keras still holds but that is closed:
-    'Exception ignored … Session has been closed', at some later time.
-    """
-    with session:
-        tf.keras.backend.set_session(session)
-        try:
-            yield session
-        finally:
-            tf.keras.backend.set_session(None)
 
 
 def initialize_uninitialized(session: tf.Session, variables=None) -> List[tf.Variable]:

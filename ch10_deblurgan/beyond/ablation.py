@@ -17,6 +17,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.keras import backend as K
 
 from ch10_deblurgan.beyond import fast, tiles, train
 from ch10_deblurgan.beyond.evaluate import scores
@@ -107,7 +108,8 @@ def train_variant(opts, what, variant, seed):
 def restore_with(folder, pair_list, threads):
     """The restored pictures of ``pair_list`` by the last weights of a run folder, inference mode."""
     run.start()
-    with run.keras_session(tf.Session(config=run.session_config(threads))) as session:
+    with tf.Session(config=run.session_config(threads)) as session:
+        K.set_session(session)
         g, _ = load_generator(os.path.join(folder, "weights", "generator_last.h5"))
         photo = tf.placeholder(tf.float32, [1, None, None, 3])
         output, _ = fast.applied(g, photo)

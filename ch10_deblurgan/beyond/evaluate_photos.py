@@ -13,6 +13,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import fast, generator, motion, tiles
@@ -117,7 +118,8 @@ def main(argv=None):
     for place in ("photos", "clips", "weights"):  # where files lay says nothing about the result
         record.content["settings"].pop(place, None)
     table = []
-    with run.keras_session(tf.Session(config=run.session_config(opts.threads))) as session:
+    with tf.Session(config=run.session_config(opts.threads)) as session:
+        K.set_session(session)
         networks = dict(small=small_generator(session, opts))
         networks["wide"] = photos_script.restorer(session, opts, opts.weights or photos_script.SHIPPED)
         bar = run.progress(total=sum(map(len, kinds.values())), desc="scoring", unit="picture")

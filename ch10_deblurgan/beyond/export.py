@@ -7,6 +7,7 @@
 import os
 
 import tensorflow as tf
+from tensorflow.keras import backend as K
 
 from ch10_deblurgan.beyond.generator import load_generator, save_small
 from ch10_deblurgan.beyond.restore import add_weights_option, choose_weights
@@ -21,7 +22,8 @@ def add_options(parser):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, [], argv, add_options, base="cpu")
     run.start(opts.seed)
-    with run.keras_session(tf.Session()):
+    with tf.Session() as sess:
+        K.set_session(sess)
         g, settings = load_generator(choose_weights(opts))
         save_small(opts.target, g, settings)
     print("%s: %.1f MB" % (opts.target, os.path.getsize(opts.target) / 1e6))

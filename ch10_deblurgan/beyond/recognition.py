@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
+from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import tiles
@@ -101,7 +102,8 @@ def main(argv=None):
     rounds = []
     for seed in range(opts.seed, opts.seed + opts.seeds):
         run.start(seed)
-        with run.keras_session(tf.Session(config=run.session_config(opts.threads))) as session:
+        with tf.Session(config=run.session_config(opts.threads)) as session:
+            K.set_session(session)
             restorers = {"wide view": photos_script.restorer(session, settings, photos_script.SHIPPED)}
             restorers["small"] = small_generator(session, settings)
             rounds.append(measure(opts, seed, restorers))

@@ -416,7 +416,8 @@ def main(argv=None):
         train_pairs, image_shape, opts.crop, opts.synthesize, opts.max_blur, opts.max_rows, opts.seed, opts.varied_sizes
     )
     kernels.use_threads(opts.threads)
-    with peers.run(opts) as this, run.keras_session(peers.session(opts.threads)) as sess:
+    with peers.run(opts) as this, peers.session(opts.threads) as sess:
+        K.set_session(sess)
         net = build(opts, image_shape, peers)
         saver = tf.train.Saver([v for v in tf.global_variables() if not v.name.startswith("block")], max_to_keep=3)
         run.initialize_uninitialized(sess)

@@ -1,6 +1,5 @@
 """common/run.py: lock, 'same settings as before?', resume, clean stops, NaN guard."""
 
-import gc
 import os
 import random
 import signal
@@ -299,19 +298,6 @@ def test_session_config():
     assert (config.intra_op_parallelism_threads, config.inter_op_parallelism_threads) == (1, 1)
     assert run.session_config().intra_op_parallelism_threads == 0
     assert config.gpu_options.allow_growth
-
-
-def test_a_keras_model_outlives_its_session_in_silence(capsys):
-    run.start()
-    gc.collect()  # what other tests left
-    capsys.readouterr()
-    with run.keras_session(tf.Session(config=run.session_config(1))) as session:
-        assert tf.keras.backend.get_session() is session
-        model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(2,))])
-        model.predict(np.zeros((1, 2), "f"))
-    del session, model
-    gc.collect()
-    assert "Session has been closed" not in capsys.readouterr().err
 
 
 def test_progress_goes_to_the_error_stream(capsys):
