@@ -64,9 +64,8 @@ def restore(folder, norm, opts, pairs):
             blurred, sharp = sess.run(both, dict(zip(names, pair)))
             generated = g.predict(blurred[np.newaxis])[0]
             found.append([code_10_03_deblur.deprocess_image(picture) for picture in (blurred, generated, sharp)])
-        g.predict_function = (
-            None  # is part of the session: collected after its end it would throw 'Session has been closed'
-        )
+        # Keras's function belongs to the session: collected after its end it would throw 'Session has been closed'
+        g.predict_function = None
     return found
 
 
