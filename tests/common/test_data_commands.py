@@ -525,3 +525,19 @@ def test_vgg16_sample_loads_as_keras_weights_up_to_block3_conv3():
         assert kernel.shape[2] == inputs and not bias.any()
         np.testing.assert_allclose(kernel.std(), np.sqrt(2.0 / (9 * inputs)), rtol=0.06)  # He et al. 2015
     assert features.shape == (1, 8, 8, 256) and 0.05 < features.std() < 5  # nothing vanishes or explodes
+
+
+@pytest.mark.parametrize(
+    "content,whole",
+    [
+        (b"Date,Births\n1977-01-01,204\n", True),
+        ("日期,数\n".encode() + "一,二\n".encode() * 1000, True),  # 4096 bytes end within a character
+        (b"\xfe\x80,\n,\xff", False),  # a comma in the second line, and no text
+        (b"Date,Births\n1,\x01\n", False),
+        (b"Date,Births", False),
+    ],
+)
+def test_a_csv_is_text_with_a_row(tmp_path, content, whole):
+    path = tmp_path / "births.csv"
+    path.write_bytes(content)
+    assert (verify.suspicion(str(path)) == "") is whole
