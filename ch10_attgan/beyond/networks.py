@@ -49,12 +49,13 @@ def variables(scopes):
     return [v for v in found if not v.op.name.endswith(("/Adam", "/Adam_1"))]
 
 
-def dimmed(D, noise, shift):
+def dimmed(D, noise, shift, heads="both"):
     """The critic behind a shaking, grainy window.
 
     What it is shown is moved by up to ``shift`` pixels (a whole batch alike) and gets normal noise of standard deviation
     ``noise`` (pictures are −1…1). A generator can please a bare critic by hatching that no other eye takes for blond hair;
-    what survives grain and shaking is a change that others see, too (arXiv 1610.04490, 2006.10738).
+    what survives grain and shaking is a change that others see, too (arXiv 1610.04490, 2006.10738). ``heads="attributes"``:
+    only the attributes are judged like that, and whether a picture is real without: hatching is no real picture's.
     """
 
     def seen(x):
@@ -67,7 +68,9 @@ def dimmed(D, noise, shift):
             x = moved
         return D(x + tf.random_normal(tf.shape(x), stddev=noise) if noise else x)
 
-    return seen if noise or shift else D
+    if not (noise or shift):
+        return D
+    return seen if heads == "both" else lambda x: (D(x)[0], seen(x)[1])
 
 
 def in_photo(xa, xa_, xb_):

@@ -346,6 +346,8 @@ def test_the_critic_looks_through_grain_and_shaking():
     pictures = np.random.RandomState(0).uniform(-1, 1, (2, 6, 6, 3)).astype("f")
     x = tf.constant(pictures)
     assert networks.dimmed(shown.append, 0.0, 0) == shown.append
+    real, attributes = networks.dimmed(lambda x: (x, x), 0.2, 0, "attributes")(x)
+    assert real is x and attributes is not x
     networks.dimmed(shown.append, 0.0, 2)(x)
     networks.dimmed(shown.append, 0.2, 0)(tf.zeros([50, 20, 20, 3]))
     padded = np.pad(pictures, [(0, 0), (2, 2), (2, 2), (0, 0)], "reflect")
