@@ -113,15 +113,16 @@ def networks(opts, order=models.end_of_layer, layers=models.slim):
     return Genc, Gdec, partial(D, layers=layers)
 
 
-def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS):
+def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS, wanted=tf.random_shuffle, shown=lambda xa, xa_, xb_: xb_):
     """Losses and training steps (lines 72–103 and the published file).
 
     Takes pictures ``xa``, ``[N, S, S, 3]`` in −1…1, and their labels ``a``, ``[N, n_att]`` of 0 and 1; returns all names of
-    this part in one namespace: ``lr`` (a placeholder), ``d_step``, ``g_step``, ``d_summary``, the losses, ….
+    this part in one namespace: ``lr`` (a placeholder), ``d_step``, ``g_step``, ``d_summary``, the losses, …. ``wanted`` gives the
+    labels that are asked for, ``shown`` what the critic sees of pictures, rebuilt ones and edited ones.
     """
     lr = tf.placeholder(dtype=tf.float32, shape=[])
     _a = (tf.to_float(a) * 2 - 1) * opts.thres_int
-    b = tf.random_shuffle(a)
+    b = wanted(a)
     if opts.b_distribution == "none":
         _b = (tf.to_float(b) * 2 - 1) * opts.thres_int
     elif opts.b_distribution == "uniform":
@@ -136,6 +137,7 @@ def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS):
     xb_ = Gdec(z, _b)
     with tf.control_dependencies([xb_]):
         xa_ = Gdec(z, _a)
+    xb_ = shown(xa, xa_, xb_)
 
     xa_logit_gan, xa_logit_att = D(xa)
     xb__logit_gan, xb__logit_att = D(xb_)

@@ -3,7 +3,7 @@
 The printed mathematics with smaller networks and faster convolutions (``fast.py``); besides: mirrored pictures, pictures kept
 in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
 (``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
-through grain (``--critic-noise``, ``--critic-shift``).
+through grain (``--critic-noise``, ``--critic-shift``), single changes as they are asked for in use (``--single-edits``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -57,6 +57,16 @@ VALUES = [
     Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
     Value("critic_noise", 0.0, "standard deviation of the noise on what the critic sees (-1...1)", low=0, fixed=False),
     Value("critic_shift", 0, "pixels by which what the critic sees is moved at random", low=0, high=64, fixed=False),
+    Value(
+        "single_edits",
+        0.0,
+        "share of pictures asked for one change, not for another's labels",
+        low=0,
+        high=1,
+        fixed=False,
+    ),
+    Value("often", [], "attributes that single edits ask for three times as often", kind=str, fixed=False),
+    Value("critic_heads", "both", "which heads see that noise and shift", choices=("both", "attributes"), fixed=False),
     Value("freeze_bn", False, "batch norm with its running means instead of each batch's", fixed=False),
     Value("max_it", None, "stop after this iteration; none: run all epochs", kind=int, low=1, fixed=False),
     again("enc_dim", 16, fixed=True, more=True),
@@ -124,9 +134,12 @@ def build(opts, xa, a):
     Genc, Gdec, D = networks.networks(opts, layers=fast)
     if opts.freeze_bn:
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
-    D = networks.dimmed(D, opts.critic_noise, opts.critic_shift)
+    D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads)
     weights = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
-    return trainattgan.build(xa, a, Genc, Gdec, D, opts, weights)
+    parts = dict(wanted=networks.wanted(opts.att_default, opts.single_edits, opts.often))
+    if opts.put_back:
+        parts.update(shown=networks.in_photo)
+    return trainattgan.build(xa, a, Genc, Gdec, D, opts, weights, **parts)
 
 
 def clock_file(folder):

@@ -59,17 +59,26 @@ def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
     path = images.write_png(str(tmp_path / "photo.png"), photo)
     rebuilt = np.zeros((16, 16, 3), "f")
     box = (10, 20, 64, 64)
-    np.testing.assert_array_equal(photos.put_back(path, box, rebuilt, rebuilt), photo)
-    whole = photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    np.testing.assert_array_equal(photos.put_back(path, box, rebuilt, rebuilt, False), photo)
+    whole = photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5, True).astype(int) - photo
     assert whole[52, 42].tolist() == [24, 24, 24] and 0 < whole[21, 42, 0] < 24
     whole[20:84, 10:74] = 0
     assert not whole.any()
-    reaching_out = photos.put_back(path, (-14, -4, 64, 64), rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    reaching_out = photos.put_back(path, (-14, -4, 64, 64), rebuilt, rebuilt + 24 / 127.5, True).astype(int) - photo
     np.testing.assert_array_equal(
         reaching_out[:60, :50],
-        (photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo)[24:84, 24:74],
+        (photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5, True).astype(int) - photo)[24:84, 24:74],
     )
     assert not reaching_out[60:].any() and not reaching_out[:, 50:].any()
+
+
+def test_a_smoothed_change_has_no_hatching_and_less_of_a_speck():
+    change = np.zeros((2, 16, 16, 3))
+    change[0] = (-1.0) ** np.arange(16)[:, None] + 3
+    change[1, 8, 8] = 1
+    smoothed = photos.smoothed(change)
+    np.testing.assert_allclose(smoothed[0, :, 2:-2], 3)
+    assert smoothed[1].sum() == pytest.approx(3) and smoothed[1].max() == pytest.approx(1 / 4)
 
 
 def test_erratum_e89_sliding_respects_sign_and_contradictions():
@@ -372,6 +381,11 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     assert 0 <= rows[-1][3] <= 1 and record["metrics"]["reconstruction PSNR"]["value"] > 0
     assert record["metrics"]["test pictures"]["value"] == 4
     assert record["metrics"]["training of the model"]["value"] == 2
+    in_the_photo = record["tables"][1]["rows"]
+    assert [row[0] for row in in_the_photo] == ATTS + ["mean"] and len(in_the_photo[0]) == 5
+    assert record["metrics"]["others unchanged in the photo (mean)"]["value"] == pytest.approx(
+        np.mean([row[4] for row in in_the_photo[:-1]]), abs=1e-3
+    )
     other = options.read_json(os.path.join(trained_run.folder, "record-evaluate-val.json"))
     assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
 

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as listing
-from ch10_attgan.beyond import networks, sheets, train
+from ch10_attgan.beyond import networks, photos, sheets, train
 from common import files, images, options, run
 from common.errors import Stopped, UserError
 from tests.helpers import assert_user_error, run_script
@@ -27,11 +27,11 @@ def settings(rows=listing.VALUES, **changes):
     return SimpleNamespace(**dict(values, **changes))
 
 
-def built(opts, weights=listing.WEIGHTS):
+def built(opts, weights=listing.WEIGHTS, **parts):
     """The listing's graph on fixed pictures and labels."""
     pictures = np.random.RandomState(0).uniform(-1, 1, (8, 16, 16, 3)).astype("f")
     a = np.random.RandomState(1).randint(0, 2, (8, 3))
-    return listing.build(tf.constant(pictures), tf.constant(a), *listing.networks(opts), opts, weights), a
+    return listing.build(tf.constant(pictures), tf.constant(a), *listing.networks(opts), opts, weights, **parts), a
 
 
 # ------------------------------------------------------------------------------------------------ labels
@@ -346,6 +346,8 @@ def test_the_critic_looks_through_grain_and_shaking():
     pictures = np.random.RandomState(0).uniform(-1, 1, (2, 6, 6, 3)).astype("f")
     x = tf.constant(pictures)
     assert networks.dimmed(shown.append, 0.0, 0) == shown.append
+    real, attributes = networks.dimmed(lambda x: (x, x), 0.2, 0, "attributes")(x)
+    assert real is x and attributes is not x
     networks.dimmed(shown.append, 0.0, 2)(x)
     networks.dimmed(shown.append, 0.2, 0)(tf.zeros([50, 20, 20, 3]))
     padded = np.pad(pictures, [(0, 0), (2, 2), (2, 2), (0, 0)], "reflect")
@@ -359,6 +361,51 @@ def test_the_critic_looks_through_grain_and_shaking():
             range(5)
         )
         assert abs(np.std(session.run(shown[1])) - 0.2) < 0.005
+
+
+def test_single_edits_are_what_is_asked_for_in_use():
+    names = ["Bangs", "Black_Hair", "Blond_Hair", "Male"]
+    assert networks.wanted(names, 0.0) == tf.random_shuffle  # the listing's
+    a = np.random.RandomState(0).randint(0, 2, (200, 4))
+    a[:, 1] *= 1 - a[:, 2]
+    # each picture's labels with one flipped, as the sheets of listing 10-6 ask for
+    allowed = listing.flipped_labels(a, names)[1:]
+    tf.set_random_seed(0)
+    b, half = (networks.wanted(names, share)(tf.constant(a)) for share in (1.0, 0.5))
+    with tf.Session() as session:
+        b, half = session.run([b, half])
+    which = np.array([(b == edit).all(axis=1) for edit in allowed])
+    assert (which.sum(axis=0) >= 1).all()
+    assert (which.sum(axis=1) > 25).all()  # every attribute as often as another
+    single = np.any([(half == edit).all(axis=1) for edit in allowed], axis=0)
+    chance = np.mean([(a[:, None] == edit[None]).all(axis=2).mean() for edit in allowed])
+    assert 0.5 - 0.1 < single.mean() < 0.5 + 4 * chance + 0.1
+    often = networks.wanted(names, 1.0, often=["Male"])(tf.constant(np.zeros((900, 4), np.int64)))
+    with tf.Session() as session:
+        shares = session.run(often).mean(axis=0)
+    np.testing.assert_allclose(shares, [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=0.06)
+
+
+def test_with_put_back_the_critic_sees_the_change_added_to_the_picture(monkeypatch):
+    handed_in = []
+    monkeypatch.setattr(listing, "build", lambda *arguments, **parts: handed_in.append(parts))
+    for put_back in (False, True):
+        train.build(settings(train.VALUES, put_back=put_back), None, None)
+    assert "shown" not in handed_in[0]
+    xa, xa_, xb_ = np.random.RandomState(0).uniform(-1, 1, (3, 2, 16, 16, 3)).astype("f")
+    with tf.Session() as session:
+        seen = session.run(handed_in[1]["shown"](*map(tf.constant, (xa, xa_, xb_))))
+    np.testing.assert_allclose(seen, photos.in_photo(xa, xa_, xb_, True), atol=1e-5)
+
+
+def test_what_is_shown_is_what_the_critic_judges():
+    shown = []
+    net, _ = built(settings(), shown=lambda xa, xa_, xb_: shown.append((xa, xa_, xb_)) or tf.zeros_like(xb_))
+    assert shown[0][0] is net.xa and shown[0][1] is net.xa_ and shown[0][2] is not net.xb_
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        logits = session.run(net.xb__logit_att)
+    np.testing.assert_allclose(logits, np.repeat(logits[:1], 8, axis=0), atol=1e-5)  # of zeros, all alike
 
 
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):
