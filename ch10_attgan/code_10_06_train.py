@@ -116,9 +116,8 @@ def networks(opts, order=models.end_of_layer, layers=models.slim):
 def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS, wanted=tf.random_shuffle, shown=lambda xa, xa_, xb_: xb_):
     """Losses and training steps (lines 72–103 and the published file).
 
-    Takes pictures ``xa``, ``[N, S, S, 3]`` in −1…1, and their labels ``a``, ``[N, n_att]`` of 0 and 1; returns all names of
-    this part in one namespace: ``lr`` (a placeholder), ``d_step``, ``g_step``, ``d_summary``, the losses, …. ``wanted`` gives the
-    labels that are asked for, ``shown`` what the critic sees of pictures, rebuilt ones and edited ones.
+    Takes pictures ``xa``, ``[N, S, S, 3]`` in −1…1, and their labels ``a``, ``[N, n_att]`` of 0 and 1; returns all names of this part
+    in one namespace (``lr`` is a placeholder). ``wanted``: the labels that are asked for; ``shown``: what the critic sees of edits.
     """
     lr = tf.placeholder(dtype=tf.float32, shape=[])
     _a = (tf.to_float(a) * 2 - 1) * opts.thres_int
@@ -138,7 +137,6 @@ def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS, wanted=tf.random_shuffle,
     with tf.control_dependencies([xb_]):
         xa_ = Gdec(z, _a)
     xb_ = shown(xa, xa_, xb_)
-
     xa_logit_gan, xa_logit_att = D(xa)
     xb__logit_gan, xb__logit_att = D(xb_)
 
