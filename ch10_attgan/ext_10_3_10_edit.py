@@ -239,9 +239,8 @@ def main(argv=None):
             say_foreign(session, model, pictures, labels, names)
     for number, (path, box) in enumerate(places if opts.edit else []):
         wholes.append(photos.put_back(path, box, rebuilt[number], edited[1][number], settings.put_back))
-    if (
-        opts.photo and settings.put_back
-    ):  # of these weights only the change is to be seen, not the network's own picture
+    # of weights that were trained with --put-back only the change is to be seen, not the network's own picture
+    if opts.photo and settings.put_back:
         first = 0 if titles[0] != "rebuilt" else 1
         edited[first:] = [photos.in_photo(pictures, rebuilt, column, True) for column in edited[first:]]
     folder = os.path.join(opts.output_dir, "edited")

@@ -94,7 +94,13 @@ def wanted(names, single, often=()):
 
     Returns:
       function: labels ``[N, len(names)]`` of 0 and 1 → labels of the same shape and type.
+
+    Raises:
+      UserError: ``often`` names an attribute that is none of ``names``.
     """
+    unknown = [name for name in often if name not in names]
+    if unknown:
+        raise UserError("--often %s: not among the attributes of the training" % ", ".join(unknown))
     if not single:
         return tf.random_shuffle
     count = len(names)

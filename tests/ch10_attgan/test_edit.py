@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -317,6 +318,36 @@ def test_slide_sheet_switch_and_single_pictures(trained_run):
     assert names == ["000058_Bald_on-Male_flip.png", "000058_Bald_on.png", "000058_sheet.png"]
     shapes = [images.read_rgb(os.path.join(folder, name)).shape for name in names]
     assert [shape[1] for shape in shapes] == [64 * 3 + 4, 16, 64 * 6 + 4]
+
+
+def test_weights_trained_for_a_photo_show_only_what_they_change(trained_run, photo, tmp_path):
+    sheets_of = {}
+    for put_back in (False, True):
+        folder = str(tmp_path / str(put_back))
+        shutil.copytree(trained_run.folder, folder)
+        settings = options.read_json(os.path.join(folder, "settings.json"))
+        options.write_json(os.path.join(folder, "settings.json"), dict(settings, put_back=put_back))
+        asked = [
+            "--photo",
+            photo,
+            "--box",
+            "20",
+            "10",
+            "64",
+            "--labels",
+            "Male",
+            "--edit",
+            "Bald=on",
+            "--output-dir",
+            folder,
+        ]
+        edit.main(trained_run.arguments + asked)
+        sheets_of[put_back] = images.read_rgb(os.path.join(folder, "edited", "me_Bald_on.png")).astype(int)[24:]
+    original, plain, shown = sheets_of[False][:, :64], sheets_of[False][:, -64:], sheets_of[True][:, -64:]
+    np.testing.assert_array_equal(original, sheets_of[True][:, :64])
+    # two iterations draw noise; what they change between two label sets is little
+    assert np.abs(shown - original).mean() < 0.2 * np.abs(plain - original).mean()
+    assert np.abs(shown - original).max() > 0
 
 
 def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_path, capsys):
