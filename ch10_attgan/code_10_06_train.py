@@ -113,15 +113,15 @@ def networks(opts, order=models.end_of_layer, layers=models.slim):
     return Genc, Gdec, partial(D, layers=layers)
 
 
-def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS, wanted=lambda a: tf.random_shuffle(a), shown=lambda *xs: xs[2]):
+def build(xa, a, Genc, Gdec, D, opts, weights=WEIGHTS, b=None, shown=lambda xa, xa_, xb_: xb_):
     """Losses and training steps (lines 72–103 and the published file).
 
     Takes pictures ``xa``, ``[N, S, S, 3]`` in −1…1, and their labels ``a``, ``[N, n_att]`` of 0 and 1; returns all names of the
-    part in one namespace (``lr`` is a placeholder). ``wanted``: labels asked for; ``shown``: what D sees of xa, xa_, xb_.
+    part in one namespace (``lr`` is a placeholder). ``b``: labels asked for; ``shown``: what D sees of an edit.
     """
     lr = tf.placeholder(dtype=tf.float32, shape=[])
     _a = (tf.to_float(a) * 2 - 1) * opts.thres_int
-    b = wanted(a)
+    b = tf.random_shuffle(a) if b is None else b
     if opts.b_distribution == "none":
         _b = (tf.to_float(b) * 2 - 1) * opts.thres_int
     elif opts.b_distribution == "uniform":

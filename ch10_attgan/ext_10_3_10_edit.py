@@ -227,22 +227,15 @@ def main(argv=None):
                 print("%-20s %s%s" % (name, chinese, "  (known)" if name in settings.att_default else ""))
             return 0
         columns_of(opts, np.zeros((1, len(settings.att_default)), int), settings)  # wrong options show before any work
-        places, unreadable, wholes = [], [], []
+        places, unreadable = [], []
         if opts.photo:
             pictures, labels, names, places, unreadable = load_photos(opts, session, model)
         else:
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
         edited = [trained.edit(session, model, pictures, _b) for _b in columns]
-        rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
         if opts.photo:
             say_foreign(session, model, pictures, labels, names)
-    for number, (path, box) in enumerate(places if opts.edit else []):
-        wholes.append(photos.put_back(path, box, rebuilt[number], edited[1][number], settings.put_back))
-    # of weights that were trained with --put-back only the change is to be seen, not the network's own picture
-    if opts.photo and settings.put_back:
-        first = 0 if titles[0] != "rebuilt" else 1
-        edited[first:] = [photos.in_photo(pictures, rebuilt, column, True) for column in edited[first:]]
     folder = os.path.join(opts.output_dir, "edited")
     written = []
     for number, name in enumerate(names):
@@ -267,7 +260,8 @@ def main(argv=None):
         caption_zh = "编辑后的人脸（%s）：%s" % (in_chinese(edits).replace(", ", "、"), "、".join(names))
         record.file(path, "picture", caption, caption_zh)
         written.append(path)
-    for number, whole in enumerate(wholes):
+    for number, (path, box) in enumerate(places if opts.edit else []):
+        whole = photos.put_back(path, box, edited[0][number], edited[1][number])
         target = os.path.join(folder, "%s_%s_whole.png" % (names[number], kind))
         written.append(images.write_png(target, whole))
         if number < MOST_SHOWN:

@@ -174,7 +174,7 @@ def main(argv=None):
         for column, name in enumerate(run.progress(atts, desc="editing", unit="attribute")):
             wanted = b_list[column + 1]
             faces = edited(sheets.strengths(wanted, settings.thres_int, column, settings.test_int))
-            back = photos.in_photo(pictures, rebuilt, faces, settings.put_back)
+            back = photos.in_photo(pictures, rebuilt, faces)
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = edit_scores(labels, wanted, before, in_batches(judge, shown), column)

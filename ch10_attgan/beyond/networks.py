@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
-from scipy.ndimage import convolve1d
 
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import photos
@@ -17,9 +16,6 @@ from common.options import Value
 ROWS = [
     Value("norm_first", False, "the paper's order of a layer: batch norm before the activation", more=True),
     Value("bn_decay", 0.99, "decay of batch norm's running means", tiny=0.9, low=0, high=0.9999, more=True),
-    Value(
-        "put_back", False, "the critic sees what an edit changes, smoothed, added to the picture, as a photo gets it"
-    ),
 ]
 
 
@@ -74,26 +70,24 @@ def dimmed(D, noise, shift, heads="both"):
 
 
 def in_photo(xa, xa_, xb_):
-    """``photos.in_photo`` as a graph, with a gradient: tensors ``[N, S, S, 3]``, −1…1, S known."""
-    height, width = xa.shape.as_list()[1:3]
-    rows, columns = (
-        tf.constant(convolve1d(np.eye(side), photos.SMOOTH, axis=0, mode="nearest"), tf.float32)
-        for side in (height, width)
-    )
-    change = tf.einsum("ij,njkc->nikc", rows, xb_ - xa_)
-    change = tf.einsum("lk,nikc->nilc", columns, change)
-    return tf.clip_by_value(xa + tf.constant(photos.fading(height, width), tf.float32) * change, -1.0, 1.0)
+    """``photos.in_photo`` as a graph: tensors ``[N, S, S, 3]``, −1…1, S known."""
+    fading = tf.constant(photos.fading(*xa.shape.as_list()[1:3]), tf.float32)
+    return tf.clip_by_value(xa + fading * (xb_ - xa_), -1.0, 1.0)
 
 
-def wanted(names, single, often=()):
+def wanted(a, names, single, often=()):
     """What the generator is asked for: the labels of another picture of the batch (listing 10-6), or a single change.
 
     Another picture's labels ask for a rare attribute as rarely as it is met, and for several things at once. In use one
-    attribute is flipped, each as often as another; a share ``single`` of the pictures is asked for that, what contradicts
-    it cleared. Those named by ``often`` are flipped three times as often.
+    attribute is flipped, each as often as another.
+
+    Args:
+      a: labels of 0 and 1, ``[N, len(names)]``.
+      single: share of the pictures that are asked for one change, what contradicts it cleared.
+      often: names of those that are flipped three times as often.
 
     Returns:
-      function: labels ``[N, len(names)]`` of 0 and 1 → labels of the same shape and type.
+      Labels of the shape and type of ``a``.
 
     Raises:
       UserError: ``often`` names an attribute that is none of ``names``.
@@ -101,22 +95,16 @@ def wanted(names, single, often=()):
     unknown = [name for name in often if name not in names]
     if unknown:
         raise UserError("--often %s: not among the attributes of the training" % ", ".join(unknown))
-    if not single:
-        return tf.random_shuffle
     count = len(names)
     chances = np.log([3.0 if name in often else 1.0 for name in names]).astype(np.float32)
     ones = [np.ones([1, count], np.int64) for _ in names]
     cleared = np.concatenate([1 - Celeba.check_attribute_conflict(row, name, names) for row, name in zip(ones, names)])
-
-    def labels(a):
-        column = tf.multinomial(chances[None], tf.shape(a)[0], output_dtype=tf.int32)[0]
-        here = tf.one_hot(column, count, dtype=a.dtype)
-        flipped = here * (1 - a) + (1 - here) * a
-        switched_on = tf.reduce_sum(here * flipped, axis=1, keepdims=True)
-        flipped *= 1 - switched_on * tf.gather(tf.constant(cleared, a.dtype), column)
-        return tf.where(tf.random_uniform(tf.shape(a)[:1]) < single, flipped, tf.random_shuffle(a))
-
-    return labels
+    column = tf.multinomial(chances[None], tf.shape(a)[0], output_dtype=tf.int32)[0]
+    here = tf.one_hot(column, count, dtype=a.dtype)
+    flipped = here * (1 - a) + (1 - here) * a
+    switched_on = tf.reduce_sum(here * flipped, axis=1, keepdims=True)
+    flipped *= 1 - switched_on * tf.gather(tf.constant(cleared, a.dtype), column)
+    return tf.where(tf.random_uniform(tf.shape(a)[:1]) < single, flipped, tf.random_shuffle(a))
 
 
 def for_attributes(value, shape, old, new):

@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from scipy.ndimage import convolve1d, zoom
+from scipy.ndimage import zoom
 from scipy.special import expit
 
 from ch10_attgan.beyond import finding
@@ -17,7 +17,6 @@ SMALLEST = 16  # side of a face's box in pixels
 # faces that it never saw came out at 22.0 and more, a hundred photos of people at 19.3 and less.
 FOREIGN = 20.5
 SURE = 0.8  # from here on, and below its counterpart, the attribute head is called sure
-SMOOTH = np.array([1, 2, 1]) / 4  # weights of neighbours in a change that is added to a picture
 FADE = 0.08  # share of the box's side over which what was changed fades out at its edge
 
 
@@ -112,30 +111,17 @@ def fading(height, width):
     return np.outer(*[np.minimum(side, side[::-1]) for side in sides])[:, :, None]
 
 
-def smoothed(change):
-    """A change ``[..., H, W, 3]`` without the specks and the hatching that a decoder draws; edges repeat.
-
-    What changes from pixel to pixel comes from the decoder's strides; at 64 pixels a face has little that is as fine. A
-    pattern that alternates vanishes.
-    """
-    for axis in (-3, -2):
-        change = convolve1d(change, SMOOTH, axis=axis, mode="nearest")
-    return change
-
-
-def in_photo(pictures, rebuilt, edited, smooth):
+def in_photo(pictures, rebuilt, edited):
     """What ``put_back`` makes of pictures that are all box, at the network's own size: arrays ``[N, S, S, 3]``, −1…1."""
-    change = smoothed(edited - rebuilt) if smooth else edited - rebuilt
-    return np.clip(pictures + fading(*pictures.shape[1:3]) * change, -1.0, 1.0)
+    return np.clip(pictures + fading(*pictures.shape[1:3]) * (edited - rebuilt), -1.0, 1.0)
 
 
-def put_back(path, box, rebuilt, edited, smooth):
+def put_back(path, box, rebuilt, edited):
     """The photo with the edit in its face: what the edit changed, enlarged, is added, so that the photo keeps its detail.
 
     Args:
       path: as given to ``read_face``; box: as it returned.
       rebuilt, edited: the network's pictures without and with the edit, ``[S, S, 3]`` in −1…1.
-      smooth: whether the change is ``smoothed`` first, as a network wants it that was trained with ``--put-back``.
 
     Returns:
       uint8 ``[H, W, 3]``.
@@ -143,8 +129,7 @@ def put_back(path, box, rebuilt, edited, smooth):
     pixels = images.read_photo(path).pixels.copy()
     size = rebuilt.shape[0]
     _, _, width, height = box
-    change = smoothed(edited - rebuilt) if smooth else edited - rebuilt
-    change = zoom(127.5 * change, (height / size, width / size, 1), order=1, mode="nearest")
+    change = zoom(127.5 * (edited - rebuilt), (height / size, width / size, 1), order=1, mode="nearest")
     of_photo, of_box = inside(box, *pixels.shape[:2])
     change = (change * fading(height, width))[of_box]
     pixels[of_photo] = np.clip(np.rint(pixels[of_photo] + change), 0, 255)

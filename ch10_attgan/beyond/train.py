@@ -67,6 +67,9 @@ VALUES = [
     ),
     Value("often", [], "attributes that single edits ask for three times as often", kind=str, fixed=False),
     Value("critic_heads", "both", "which heads see that noise and shift", choices=("both", "attributes"), fixed=False),
+    Value(
+        "put_back", False, "the critic sees what an edit changes added to the picture, as a photo gets it", fixed=False
+    ),
     Value("freeze_bn", False, "batch norm with its running means instead of each batch's", fixed=False),
     Value("max_it", None, "stop after this iteration; none: run all epochs", kind=int, low=1, fixed=False),
     again("enc_dim", 16, fixed=True, more=True),
@@ -136,9 +139,9 @@ def build(opts, xa, a):
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
     D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads)
     weights = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
-    parts = dict(wanted=networks.wanted(opts.att_default, opts.single_edits, opts.often))
-    if opts.put_back:
-        parts.update(shown=networks.in_photo)
+    parts = dict(shown=networks.in_photo) if opts.put_back else {}
+    if opts.single_edits:
+        parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
     return trainattgan.build(xa, a, Genc, Gdec, D, opts, weights, **parts)
 
 

@@ -45,7 +45,7 @@ def checked(saved, source):
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise UserError("%s: its settings name no attributes" % source)
     settings = SimpleNamespace(att_default=names, data=str(saved.get("data", "unknown data")))
-    printed = dict(norm_first=False, bn_decay=0.999, put_back=False)  # a run of the listing itself
+    printed = dict(norm_first=False, bn_decay=0.999)  # a run of the listing itself
     for row in ROWS:
         try:
             setattr(settings, row.name, row.check(saved.get(row.name, printed.get(row.name))))
