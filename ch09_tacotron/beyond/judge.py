@@ -46,10 +46,17 @@ COLUMNS = ["id", "pinyin", "phones", "mel", "mel_tones", "wave", "wave_tones", "
 COLUMNS += ["stopped", "seconds", "corpus_seconds", "pitch", "core_seconds"]
 LOWEST, HIGHEST = 75.0, 500.0  # Hz
 VOICED = 0.5  # of a period's correlation
+STEPS_AN_OCTAVE, MOST_STEPS = 36, 12  # of pitch, and how many of them it moves from frame to frame at most
+SHARPNESS = 20.0  # how much likelier a likeness of 1 is than one of 0, as a power of e
+OCTAVE_COST = 0.03  # of likeness: of lags that fit alike the shorter one
 
 
 def pitch(wave: np.ndarray) -> np.ndarray:
-    """The pitch of each 12.5 ms in Hz, 0 where there is no voice: the best lag of the normalised autocorrelation."""
+    """The pitch of each 12.5 ms in Hz, 0 where there is no voice.
+
+    The lags of the normalised autocorrelation on a scale of a third of a semitone are the states of a Viterbi path: twice the
+    period fits as well as the period, and a voice does not jump by an octave from one frame to the next (Boersma 1993).
+    """
     window = sound.win_length
     padded = np.pad(np.asarray(wave, np.float64), window // 2, mode="constant")
     count = 1 + (len(padded) - window) // sound.hop_length
@@ -59,13 +66,19 @@ def pitch(wave: np.ndarray) -> np.ndarray:
     correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, :window]
     correlation *= window / np.maximum(1.0, window - np.arange(window))  # shorter overlaps weigh no less
     energy = correlation[:, :1]
-    first, last = int(sound.sample_rate / HIGHEST), int(sound.sample_rate / LOWEST)
-    share = correlation[:, first:last] / np.maximum(energy, 1e-9)
-    # of lags nearly as good as the best one the shortest: twice the period fits as well
-    best = np.argmax(share >= 0.9 * share.max(axis=1, keepdims=True), axis=1)
-    best = np.array([b + int(np.argmax(row[b : b + 12])) for b, row in zip(best, share)])
-    voiced = (share.max(axis=1) > VOICED) & (energy[:, 0] > 1e-3 * energy.max())
-    return np.where(voiced, sound.sample_rate / (first + best), 0.0)
+    share = correlation / np.maximum(energy, 1e-9)
+    octaves = np.arange(int(STEPS_AN_OCTAVE * np.log2(HIGHEST / LOWEST)) + 1) / STEPS_AN_OCTAVE
+    lags = sound.sample_rate / HIGHEST * 2.0**octaves
+    likeness = np.stack([np.interp(lags, np.arange(window), row) for row in share])
+    voiced = (likeness.max(axis=1) > VOICED) & (energy[:, 0] > 1e-3 * energy.max())
+    score = np.where(voiced[:, np.newaxis], SHARPNESS * (likeness - OCTAVE_COST * octaves), 0.0)
+    chances = np.exp(score - score.max(axis=1, keepdims=True))
+    steps = librosa.sequence.transition_local(len(lags), 2 * MOST_STEPS + 1, window="triangle")
+    chosen = lags[librosa.sequence.viterbi(chances.T, steps)]
+    half = 2.0 ** (0.5 / STEPS_AN_OCTAVE)
+    ends = zip(np.int64(chosen / half), np.int64(np.ceil(chosen * half)) + 1)
+    lag = np.array([first + int(np.argmax(row[first:end])) for row, (first, end) in zip(share, ends)])
+    return np.where(voiced, sound.sample_rate / lag, 0.0)
 
 
 def pitch_pairs(spoken: np.ndarray, recorded: np.ndarray):

@@ -134,6 +134,17 @@ def test_pitch_of_tones_that_are_known():
     assert np.corrcoef(pairs)[0, 1] > 0.99
 
 
+def test_pitch_does_not_jump_by_an_octave_where_the_fundamental_is_weak():
+    """A gliding voice whose fundamental falls to a fifth for a tenth of a second, again and again: twice the pitch fits then."""
+    time = np.arange(16000) / 16000.0
+    hertz = 180 * 2 ** (0.5 * np.sin(4 * np.pi * time))
+    phase = 2 * np.pi * np.cumsum(hertz) / 16000
+    strength = np.convolve(np.where(np.arange(16000) % 4000 < 1600, 0.2, 1.0), np.ones(400) / 400, "same")
+    odd = np.sin(phase) + 0.3 * np.sin(3 * phase)
+    track = judge.pitch(strength * odd + np.sin(2 * phase) + 0.3 * np.sin(4 * phase))[5:-5]
+    assert np.abs(np.log2(track / hertz[::200][5 : 5 + len(track)])).max() < 0.05
+
+
 def test_every_syllable_is_spoken_once():
     syllables = judge.all_syllables()
     plain = [syllable[:-1] for syllable in syllables]
