@@ -49,6 +49,13 @@ VALUES = [
     ),
     Value("real_share", 0.5, "share of crops that come from pairs", low=0.0, high=1.0),
     Value("clip_balance", 0.75, "0: all pairs count alike; 1: all clips", low=0.0, high=1.0, more=True),
+    Value(
+        "loss",
+        "charbonnier",
+        "what is made small: Charbonnier's of each pixel, or minus each crop's PSNR",
+        choices=("charbonnier", "psnr"),
+        fixed=False,
+    ),
     Value("linear_share", 0.9, "share of made blur that is added up in linear light", low=0.0, high=1.0, more=True),
     Value("validate_every", 500, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
     Value("save_every", 250, "steps between two checkpoints", tiny=4, low=1, fixed=False),
@@ -137,6 +144,23 @@ def validation_pictures(photos, clips):
 
 
 # ------------------------------------------------------------------------------------------- the graph
+def charbonnier(difference):
+    """A smooth absolute value, mean over all values of ``difference``, ``[N, H, W, 3]``, pictures being 0…1."""
+    return tf.reduce_mean(tf.sqrt(difference**2 + 1e-6))
+
+
+def minus_psnr(difference):
+    """Mean over the crops of 10·log10 of the mean square; what is better than 40 dB hardly counts any more.
+
+    Each crop then counts by the decibels it may gain, however strong its blur is.
+    """
+    square = tf.reduce_mean(difference**2, axis=[1, 2, 3])
+    return tf.reduce_mean(tf.log(square + 1e-4)) * np.float32(10.0 / np.log(10.0))
+
+
+LOSSES = dict(charbonnier=charbonnier, psnr=minus_psnr)
+
+
 def build(opts, settings):
     """Placeholders, loss, training step, moving averages and a second network for scoring, in one graph."""
     net = dict(
@@ -147,7 +171,7 @@ def build(opts, settings):
     )
     blurred, sharp = (tf.cast(net[name], tf.float32) / 127.5 - 1.0 for name in ("blurred", "sharp"))
     difference = (wide_view.wide_view(blurred, settings) - sharp) / 2.0
-    net["loss"] = tf.reduce_mean(tf.sqrt(difference**2 + 1e-6))  # Charbonnier's: a smooth absolute value
+    net["loss"] = LOSSES[opts.loss](difference)
     weights = wide_view.variables()
     gradients, _ = tf.clip_by_global_norm(tf.gradients(net["loss"], weights), 1.0)
     # beta2: with zeros at the branch's end its gradients grow from nothing, and their mean square must keep up with them

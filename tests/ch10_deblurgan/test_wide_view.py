@@ -226,6 +226,20 @@ def test_what_is_held_out_is_trained_on_nowhere(data):
         train_photos.split_clips(str(data / "clips"), ["c"], [])
 
 
+def test_losses_are_those_of_their_names():
+    difference = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 8, 8, 3)) * np.array([1.0, 0.1, 0.0]).reshape(
+        3, 1, 1, 1
+    )
+    with tf.Session() as session:
+        smooth, decibels = session.run(
+            [loss(tf.constant(difference)) for loss in (train_photos.charbonnier, train_photos.minus_psnr)]
+        )
+    assert smooth == pytest.approx(np.abs(difference).mean(), rel=0.02)
+    black = np.zeros((8, 8, 3))
+    wanted = [-images.psnr(255 * black, 255 * np.abs(crop)) for crop in difference[:2]] + [-40.0]
+    assert decibels == pytest.approx(np.mean(wanted), abs=0.2)
+
+
 def test_the_learning_rate_rises_stays_and_falls(monkeypatch):
     opts = train_photos.options.parse_values(train_photos.__file__, "", train_photos.VALUES, [], base="photos")
     opts.steps, opts.fall_from, opts.learning_rate = 1000, 600, 1.0
