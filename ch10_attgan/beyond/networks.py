@@ -45,16 +45,27 @@ def variables(scopes):
     return [v for v in found if not v.op.name.endswith(("/Adam", "/Adam_1"))]
 
 
-def dimmed(D, noise, shift, heads="both"):
+def softened(x):
+    """Pictures ``[N, S, S, 3]`` through the filter 1-2-1 in rows and columns: what alternates from pixel to pixel is gone."""
+    row = np.float32([1.0, 2.0, 1.0]) / 4.0
+    kernel = tf.constant(np.outer(row, row)[:, :, None, None] * np.ones([1, 1, 3, 1], np.float32))
+    padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
+    return tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
+
+
+def dimmed(D, noise, shift, heads="both", soft=False):
     """The critic behind a shaking, grainy window.
 
     What it is shown is moved by up to ``shift`` pixels (a whole batch alike) and gets normal noise of standard deviation
     ``noise`` (pictures are −1…1). A generator can please a bare critic by hatching that no other eye takes for blond hair;
-    what survives grain and shaking is a change that others see, too (arXiv 1610.04490, 2006.10738). ``heads="attributes"``:
-    only the attributes are judged like that, and whether a picture is real without: hatching is no real picture's.
+    what survives grain and shaking is a change that others see, too (arXiv 1610.04490, 2006.10738). ``soft``: nor does it see
+    what alternates from pixel to pixel (``softened``), so that no dots please it. ``heads="attributes"``: only the attributes
+    are judged like that, and whether a picture is real without: hatching is no real picture's.
     """
 
     def seen(x):
+        if soft:
+            x = softened(x)
         if shift:
             height, width = x.shape.as_list()[1:3]
             padded = tf.pad(x, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
@@ -64,7 +75,7 @@ def dimmed(D, noise, shift, heads="both"):
             x = moved
         return D(x + tf.random_normal(tf.shape(x), stddev=noise) if noise else x)
 
-    if not (noise or shift):
+    if not (noise or shift or soft):
         return D
     return seen if heads == "both" else lambda x: (D(x)[0], seen(x)[1])
 
@@ -73,6 +84,27 @@ def in_photo(xa, xa_, xb_):
     """``photos.in_photo`` as a graph: tensors ``[N, S, S, 3]``, −1…1, S known."""
     fading = tf.constant(photos.fading(*xa.shape.as_list()[1:3]), tf.float32)
     return tf.clip_by_value(xa + fading * (xb_ - xa_), -1.0, 1.0)
+
+
+def smooth(shown, weight):
+    """``shown``, where what an edit changes is also asked to be smooth (total variation; Rudin, Osher, Fatemi 1992).
+
+    The decoder's last layer makes each pixel of a 2×2 square from other weights, so it can hatch, which costs ``weight`` times
+    the mean of the absolute differences of neighbours; the few edges of a pair of glasses cost little. The loss is added as
+    its gradient, on the way back through the edit, so the listing's sum of losses stays as it is.
+    """
+
+    @tf.custom_gradient
+    def with_loss(xb_, pull):
+        return tf.identity(xb_), lambda gradient: (gradient + pull, None)
+
+    def shown_smooth(xa, xa_, xb_):
+        count = tf.cast(tf.size(xb_), xb_.dtype)
+        variation = tf.reduce_sum(tf.image.total_variation(xb_ - tf.stop_gradient(xa_))) / count
+        pull = tf.stop_gradient(tf.gradients(weight * variation, xb_)[0])
+        return shown(xa, xa_, with_loss(xb_, pull))
+
+    return shown_smooth
 
 
 def wanted(a, names, single, often=()):

@@ -3,7 +3,8 @@
 The printed mathematics with smaller networks and faster convolutions (``fast.py``); besides: mirrored pictures, pictures kept
 in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
 (``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
-through grain (``--critic-noise``, ``--critic-shift``), single changes as they are asked for in use (``--single-edits``).
+through grain (``--critic-noise``, ``--critic-shift``, ``--critic-soft``), single changes as they are asked for in use
+(``--single-edits``), which are to be smooth (``--weight-tv``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -22,7 +23,7 @@ import tensorflow as tf
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import fast, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
-from common import cluster, datasets, files, images, options, run
+from common import cluster, datasets, files, images, options, run, weights
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -53,9 +54,11 @@ VALUES = [
     Value("weight_rec", 100.0, "weight of the reconstruction", low=0, fixed=False),
     Value("weight_att", 10.0, "weight of the generator's attribute loss", low=0, fixed=False),
     Value("weight_gp", 10.0, "weight of the gradient penalty", low=0, fixed=False),
+    Value("weight_tv", 0.0, "weight of the total variation of what an edit changes", low=0, fixed=False),
     Value("flips", False, "mirror half of the training pictures", fixed=False),
     Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
     Value("critic_noise", 0.0, "standard deviation of the noise on what the critic sees (-1...1)", low=0, fixed=False),
+    Value("critic_soft", False, "the critic sees no pattern that alternates from pixel to pixel", fixed=False),
     Value("critic_shift", 0, "pixels by which what the critic sees is moved at random", low=0, high=64, fixed=False),
     Value(
         "single_edits",
@@ -109,27 +112,49 @@ def add_options(parser):
     add_data_options(parser)
     cluster.add_options(parser)
     parser.add_argument(
-        "--start-from", metavar="RUN", help="a run folder whose networks a new run starts with; it may drop attributes"
+        "--start-from",
+        metavar="RUN",
+        help="a run folder whose networks a new run starts with, or exported weights ('real', 'shipped', a file), which "
+        "lack the critic's guess of what is real: it starts anew; some attributes may be dropped",
     )
 
 
-def load_start(session, path, opts):
-    """Fills the networks with the newest checkpoint of the run in ``path``; returns the checkpoint. Adam starts anew."""
+def values_of_run(path):
+    """(values by name, its attributes, the checkpoint) of the newest checkpoint of the run in ``path``."""
     old = trained.checked(options.load_settings(path, "ch10_attgan/beyond/train.py"), path).att_default
     found = run.checkpoints(trained.run_folder(path))
     if not found:
         raise UserError("%s holds no checkpoint" % path)
     try:
         reader = tf.train.load_checkpoint(found[0])
-        values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}, old, found[0]
     except tf.errors.OpError as error:
         raise UserError("checkpoint %s cannot be read (%s)" % (found[0], error.message.splitlines()[0]))
+
+
+def values_of_export(name):
+    """(values by name, its attributes, the file) of exported weights: a generator and its attribute head."""
+    path = trained.BY_NAME.get(name, name)
+    values, saved = weights.load(path, "generator")
+    values.update(weights.load(trained.head_path(path), "attribute head")[0])
+    return values, trained.checked(saved, path).att_default, path
+
+
+def load_start(session, start, opts):
+    """Fills the networks from a run folder or from exported weights; returns the file. Adam starts anew.
+
+    Exported weights hold no real/fake head; that of the critic then keeps its first values.
+    """
+    exported = start in trained.BY_NAME or start.endswith(".npz")
+    values, old, source = values_of_export(start) if exported else values_of_run(start)
     for variable in networks.variables(("Genc", "Gdec", "D")):
-        if variable.op.name not in values:
-            raise UserError("%s knows no %s: its networks are others" % (found[0], variable.op.name))
-        shape = variable.shape.as_list()
-        variable.load(networks.for_attributes(values[variable.op.name], shape, old, opts.att_default), session)
-    return found[0]
+        name, shape = variable.op.name, variable.shape.as_list()
+        if exported and name.startswith("D/") and not name.startswith(trained.HEAD_LAYERS):
+            continue
+        if name not in values:
+            raise UserError("%s knows no %s: its networks are others" % (source, name))
+        variable.load(networks.for_attributes(values[name], shape, old, opts.att_default), session)
+    return source
 
 
 def build(opts, xa, a):
@@ -137,12 +162,15 @@ def build(opts, xa, a):
     Genc, Gdec, D = networks.networks(opts, layers=fast)
     if opts.freeze_bn:
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
-    D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads)
-    weights = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
-    parts = dict(shown=networks.in_photo) if opts.put_back else {}
+    D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads, opts.critic_soft)
+    factors = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
+    parts = {}
+    if opts.put_back or opts.weight_tv:
+        shown = networks.in_photo if opts.put_back else lambda xa, xa_, xb_: xb_
+        parts.update(shown=networks.smooth(shown, opts.weight_tv) if opts.weight_tv else shown)
     if opts.single_edits:
         parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
-    return trainattgan.build(xa, a, Genc, Gdec, D, opts, weights, **parts)
+    return trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts)
 
 
 def clock_file(folder):

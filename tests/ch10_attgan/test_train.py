@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as listing
-from ch10_attgan.beyond import networks, photos, sheets, train
+from ch10_attgan.beyond import export, networks, photos, sheets, train
 from common import files, images, options, run
 from common.errors import Stopped, UserError
 from tests.helpers import assert_user_error, run_script
@@ -339,6 +339,66 @@ def test_a_run_starts_from_another_and_may_drop_attributes(tmp_path, faces, caps
         train.main(begun + ["--output-dir", str(tmp_path / "other"), "--att-default", "Young", "Bangs"])
     with pytest.raises(UserError, match="no trained model in"):
         train.main(arguments + ["--start-from", str(tmp_path / "none"), "--output-dir", str(tmp_path / "third")])
+
+
+def test_a_run_starts_from_exported_weights(tmp_path, faces, capsys):
+    """What is exported comes in; the real/fake head, which is not, keeps its first values."""
+    old, new, file = str(tmp_path / "old"), str(tmp_path / "new"), str(tmp_path / "generator.npz")
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--norm-first"] + SMALL
+    train.main(arguments + ["--output-dir", old, "--max-it", "3"])
+    export.main(["--preset", "tiny", "--output-dir", old, "--file", file, "--half", "false"])
+    train.main(
+        arguments + ["--output-dir", new, "--start-from", file, "--lr-base", "0", "--max-it", "1", "--freeze-bn"]
+    )
+    assert "the networks start from %s" % file in capsys.readouterr().out
+
+    def values(folder):
+        reader = tf.train.load_checkpoint(run.checkpoints(os.path.join(folder, "checkpoints"))[0])
+        return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if "Adam" not in name}
+
+    before, after = values(old), values(new)
+    networks_ = [name for name in before if name.startswith(("G", "D/"))]
+    other = {name for name in networks_ if not np.array_equal(before[name], after[name])}
+    assert "D/fully_connected/weights" in other
+    assert other <= {"D/fully_connected%s/%s" % (i, part) for i in ("", "_1") for part in ("weights", "biases")}
+    with pytest.raises(UserError, match="none.npz"):
+        train.main(arguments + ["--output-dir", str(tmp_path / "third"), "--start-from", str(tmp_path / "none.npz")])
+
+
+def test_the_total_variation_of_a_change_is_added_as_its_gradient():
+    random = np.random.RandomState(0)
+    rebuilt, edit = (random.uniform(-1, 1, (2, 8, 8, 3)) for _ in range(2))
+    variable = tf.Variable(edit)
+    shown = networks.smooth(lambda xa, xa_, xb_: 2 * xb_, 3.0)(None, tf.constant(rebuilt), variable)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        gradient = session.run(tf.gradients(tf.reduce_sum(shown), variable)[0])
+        np.testing.assert_array_equal(session.run(shown), 2 * edit)
+
+    def loss(picture):
+        change = picture - rebuilt
+        variation = sum(np.abs(np.diff(change, axis=axis)).sum() for axis in (1, 2))
+        return 2 * picture.sum() + 3.0 * variation / picture.size
+
+    for place in [(0, 0, 0, 0), (1, 3, 4, 2), (1, 7, 7, 1)]:
+        step = np.zeros_like(edit)
+        step[place] = 1e-6
+        assert gradient[place] == pytest.approx((loss(edit + step) - loss(edit - step)) / 2e-6, rel=1e-4)
+
+
+def test_the_critic_sees_no_dots():
+    """A picture of columns that alternate is grey to it, a picture of one colour and a slow wave stay."""
+    place = np.arange(16)
+    pictures = [np.where(place % 2, 0.8, -0.8), np.full(16, 0.3), np.sin(2 * np.pi * place / 16)]
+    pictures = np.float32([np.tile(row[None, :, None], (16, 1, 3)) for row in pictures])
+    shown = []
+    networks.dimmed(lambda x: shown.append(x) or (x, x), 0.0, 0, soft=True)(tf.constant(pictures))
+    with tf.Session() as session:
+        dots, plain, wave = session.run(shown[0])
+    np.testing.assert_allclose(dots[:, 1:-1], 0.0, atol=1e-6)
+    np.testing.assert_allclose(plain, 0.3, atol=1e-6)
+    expected = pictures[2, :, 1:-1] * (1 + np.cos(2 * np.pi / 16)) / 2  # the filter's response at this wave
+    np.testing.assert_allclose(wave[:, 1:-1], expected, atol=1e-6)
 
 
 def test_the_critic_looks_through_grain_and_shaking():
