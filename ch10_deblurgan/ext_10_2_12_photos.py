@@ -149,12 +149,13 @@ def comparison(before, after, words=("before", "after"), width=640):
 
 
 # ------------------------------------------------------------------------------------------- restoring
-def padded(restore, multiple):
-    """A ``restore`` for all sides, from one for sides that are multiples of ``multiple``: mirrored there, then cut off."""
+def padded(restore, settings):
+    """A ``restore`` for all sides, from one for those that the network takes: mirrored there, then cut off."""
 
     def restore_any(values):
         height, width = values.shape[1:3]
-        rest = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+        rows, columns = wide_view.padding(height, width, settings)
+        rest = ((0, 0), (0, rows), (0, columns), (0, 0))
         return restore(np.pad(values, rest, mode="symmetric"))[:, :height, :width]
 
     return restore_any
@@ -167,7 +168,7 @@ def restorer(session, opts, path):
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     output = wide_view.wide_view(photo, settings, opts.fast)
     wide_view.load_into(session, values)
-    restore = padded(lambda picture: session.run(output, {photo: picture}), wide_view.multiple(settings))
+    restore = padded(lambda picture: session.run(output, {photo: picture}), settings)
     return tiles.as_asked(restore, opts)
 
 

@@ -2,8 +2,8 @@
 
 For each kind of blurred picture: PSNR and SSIM before, the mean and the worst gain of both networks. Kinds: real pairs (the clips
 and pairs of ``--test-clips``, large ones also at half size), and sharp photos whose blur is made here: a camera's
-shake as in training, the paths of DeblurGAN's paper, which training does not use, mild blur, noise and JPEG besides; and
-untouched ones, whose distance from the result is given in place of a gain.
+shake as in training, longer shake, the paths of DeblurGAN's paper, which training does not use, mild blur, noise and JPEG
+besides; and untouched ones, whose distance from the result is given in place of a gain.
 
 Reads: ``--photos`` (the test part of ``train_photos.split_photos``), ``--clips``; without them four photos of scikit-image.
 Writes: a record, and with ``--sheets`` a picture of blurred | small generator | wide view | sharp for two of each kind.
@@ -59,6 +59,7 @@ def made_kinds(sharp, where):
             (images.through_jpeg(shaken(picture, random, 4, 14, 5.0), 75), picture) for picture in sharp
         ],
         "%s, untouched" % where: [(picture, picture) for picture in sharp],
+        "%s, shake of 14-24 px, noise" % where: [(shaken(picture, random, 14, 24, 1.0), picture) for picture in sharp],
     }
 
 

@@ -121,7 +121,7 @@ class CropMaker:
         self.real_share, self.linear_share = real_share if pairs else 0.0, linear_share
 
     def made(self, random):
-        """(blurred, sharp) with made blur."""
+        """(blurred, sharp, kernel) with made blur; None is no blur."""
         picture = self.sharp[random.randint(len(self.sharp))]
         whole = self.side + 2 * MARGIN
         scale, chance = 1.0, random.uniform()
@@ -130,8 +130,9 @@ class CropMaker:
         elif chance < 0.6:
             scale = random.uniform(max(0.3, min(1.0, whole / float(min(picture.shape[:2])))), 1.0)
         region = _scaled(_window(random, [picture], int(round(whole / scale)))[0], whole)
-        blurred = blur_region(region, random_kernel(random), GAMMA if random.uniform() < self.linear_share else 1.0)
-        return degrade(blurred, random), region[MARGIN:-MARGIN, MARGIN:-MARGIN]
+        kernel = random_kernel(random)
+        blurred = blur_region(region, kernel, GAMMA if random.uniform() < self.linear_share else 1.0)
+        return degrade(blurred, random), region[MARGIN:-MARGIN, MARGIN:-MARGIN], kernel
 
     def real(self, random):
         """(blurred, sharp) out of a pair, at its size or smaller."""
@@ -141,16 +142,26 @@ class CropMaker:
         return tuple(_scaled(square, self.side) for square in _window(random, pair, int(round(self.side / scale))))
 
     def batch(self, count, seed):
-        """Two uint8 arrays ``[count, side, side, 3]``, blurred and sharp; equal seeds give equal batches."""
+        """Crops; equal seeds give equal ones.
+
+        Returns:
+          blurred and sharp, uint8 ``[count, side, side, 3]``; the kernels of made blur, float32
+          ``[count, 2·LONGEST + 1, 2·LONGEST + 1]``; and 1.0 where there is one, 0.0 for pairs, ``[count]``.
+        """
         random = np.random.RandomState(seed)
         blurred, sharp = (np.empty((count, self.side, self.side, 3), np.uint8) for _ in range(2))
+        kernels, known = np.zeros((count,) + (2 * LONGEST + 1,) * 2, np.float32), np.zeros(count, np.float32)
         for i in range(count):
-            pair = self.real(random) if random.uniform() < self.real_share else self.made(random)
+            known[i] = not random.uniform() < self.real_share
+            crops = list(self.made(random) if known[i] else self.real(random) + (kernels[i],))
+            if crops[2] is None:
+                crops[2] = np.zeros_like(kernels[i])
+                crops[2][LONGEST, LONGEST] = 1.0
             if random.randint(2):
-                pair = [picture[::-1] for picture in pair]
+                crops = [crop[::-1] for crop in crops]
             if random.randint(2):
-                pair = [picture[:, ::-1] for picture in pair]
+                crops = [crop[:, ::-1] for crop in crops]
             if random.randint(2):
-                pair = [picture.transpose(1, 0, 2) for picture in pair]
-            blurred[i], sharp[i] = pair
-        return blurred, sharp
+                crops = [crop.swapaxes(0, 1) for crop in crops]
+            blurred[i], sharp[i], kernels[i] = crops
+        return blurred, sharp, kernels, known

@@ -7,8 +7,12 @@ the first, sixth, … of these for validation, the others for the final scores (
 Writes into the run folder: ``checkpoints/`` (the next call goes on from there), ``history.json``, ``weights/wide_view.npz`` (the
 moving average, float16), ``settings.json`` and a record. The scores are of the moving average.
 
+Two things are learnt, one after the other: with ``--learn kernel`` the estimate of the blur (``blur_kernel.py``), and then, with
+``--start-from`` that run's weights, what the network makes of it and of the photo. What is not learnt stays as it is. The scores
+are then those of the deconvolved picture, or of the finished one.
+
 The learning rate is constant up to step ``--fall-from`` and then falls to nothing at ``--steps``; both may be changed when a run
-goes on, as long as the fall has not begun. Time: some 80 ms of one processor core a crop of 128×128.
+goes on, as long as the fall has not begun. Time: some 200 ms of one processor core a crop of 128×128.
 """
 
 import os
@@ -20,8 +24,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.signal import fftconvolve
 
-from ch10_deblurgan.beyond import kernels, photo_crops, wide_view
+from ch10_deblurgan.beyond import blur_kernel, kernels, photo_crops, tiles, wide_view
 from ch10_deblurgan.ext_10_2_1_layout import find_clips
+from ch10_deblurgan.ext_10_2_12_photos import padded
 from common import images, options, run
 from common.errors import UserError
 from common.options import Value
@@ -38,7 +43,14 @@ VALUES = [
         fixed=False,
     ),
     Value("batch_size", 2, "crops in a batch", low=1),
-    Value("crop", 128, "side of the square crops, a multiple of 16", tiny=32, low=16),
+    Value("crop", 128, "side of the square crops, a multiple of 16", tiny=32, low=32),
+    Value("margin", 16, "pixels around a crop that only the estimate of the blur sees", tiny=0, low=0, more=True),
+    Value(
+        "estimates", wide_view.SETTINGS["estimates"], "rounds of estimating the blur's kernel; 0: none", low=0, high=8
+    ),
+    Value(
+        "learn", "picture", "what is trained: the estimate of the kernel, or all else", choices=("kernel", "picture")
+    ),
     Value("learning_rate", 5e-4, "Adam's, before it falls", low=0.0),
     Value(
         "average",
@@ -52,7 +64,7 @@ VALUES = [
     Value(
         "loss",
         "charbonnier",
-        "what is made small: Charbonnier's of each pixel, or minus each crop's PSNR",
+        "what a picture's training makes small: Charbonnier's of each pixel, or minus each crop's PSNR",
         choices=("charbonnier", "psnr"),
         fixed=False,
     ),
@@ -161,21 +173,45 @@ def minus_psnr(difference):
 LOSSES = dict(charbonnier=charbonnier, psnr=minus_psnr)
 
 
+def cut(kernels):
+    """Kernels ``[N, 2·LONGEST + 1, …]`` cut to the size that is estimated; sum 1, or 0 where there is none."""
+    off = photo_crops.LONGEST - blur_kernel.RADIUS
+    kernels = kernels[:, off:-off, off:-off]
+    return kernels / (np.sum(kernels, axis=(1, 2), keepdims=True) + 1e-9)
+
+
 def build(opts, settings):
     """Placeholders, loss, training step, moving averages and a second network for scoring, in one graph."""
+    side = opts.crop + 2 * opts.margin
     net = dict(
-        blurred=tf.placeholder(tf.uint8, [None, opts.crop, opts.crop, 3]),
-        sharp=tf.placeholder(tf.uint8, [None, opts.crop, opts.crop, 3]),
+        blurred=tf.placeholder(tf.uint8, [None, side, side, 3]),
+        sharp=tf.placeholder(tf.uint8, [None, side, side, 3]),
+        kernels=tf.placeholder(tf.float32, [None, blur_kernel.SIDE, blur_kernel.SIDE]),
+        known=tf.placeholder(tf.float32, [None]),
         learning_rate=tf.placeholder(tf.float32, []),
         step=tf.Variable(0, trainable=False, name="step", dtype=tf.int64),
+        photo=tf.placeholder(tf.float32, [1, None, None, 3]),
     )
     blurred, sharp = (tf.cast(net[name], tf.float32) / 127.5 - 1.0 for name in ("blurred", "sharp"))
-    difference = (wide_view.wide_view(blurred, settings) - sharp) / 2.0
-    net["loss"] = LOSSES[opts.loss](difference)
+    net["restored"] = wide_view.wide_view(net["photo"], settings)
     weights = wide_view.variables()
-    gradients, _ = tf.clip_by_global_norm(tf.gradients(net["loss"], weights), 1.0)
+    if opts.learn == "kernel":
+        estimates = wide_view.estimated(blurred, settings)
+        known = net["kernels"], net["known"]
+        net["loss"] = blur_kernel.loss(estimates, *known, sharp=(sharp + 1.0) / 2.0, border=opts.margin or 1)
+        net["restored"] = wide_view.deconvolved(net["photo"], wide_view.estimated(net["photo"], settings))[..., :3]
+        learned = [weight for weight in weights if wide_view.is_estimators(weight)]
+    else:
+        inside = slice(opts.margin, opts.margin + opts.crop)
+        divided = None
+        if settings["estimates"]:
+            divided = wide_view.deconvolved(blurred, wide_view.estimated(blurred, settings))[:, inside, inside]
+        restored = wide_view.wide_view(blurred[:, inside, inside], settings, divided=divided)
+        net["loss"] = LOSSES[opts.loss]((restored - sharp[:, inside, inside]) / 2.0)
+        learned = [weight for weight in weights if not wide_view.is_estimators(weight)]
+    gradients, _ = tf.clip_by_global_norm(tf.gradients(net["loss"], learned), 5.0 if opts.learn == "kernel" else 1.0)
     # beta2: with zeros at the branch's end its gradients grow from nothing, and their mean square must keep up with them
-    moved = tf.train.AdamOptimizer(net["learning_rate"], beta2=0.99).apply_gradients(zip(gradients, weights))
+    moved = tf.train.AdamOptimizer(net["learning_rate"], beta2=0.99).apply_gradients(zip(gradients, learned))
     # num_updates: at the start the average follows quickly
     average = tf.train.ExponentialMovingAverage(opts.average, num_updates=net["step"])
     with tf.control_dependencies([moved]):
@@ -183,8 +219,6 @@ def build(opts, settings):
             net["train"] = tf.assign_add(net["step"], 1)
     net["averages"] = [average.average(weight) for weight in weights]
     net["weights"] = weights
-    net["photo"] = tf.placeholder(tf.float32, [1, None, None, 3])
-    net["restored"] = wide_view.wide_view(net["photo"], settings)
     return net
 
 
@@ -197,7 +231,11 @@ def learning_rate(opts, step):
 
 
 def validate(session, net, kinds, settings):
-    """Mean PSNR gained for each kind of validation picture; for untouched ones the PSNR from the picture itself."""
+    """Mean PSNR gained for each kind of validation picture; for untouched ones the PSNR from the picture itself.
+
+    Tile by tile, as photos are restored (``ext_10_2_12_photos.py``): each tile has a kernel of its own.
+    """
+    restore = padded(lambda values: session.run(net["restored"], {net["photo"]: values}), settings)
     own = session.run(net["weights"])
     for weight, value in zip(net["weights"], session.run(net["averages"])):
         weight.load(value, session)
@@ -205,7 +243,7 @@ def validate(session, net, kinds, settings):
     for kind, pictures in kinds.items():
         gains = []
         for blurred, sharp in pictures:
-            restored = wide_view.restore(session, net["photo"], net["restored"], blurred, settings)
+            restored = tiles.restore_picture(restore, blurred)
             before = images.psnr(sharp, blurred)
             gains.append(min(images.psnr(sharp, restored), 99.0) - (before if np.isfinite(before) else 0.0))
         row[kind] = round(float(np.mean(gains)), 3)
@@ -230,7 +268,9 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
-    settings = wide_view.SETTINGS
+    settings = dict(wide_view.SETTINGS, estimates=opts.estimates)
+    if opts.learn == "kernel" and not opts.estimates:
+        raise UserError("--learn kernel needs --estimates 1 or more")
     if opts.crop % wide_view.multiple(settings):
         raise UserError("--crop %d: a multiple of %d" % (opts.crop, wide_view.multiple(settings)))
     run.start(opts.seed)
@@ -239,7 +279,7 @@ def main(argv=None):
     train_pairs = balanced(clips["train"], opts.clip_balance)
     sharp = [images.read_rgb(path) for path in photos["train"]]
     sharp += [pictures[1] for pictures in train_pairs[::4]]  # sharp frames are photos too
-    maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop, opts.real_share, opts.linear_share)
+    maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop + 2 * opts.margin, opts.real_share, opts.linear_share)
     kinds = validation_pictures(photos["val"], clips["val"])
     data = "%d photos, %d pairs" % (len(photos["train"]), len(clips["train"]))
     print("%s; validation: %s" % (data, ", ".join("%d %s" % (len(kinds[kind]), kind) for kind in kinds)))
@@ -283,9 +323,10 @@ def main(argv=None):
         # the seed of a batch is its step: a run that was stopped goes on with the batches it would have had
         batch = ahead.submit(maker.batch, opts.batch_size, [opts.seed, done])
         for step in this.steps(done, opts.steps, unit="batch"):
-            blurred, truth = batch.result()
+            blurred, truth, made, known = batch.result()
             batch = ahead.submit(maker.batch, opts.batch_size, [opts.seed, step + 1])
-            feed = {net["blurred"]: blurred, net["sharp"]: truth, net["learning_rate"]: learning_rate(opts, step)}
+            feed = {net["blurred"]: blurred, net["sharp"]: truth, net["kernels"]: cut(made), net["known"]: known}
+            feed[net["learning_rate"]] = learning_rate(opts, step)
             loss, _ = session.run([net["loss"], net["train"]], feed)
             this.check(step, loss=loss)
             losses.append(float(loss))

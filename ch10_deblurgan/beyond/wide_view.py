@@ -6,13 +6,18 @@ cost: a sixteenth of the size has a 256th of the places. What it finds is added 
 convolution starts from zeros, so that the network starts as the small generator, whose weights it can take over
 (``load_start``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
 same arithmetic in another order (``fast.py``).
+
+Beside the picture it may be shown what Wiener's filter makes of it with an estimate of the blur's kernel (``blur_kernel.py``;
+setting ``estimates``): of an even shake that is much sharper, of anything else it is wrong, and everywhere it has noise and
+ringing. The network takes of it what is good. That, too, starts from zeros.
 """
 
 import numpy as np
 import tensorflow as tf
 
+from ch10_deblurgan.beyond import blur_kernel
 from ch10_deblurgan.beyond import fast as arithmetic
-from common import images, weights
+from common import weights
 from common.errors import UserError
 from common.options import Value
 
@@ -22,13 +27,22 @@ ROWS = [  # what a file of weights may say of its network
     Value("wide", [128, 160], "channels of the branch at each size", low=1, high=4096),
     Value("down_blocks", [2, 4], "blocks of the branch on the way down", low=0, high=64),
     Value("up_blocks", 2, "blocks of the branch on the way up", low=0, high=64),
+    Value("estimates", 2, "rounds of estimating the blur's kernel; 0: it is not estimated", low=0, high=8),
 ]
 SETTINGS = {row.name: row.value for row in ROWS}
+ESTIMATOR = "wide_view/estimator"  # scope of the networks that estimate the kernel
 
 
 def multiple(settings):
     """Sides of pictures must be multiples of this."""
     return 4 * 2 ** len(settings["wide"])
+
+
+def padding(height, width, settings):
+    """Rows and columns that a picture lacks: to a ``multiple``, and to the least side that has a kernel estimated."""
+    side = multiple(settings)
+    least = -(-blur_kernel.BORDER // side) * side if settings["estimates"] else side
+    return tuple(max(least - length, -length % side) for length in (height, width))
 
 
 def _parameters(name, shape, gain):
@@ -83,22 +97,39 @@ def _wide_branch(x, settings, fast):
     return tf.depth_to_space(_convolution(h, 4 * filters, 1, "wide/up0", gain=0.0, fast=fast), 2)
 
 
-def wide_view(pictures, settings=None, fast=True):
+def estimated(pictures, settings):
+    """``blur_kernel.estimate`` of pictures −1…1, with variables in the network's scope."""
+    with tf.variable_scope(ESTIMATOR, reuse=tf.AUTO_REUSE):
+        return blur_kernel.estimate((pictures + 1.0) / 2.0, settings["estimates"])
+
+
+def deconvolved(pictures, estimates):
+    """``blur_kernel.deconvolved`` of pictures −1…1, as −1…1, three channels for each caution; no gradient goes through it."""
+    return tf.stop_gradient(blur_kernel.deconvolved((pictures + 1.0) / 2.0, estimates) * 2.0 - 1.0)
+
+
+def wide_view(pictures, settings=None, fast=True, divided=None):
     """Blurred pictures → sharper ones.
 
     Args:
       pictures: float32 ``[N, H, W, 3]``, −1…1, H and W multiples of ``multiple(settings)``.
       settings: as ``SETTINGS``: of the generator, the filters of the first layer and its blocks; of the branch, the channels at
-        each size, the blocks on the way down, and those on the way up.
+        each size, the blocks on the way down, and those on the way up; the rounds of ``blur_kernel.estimate``.
       fast: the arithmetic of ``fast.py``; the same results within rounding.
+      divided: ``deconvolved`` of the pictures, where it is there already.
 
     Returns:
       float32 ``[N, H, W, 3]``, −1…1. Variables are made in the scope ``wide_view``, or used again.
     """
     settings = settings or SETTINGS
     ngf, half = settings["ngf"], settings["n_blocks"] // 2
+    if settings["estimates"] and divided is None:
+        divided = deconvolved(pictures, estimated(pictures, settings))
     with tf.variable_scope("wide_view", reuse=tf.AUTO_REUSE):
-        full = tf.nn.relu(_convolution(pictures, ngf, 7, "start", fast=fast))
+        full = _convolution(pictures, ngf, 7, "start", fast=fast)
+        if settings["estimates"]:
+            full += _convolution(divided, ngf, 7, "divided/start", gain=0.0, fast=fast)
+        full = tf.nn.relu(full)
         halved = tf.nn.relu(_convolution(full, 2 * ngf, 3, "down0", stride=2, fast=fast))
         x = tf.nn.relu(_convolution(halved, 4 * ngf, 3, "down1", stride=2, fast=fast))
         x = _blocks(x, half, "blocks0", fast)
@@ -107,6 +138,11 @@ def wide_view(pictures, settings=None, fast=True):
         x = tf.nn.relu(_up_convolution(x, 2 * ngf, "up0", fast)) + halved
         x = tf.nn.relu(_up_convolution(x, ngf, "up1", fast)) + full
         change = tf.tanh(_convolution(x, 3, 3, "end", gain=0.0, fast=fast))
+        if settings["estimates"]:
+            shares = _convolution(x, len(blur_kernel.CAUTION), 3, "divided/share", gain=0.0, fast=fast)
+            for index in range(len(blur_kernel.CAUTION)):
+                one = divided[..., 3 * index : 3 * index + 3]
+                change += shares[..., index : index + 1] * (one - pictures)
         return tf.clip_by_value(pictures + change, -1.0, 1.0)
 
 
@@ -115,16 +151,9 @@ def variables():
     return tf.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES, scope="wide_view/")
 
 
-def restore(sess, photo, restored, pixels, settings):
-    """A uint8 picture of any size through the network at once: padded to a multiple, and cropped again.
-
-    Args:
-      photo, restored: the placeholder ``[1, H, W, 3]`` and ``wide_view`` of it.
-    """
-    height, width = pixels.shape[:2]
-    side = multiple(settings)
-    padded = np.pad(pixels, ((0, -height % side), (0, -width % side), (0, 0)), mode="symmetric")
-    return images.to_uint8(sess.run(restored, {photo: images.from_uint8(padded)[np.newaxis]})[0, :height, :width])
+def is_estimators(variable):
+    """Whether a variable belongs to the networks that estimate the kernel."""
+    return variable.op.name.startswith(ESTIMATOR + "/")
 
 
 # ------------------------------------------------------------------------------------------- weights
@@ -137,6 +166,7 @@ def save(path, values, settings):
 def load(path):
     """(values by name, settings) of a file of ``save``; UserError when it is none."""
     values, settings = weights.load(path)
+    settings.setdefault("estimates", 0)  # older files
     if sorted(settings) != sorted(SETTINGS):
         raise UserError("weights %s are not of a wide-view network" % path)
     for row in ROWS:
@@ -149,24 +179,35 @@ def load(path):
     return values, settings
 
 
-def load_into(session, values):
-    """Gives the network's variables, which must have been made, the ``values`` of ``load``; UserError where they do not fit."""
+def load_into(session, values, may_lack=()):
+    """Gives the network's variables, which must have been made, the ``values`` of ``load``; UserError where they do not fit.
+
+    Args:
+      may_lack: variables that keep their own values where ``values`` has none for them.
+    """
     for variable in variables():
         value = values.get(variable.op.name)
+        if value is None and variable in may_lack:
+            continue
         if value is None or value.shape != tuple(variable.shape.as_list()):
             raise UserError("the weights do not fit the network: %s" % variable.op.name)
         variable.load(value, session)
 
 
 def load_start(session, path, settings):
-    """Weights to start a training from: of such a network, or of a small generator (the branch then keeps its own).
+    """Weights to start a training from: of such a network, with the estimate of the kernel or without, or of a small generator.
+
+    What the file's network lacks (the estimate; the branch) keeps its own values.
 
     Raises:
       UserError: the file is of another network than that of ``settings``.
     """
     values, found = weights.load(path)
-    if found == settings:
-        load_into(session, values)
+    of_estimate = [
+        variable for variable in variables() if variable.op.name.startswith((ESTIMATOR, "wide_view/divided/"))
+    ]
+    if dict(found, estimates=settings["estimates"]) == settings:
+        load_into(session, values, of_estimate)
         return
     small = dict(
         ngf=settings["ngf"], n_blocks=settings["n_blocks"], norm="none", head="residual", end_kernel=3, skips=True
@@ -175,6 +216,6 @@ def load_start(session, path, settings):
         raise UserError(
             "weights %s are not of a generator that the wide-view network can start from: %s" % (path, found)
         )
-    own = [variable for variable in variables() if "/wide/" not in variable.op.name]
+    own = [variable for variable in variables() if "/wide/" not in variable.op.name and variable not in of_estimate]
     for variable, name in zip(own, sorted(values)):
         variable.load(values[name], session)

@@ -49,7 +49,7 @@ def test_large_pairs_are_scored_at_half_size_too(tmp_path):
 
 @pytest.mark.script
 def test_the_table_has_both_networks_beside_each_other(tmp_path, monkeypatch):
-    settings = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
+    settings = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, estimates=1)
     weights = str(tmp_path / "w.npz")
     run.start()
     wide_view.wide_view(tf.placeholder(tf.float32, [1, None, None, 3]), settings)

@@ -12,7 +12,7 @@ from ch10_deblurgan.beyond import wide_view
 from common import images, run
 from common.errors import UserError
 
-SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
+SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, estimates=1)
 DATE = "2019:05:04 10:11:12"
 
 

@@ -13,7 +13,9 @@ from ch10_deblurgan.beyond import generator, photo_crops, train_photos, wide_vie
 from common import images, run, weights
 from common.errors import Stopped, UserError
 
-SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1)
+SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, estimates=1)
+
+ZEROS = ("/end/kernel", "/wide/up0/kernel", "/divided/start/kernel", "/divided/share/kernel")  # what starts from them
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +72,7 @@ def test_no_blur_changes_nothing():
 
 def test_equal_seeds_give_equal_batches_and_others_do_not():
     maker = photo_crops.CropMaker([texture(100, 140)], [(texture(60, 80, 1), texture(60, 80, 2))], 32)
-    first, again, other = (maker.batch(3, [7, step]) for step in (5, 5, 6))
+    first, again, other = (maker.batch(3, [7, step])[:2] for step in (5, 5, 6))
     for a, b, c in zip(first, again, other):
         assert a.dtype == np.uint8 and a.shape == (3, 32, 32, 3)
         np.testing.assert_array_equal(a, b)
@@ -90,7 +92,7 @@ def test_noise_and_jpeg_stay_small_and_are_there():
 def test_both_of_a_pair_are_cropped_at_one_place():
     picture = texture(90, 120)
     maker = photo_crops.CropMaker([picture], [(picture, picture)], 32, real_share=1.0)
-    blurred, sharp = maker.batch(6, 0)
+    blurred, sharp = maker.batch(6, 0)[:2]
     np.testing.assert_array_equal(blurred, sharp)
 
 
@@ -99,7 +101,7 @@ def test_made_blur_stays_in_place():
     maker = photo_crops.CropMaker([texture(300, 300)], [], 64)
     better = 0
     for seed in range(10):
-        blurred, sharp = (np.float64(batch[0]) for batch in maker.batch(1, seed))
+        blurred, sharp = (np.float64(batch[0]) for batch in maker.batch(1, seed)[:2])
         inside = np.s_[8:-8, 8:-8]
         here = np.mean((blurred - sharp)[inside] ** 2)
         moved = [np.mean((np.roll(blurred, by, axis) - sharp)[inside] ** 2) for by in (-3, 3) for axis in (0, 1)]
@@ -108,7 +110,7 @@ def test_made_blur_stays_in_place():
 
 
 def test_photos_smaller_than_a_crop_are_mirrored_not_refused():
-    blurred, sharp = photo_crops.CropMaker([texture(20, 25)], [], 32).batch(4, 1)
+    blurred, sharp = photo_crops.CropMaker([texture(20, 25)], [], 32).batch(4, 1)[:2]
     assert blurred.shape == sharp.shape == (4, 32, 32, 3)
 
 
@@ -123,14 +125,14 @@ def test_it_starts_by_giving_the_picture_back():
 
 
 def test_fast_equals_plain():
-    settings = dict(ngf=24, n_blocks=2, wide=[96, 100], down_blocks=[1, 1], up_blocks=1)
+    settings = dict(ngf=24, n_blocks=2, wide=[96, 100], down_blocks=[1, 1], up_blocks=1, estimates=1)
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     both = [wide_view.wide_view(photo, settings, fast) for fast in (True, False)]
     values = np.random.RandomState(0).uniform(-1, 1, (1, 32, 48, 3)).astype(np.float32)
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for variable in wide_view.variables():  # those that start from zeros would hide all before them
-            if variable.op.name.endswith(("/end/kernel", "/wide/up0/kernel")):
+            if variable.op.name.endswith(ZEROS):
                 variable.load(np.random.RandomState(1).normal(0, 0.05, variable.shape.as_list()), session)
         fast, plain = session.run(both, {photo: values})
     assert np.abs(plain - values).max() > 0.1
@@ -143,12 +145,13 @@ def test_the_view_is_wide_and_every_weight_learns():
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for variable in wide_view.variables():  # those that start from zeros
-            if variable.op.name.endswith(("/end/kernel", "/wide/up0/kernel")):
+            if variable.op.name.endswith(ZEROS):
                 variable.load(np.random.RandomState(1).normal(0, 0.1, variable.shape.as_list()), session)
         values = np.random.RandomState(0).uniform(-0.5, 0.5, (1, 256, 256, 3))
         seen = session.run(tf.gradients(output[0, 128, 128], photo)[0], {photo: values})[0]
         columns = np.flatnonzero(np.abs(seen).sum(axis=(0, 2)))
-        gradients = session.run(tf.gradients(tf.reduce_sum(output**2), wide_view.variables()), {photo: values})
+        learned = [variable for variable in wide_view.variables() if not wide_view.is_estimators(variable)]
+        gradients = session.run(tf.gradients(tf.reduce_sum(output**2), learned), {photo: values})
     assert columns.min() < 128 - 64 and columns.max() > 128 + 64
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
 
@@ -308,6 +311,7 @@ def test_shake_in_a_whole_picture_is_noise_and_blur_in_place():
         (dict(ngf="24"), "setting ngf: '24' is no whole number"),
         (dict(ngf=10**9), "setting ngf: 1000000000 is not 1 to 1024"),
         (dict(wide=3), "setting wide: 3 is no list"),
+        (dict(estimates=9), "setting estimates: 9 is not 0 to 8"),
         (dict(n_blocks=None), "setting n_blocks: there is no value"),
         (dict(down_blocks=[2]), "as long as each other"),
         (dict(wide=[], down_blocks=[]), "as long as each other"),
