@@ -1,9 +1,9 @@
 """Section 10.2.12: sharpens photos of one's own, from outside of the data set: any size, any kind, whole folders.
 
 ``ext_10_2_12_photos.py photo.jpg folder …`` uses the weights that come with the project (``beyond/wide_view.py``, trained by
-``beyond/train_photos.py``). They know the shake of a hand, up to some 15 pixels; of longer blur they take away little. A
-large photo that is blurred so much can be made smaller first, and its blur with it: ``--long-side 1600``. ``--strength 0.5``
-makes half of the change.
+``beyond/train_photos.py``). They know the shake of a hand: of each tile its path is estimated (``beyond/shake.py`` draws it), up
+to some 25 pixels. A large photo with longer blur can be made smaller first, and its blur with it: ``--long-side 1600``.
+``--strength 0.5`` makes half of the change.
 
 Large photos go through overlapping tiles, so memory hardly grows with them. Photos come out upright, in sRGB, with their EXIF
 data (the date of the picture). Of a file with several pages the first is taken. What cannot be read is left out and named at
@@ -254,7 +254,7 @@ def restore_photos(opts, make_restorer):
                     record.file(target, "comparison", "%s before and after" % name, "%s：处理前后" % name, **sides)
                     record.file(compared, "picture", "%s, the place that changed most" % name, "%s：变化最大处" % name)
     if large and not opts.long_side:
-        print("Blur of more than some 15 pixels stays; if a large photo has it, try --long-side 1600.")
+        print("Blur of more than some 25 pixels stays; if a large photo has it, try --long-side 1600.")
     record.metric("photos restored", len(done))
     if peak_memory():
         record.metric("peak memory", round(peak_memory()), "MiB", note="of the whole process")

@@ -246,9 +246,9 @@ def shipped():
     return wide_view.load(photos_script.SHIPPED)
 
 
-@pytest.mark.parametrize("name,seed", [("astronaut", 3), ("coffee", 4)])
+@pytest.mark.parametrize("name,seed", [("astronaut", 8), ("coffee", 1)])
 def test_the_shipped_weights_find_the_kernel(shipped, name, seed):
-    """Of photos that nothing was trained on, and not its mirror image."""
+    """Of photos that nothing was trained on, paths that are bent, and not their mirror images."""
     values, settings = shipped
     true = kernel_of(seed, 10.0)
     dim = np.clip(blurred_light((photo(name, 320) / 255.0) ** photo_crops.GAMMA, true), 0, 1)
@@ -260,7 +260,7 @@ def test_the_shipped_weights_find_the_kernel(shipped, name, seed):
         wide_view.load_into(session, values)
         found = session.run(kernel, {pictures: pixels})[0]
     shared, mirrored = (np.minimum(found, kernel).sum() for kernel in (true, true[::-1, ::-1]))
-    assert shared > 0.6 and shared > mirrored
+    assert shared > 0.6 and shared > mirrored + 0.1
 
 
 def test_a_shaken_photo_gets_sharper_and_a_sharp_one_stays(shipped):

@@ -20,15 +20,19 @@ def picture(height=40, width=52, seed=0):
     return np.random.RandomState(seed).randint(0, 256, (height, width, 3)).astype(np.uint8)
 
 
+def random_weights(folder, settings):
+    """Weights of a small network that changes pictures."""
+    path = str(folder / "w.npz")
+    run.start()
+    wide_view.wide_view(tf.placeholder(tf.float32, [1, None, None, 3]), settings)
+    random = np.random.RandomState(0)
+    numbers = [random.normal(0, 0.1, variable.shape.as_list()) for variable in wide_view.variables()]
+    return wide_view.save(path, numbers, settings)
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Weights of a small network that changes pictures."""
-    path = str(tmp_path_factory.mktemp("weights") / "w.npz")
-    run.start()
-    wide_view.wide_view(tf.placeholder(tf.float32, [1, None, None, 3]), SMALL)
-    random = np.random.RandomState(0)
-    wide_view.save(path, [random.normal(0, 0.1, v.shape.as_list()) for v in wide_view.variables()], SMALL)
-    return path
+    return random_weights(tmp_path_factory.mktemp("weights"), SMALL)
 
 
 def sharpen(weights, folder, *arguments):
@@ -143,8 +147,12 @@ def test_long_side_shrinks_large_photos_only(weights, tmp_path):
     assert read(restored, "large.png").shape == (32, 64, 3) and read(restored, "small.png").shape == (20, 30, 3)
 
 
-def test_tiles_show_no_seam(weights, tmp_path):
-    """With an overlap beyond what matters of the network's view the tiled result is that of the whole picture at once."""
+def test_tiles_show_no_seam(tmp_path):
+    """With an overlap beyond what matters of the network's view the tiled result is that of the whole picture at once.
+
+    Without an estimate of the blur, of which each tile has its own.
+    """
+    weights = random_weights(tmp_path, dict(SMALL, estimates=0))
     smooth = images.resize(picture(12, 16), 160, 224)
     source = images.write_png(str(tmp_path / "a.png"), smooth)
     whole = read(sharpen(weights, tmp_path / "whole", source, "--tile", "256"), "a.png").astype(float)
