@@ -105,16 +105,17 @@ def _ramp(size):
     return 0.5 - 0.5 * tf.cos(np.pi * tf.minimum(tf.cast(distance, tf.float32) / BORDER, 1.0))
 
 
-def wiener(light, kernel, noise):
+def wiener(light, kernel, noise, cautions=(1.0,)):
     """Wiener's filter: light divided by a kernel where the kernel let something through.
 
     Args:
       light: float32 ``[N, C, H, W]``.
       kernel: float32 ``[N, SIDE, SIDE]``, its middle at (RADIUS, RADIUS), sum 1.
       noise: float32 ``[N]``, power of the noise to that of the edges; the larger, the more cautious.
+      cautions: factors of ``noise``.
 
     Returns:
-      float32 ``[N, C, H, W]``, not cut to 0…1.
+      for each caution float32 ``[N, C, H, W]``, not cut to 0…1, a list.
     """
     light = tf.pad(light, [[0, 0], [0, 0], [BORDER, BORDER], [BORDER, BORDER]], "SYMMETRIC")
     shape = tf.shape(light)[2:]
@@ -125,12 +126,15 @@ def wiener(light, kernel, noise):
     columns = tf.cast(tf.range(width // 2 + 1), tf.float32) / tf.cast(width, tf.float32)
     # the spectrum of differences: pictures have the less power, the finer the detail
     edges = 4.001 - 2.0 * tf.cos(2 * np.pi * rows)[:, tf.newaxis] - 2.0 * tf.cos(2 * np.pi * columns)
-    power = _power(passed) + tf.reshape(noise, [-1, 1, 1, 1]) * edges
     # a spectrum takes the picture as going round; blurred across its edges it does, and no ringing comes from them (edgetaper)
     inner = _ramp(height)[:, tf.newaxis] * _ramp(width)
     light = inner * light + (1.0 - inner) * irfft2(rfft2(light) * passed, shape)
-    found = irfft2(rfft2(light) * tf.conj(passed) / tf.cast(power, tf.complex64), shape)
-    return found[:, :, BORDER:-BORDER, BORDER:-BORDER]
+    divided = rfft2(light) * tf.conj(passed)
+    found = []
+    for caution in cautions:
+        power = _power(passed) + tf.reshape(noise, [-1, 1, 1, 1]) * caution * edges
+        found.append(irfft2(divided / tf.cast(power, tf.complex64), shape)[:, :, BORDER:-BORDER, BORDER:-BORDER])
+    return found
 
 
 # ------------------------------------------------------------------------------------------- networks
@@ -229,7 +233,7 @@ def estimate(pictures, rounds):
     for index in range(rounds):
         with tf.variable_scope("round%d" % index, reuse=tf.AUTO_REUSE):
             kernel, noise = _round(codes, light, sharper)
-        grey = to_code(wiener(light[:, tf.newaxis], kernel, noise)[:, 0])
+        grey = to_code(wiener(light[:, tf.newaxis], kernel, noise)[0][:, 0])
         found.append((kernel, noise, grey))
         sharper = tf.stop_gradient(grey)
     return found
@@ -246,7 +250,7 @@ def deconvolved(pictures, estimates):
     """
     kernel, noise, _ = estimates[-1]
     light = tf.transpose(to_light(pictures), [0, 3, 1, 2])
-    found = [tf.transpose(to_code(wiener(light, kernel, noise * caution)), [0, 2, 3, 1]) for caution in CAUTION]
+    found = [tf.transpose(to_code(one), [0, 2, 3, 1]) for one in wiener(light, kernel, noise, CAUTION)]
     found = tf.concat(found, 3)
     found.set_shape(pictures.shape[:3].concatenate([3 * len(CAUTION)]))
     return found

@@ -99,7 +99,9 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
     """
     # Erratum E63: 'any size' holds for multiples of 4 only; other sizes are padded here and cropped at the end
     height, width = pixels.shape[:2]
-    padded = np.pad(pixels, ((0, -height % 4), (0, -width % 4), (0, 0)), mode="edge")
+    padded = pixels  # without a copy, where none is needed
+    if height % 4 or width % 4:
+        padded = np.pad(pixels, ((0, -height % 4), (0, -width % 4), (0, 0)), mode="edge")
     rows, columns = padded.shape[:2]
     result = np.empty((rows, columns, 3), np.uint8)
     tops, tile_rows = tile_layout(rows, tile, overlap)

@@ -97,6 +97,28 @@ def _wide_branch(x, settings, fast):
     return tf.depth_to_space(_convolution(h, 4 * filters, 1, "wide/up0", gain=0.0, fast=fast), 2)
 
 
+def _start(pictures, divided, filters, fast):
+    """The first layer; ``divided`` may be None. Two convolutions: a single one of all channels needs much more memory."""
+    full = _convolution(pictures, filters, 7, "start", fast=fast)
+    if divided is not None:
+        full += _convolution(divided, filters, 7, "divided/start", gain=0.0, fast=fast)
+    return tf.nn.relu(full)
+
+
+def _change(x, pictures, divided, fast):
+    """The last layer: what is added to ``pictures``, and how much of each of ``divided`` (or None); one convolution for both."""
+    kernel, bias = _parameters("end", [3, 3, x.shape[3].value, 3], 0.0)
+    if divided is not None:
+        more = _parameters("divided/share", [3, 3, x.shape[3].value, divided.shape[3].value // 3], 0.0)
+        kernel, bias = tf.concat([kernel, more[0]], 3), tf.concat([bias, more[1]], 0)
+    y = arithmetic.narrow(x, kernel) if fast else tf.nn.conv2d(x, kernel, [1, 1, 1, 1], "SAME")
+    y = tf.nn.bias_add(y, bias)
+    change = tf.tanh(y[..., :3])
+    for index in range(0 if divided is None else divided.shape[3].value // 3):
+        change += y[..., 3 + index : 4 + index] * (divided[..., 3 * index : 3 * index + 3] - pictures)
+    return change
+
+
 def estimated(pictures, settings):
     """``blur_kernel.estimate`` of pictures −1…1, with variables in the network's scope."""
     with tf.variable_scope(ESTIMATOR, reuse=tf.AUTO_REUSE):
@@ -126,10 +148,7 @@ def wide_view(pictures, settings=None, fast=True, divided=None):
     if settings["estimates"] and divided is None:
         divided = deconvolved(pictures, estimated(pictures, settings))
     with tf.variable_scope("wide_view", reuse=tf.AUTO_REUSE):
-        full = _convolution(pictures, ngf, 7, "start", fast=fast)
-        if settings["estimates"]:
-            full += _convolution(divided, ngf, 7, "divided/start", gain=0.0, fast=fast)
-        full = tf.nn.relu(full)
+        full = _start(pictures, divided, ngf, fast)
         halved = tf.nn.relu(_convolution(full, 2 * ngf, 3, "down0", stride=2, fast=fast))
         x = tf.nn.relu(_convolution(halved, 4 * ngf, 3, "down1", stride=2, fast=fast))
         x = _blocks(x, half, "blocks0", fast)
@@ -137,13 +156,7 @@ def wide_view(pictures, settings=None, fast=True, divided=None):
         x = _blocks(x, settings["n_blocks"] - half, "blocks1", fast)
         x = tf.nn.relu(_up_convolution(x, 2 * ngf, "up0", fast)) + halved
         x = tf.nn.relu(_up_convolution(x, ngf, "up1", fast)) + full
-        change = tf.tanh(_convolution(x, 3, 3, "end", gain=0.0, fast=fast))
-        if settings["estimates"]:
-            shares = _convolution(x, len(blur_kernel.CAUTION), 3, "divided/share", gain=0.0, fast=fast)
-            for index in range(len(blur_kernel.CAUTION)):
-                one = divided[..., 3 * index : 3 * index + 3]
-                change += shares[..., index : index + 1] * (one - pictures)
-        return tf.clip_by_value(pictures + change, -1.0, 1.0)
+        return tf.clip_by_value(pictures + _change(x, pictures, divided, fast), -1.0, 1.0)
 
 
 def variables():
