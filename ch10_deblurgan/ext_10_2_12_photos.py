@@ -10,7 +10,8 @@ data (the date of the picture). Of a file with several pages the first is taken.
 the end.
 
 Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>…`` (before and after, whole
-and in detail) and a record. Time on two cores: two seconds for a 640×360 photo, a minute and a quarter for 12 megapixels, in less than 1 GiB.
+and in detail) and a record. Time on two cores: two seconds for a 640×360 photo, a minute and a quarter for 12 megapixels, in
+less than 1 GiB.
 """
 
 import functools
