@@ -15,6 +15,7 @@ import tensorflow as tf
 from ch10_deblurgan import ext_10_2_12_photos as photos
 from ch10_deblurgan.beyond import kernels, tiles, wide_view
 from common import images, options, run
+from common.errors import UserError
 from common.options import Value
 from common.records import Record
 
@@ -41,6 +42,8 @@ def extent(kernel):
 def estimator(session, path):
     """A function float32 ``[1, h, w, 3]`` (−1…1) → kernel ``[SIDE, SIDE]``, with the weights of ``path``."""
     values, settings = wide_view.load(path)
+    if not settings["estimates"]:
+        raise UserError("weights %s are of a network that estimates no kernel" % path)
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     wide_view.wide_view(photo, settings)
     kernel = wide_view.estimated(photo, settings)[-1][0]

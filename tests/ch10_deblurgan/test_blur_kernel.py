@@ -9,6 +9,7 @@ from skimage import data
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import blur_kernel, photo_crops, shake, train_photos, wide_view
 from common import images, run, weights
+from common.errors import UserError
 
 SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, estimates=1)
 BORDER = 32
@@ -226,6 +227,12 @@ def test_each_tile_gets_its_kernel_drawn():
     assert picture.shape == pixels.shape and extents == [0, 10]
     assert picture[28:36, 28:36].max() > 60 and (picture[:, 64:, 0] >= 85).all()
     assert (picture[:, 64:, 0] > 110).sum() > (picture[:, :64, 0] > 110).sum()
+
+
+def test_shake_by_weights_that_estimate_none_is_refused(tmp_path):
+    path = weights.save(str(tmp_path / "w.npz"), {"x": np.zeros(3, np.float32)}, dict(SMALL, estimates=0))
+    with pytest.raises(UserError, match="estimates no kernel"):
+        shake.estimator(None, path)
 
 
 def test_shake_of_photos_from_the_command_line(tmp_path, capsys):
