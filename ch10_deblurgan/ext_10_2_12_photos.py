@@ -1,8 +1,8 @@
 """Section 10.2.12: sharpens photos of one's own, from outside of the data set: any size, any kind, whole folders.
 
 ``ext_10_2_12_photos.py photo.jpg folder …`` uses the weights that come with the project (``beyond/wide_view.py``, trained by
-``beyond/train_photos.py``). They know the shake of a hand: of each tile its path is estimated (``beyond/shake.py`` draws it), up
-to some 25 pixels. A large photo with longer blur can be made smaller first, and its blur with it: ``--long-side 1600``.
+``beyond/train_photos.py``). They know the shake of a hand: square by square its path is estimated (``beyond/shake.py`` draws
+it), up to some 25 pixels. A large photo with longer blur can be made smaller first, and its blur with it: ``--long-side 1600``.
 ``--strength 0.5`` makes half of the change.
 
 Large photos go through overlapping tiles, so memory hardly grows with them. Photos come out upright, in sRGB, with their EXIF
@@ -10,7 +10,7 @@ data (the date of the picture). Of a file with several pages the first is taken.
 the end.
 
 Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>…`` (before and after, whole
-and in detail) and a record. Time on two cores: two seconds for a 640×360 photo, a minute and a quarter for 12 megapixels, in
+and in detail) and a record. Time on two cores: two seconds for a 640×360 photo, a minute and three quarters for 12 megapixels, in
 less than 1 GiB.
 """
 
@@ -53,7 +53,7 @@ PHOTO_VALUES = [
 VALUES = tiles.CHANGE_VALUES + PHOTO_VALUES
 VALUES += [
     Value("fast", True, "convolutions by Winograd's method; false: TensorFlow's own", more=True),
-    Value("tile", 512, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
+    Value("tile", 496, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=16, low=16, more=True),
 ]
 

@@ -6,6 +6,10 @@ with learned parts as in Schuler et al., 'Learning to deblur' (arXiv 1406.7444):
 edges would be; the kernel that makes the blurred edges of them is a quotient of spectra; a second small network, in the kernel's
 own plane, takes away what cannot be a kernel. With the picture that Wiener's filter makes by it, all that is done once more.
 
+GOPRO's frames, unlike a camera's, were added up after their light had been coded as pixel values: there the same holds of the
+values themselves. Which of both a photo is, it does not say. The kernel is estimated of the values, which serves both nearly
+alike; the division, where it matters, is done either way (``gamma``).
+
 Fourier transforms are SciPy's (TensorFlow 1's own take, at such sizes, more time than all convolutions together).
 """
 
@@ -15,10 +19,11 @@ from scipy import fft
 
 from ch10_deblurgan.beyond.photo_crops import GAMMA
 
-RADIUS = 20  # kernels have 2·RADIUS + 1 rows and columns
+RADIUS = 28  # kernels have 2·RADIUS + 1 rows and columns
 SIDE = 2 * RADIUS + 1
-BORDER = 24  # pixels mirrored around a picture before it is divided: a spectrum goes round the edges
+BORDER = 32  # pixels mirrored around a picture before it is divided: a spectrum goes round the edges
 CAUTION = (1.0, 16.0)  # the noise is also taken for so many times what it is estimated at: duller, with less ringing
+GAMMAS = (GAMMA, 1.0)  # what blur may have been added up in: light, or pixel values
 LEAST = 1e-6  # a picture without edges divides by nothing
 EDGES = 4  # differences: across, down and both diagonals
 
@@ -80,19 +85,20 @@ def _power(z):
 
 
 # ------------------------------------------------------------------------------------------- light
-def to_light(codes):
-    """Pixel values 0…1 as linear light."""
-    return tf.pow(codes, GAMMA)
+def to_light(codes, gamma=GAMMA):
+    """Pixel values 0…1 as linear light; with a ``gamma`` of 1 they are left as they are, and called light all the same."""
+    return codes if gamma == 1.0 else tf.pow(codes, gamma)
 
 
-def to_code(light):
+def to_code(light, gamma=GAMMA):
     """Linear light as pixel values 0…1; what lies outside is cut off."""
-    return tf.pow(tf.clip_by_value(light, 1e-4, 1.0), 1.0 / GAMMA)
+    light = tf.clip_by_value(light, 1e-4, 1.0)
+    return light if gamma == 1.0 else tf.pow(light, 1.0 / gamma)
 
 
-def differences(light):
+def differences(pictures):
     """``[N, EDGES, H, W]`` of ``[N, H, W]``: each pixel's neighbour to the right, below, and the diagonals."""
-    padded = tf.pad(light, [[0, 0], [0, 1], [0, 1]], "SYMMETRIC")
+    padded = tf.pad(pictures, [[0, 0], [0, 1], [0, 1]], "SYMMETRIC")
     here, right = padded[:, :-1, :-1], padded[:, :-1, 1:]
     below, across = padded[:, 1:, :-1], padded[:, 1:, 1:]
     return tf.stack([right - here, below - here, 0.7 * (across - here), 0.7 * (below - right)], 1)
@@ -186,33 +192,40 @@ def _lags(correlation):
     return tf.roll(correlation, [RADIUS, RADIUS], [-2, -1])[..., :SIDE, :SIDE]
 
 
-def _round(codes, light, sharper):
+def _spectra(edges):
+    """Half spectra of edges ``[N, EDGES, H, W]`` under a window, at least a kernel's size, and that size (H, W)."""
+    shape = tf.shape(edges)[2:]
+    window = _window(shape[0])[:, tf.newaxis] * _window(shape[1])
+    lack = tf.maximum(SIDE - shape, 0)  # of pictures smaller than a kernel
+    return rfft2(tf.pad(edges * window, [[0, 0], [0, 0], [0, lack[0]], [0, lack[1]]])), shape + lack
+
+
+def _of_blurred(grey):
+    """What all rounds take of the blurred pictures ``[N, H, W]``: their edges, these' scale and spectra, and correlations."""
+    edges = differences(grey)
+    deviation = tf.sqrt(tf.reduce_mean(edges**2, [1, 2, 3], keepdims=True) + 1e-8)
+    spectra, shape = _spectra(edges / deviation)
+    correlations = irfft2(tf.cast(_power(spectra), tf.complex64), shape)
+    correlations = _lags(correlations / tf.maximum(correlations[:, :, :1, :1], LEAST))
+    return edges / deviation, deviation, spectra, tf.transpose(correlations, [0, 2, 3, 1])
+
+
+def _round(grey, of_blurred, sharper):
     """(kernel, noise) of grey pictures ``[N, H, W]``; ``sharper``: what the round before made of them, or None."""
-    shape = tf.shape(light)[1:]
-    seen = [codes] if sharper is None else [codes, sharper]
+    blurred, deviation, blurred_spectra, correlations = of_blurred
+    seen = [grey] if sharper is None else [grey, sharper]
     stacked = tf.stack(seen, 3) - 0.5
     stacked.set_shape([None, None, None, len(seen)])
     learned, summary = _edge_network(stacked)
     learned = tf.transpose(learned, [0, 3, 1, 2])
-    blurred = differences(light)
-    deviation = tf.sqrt(tf.reduce_mean(blurred**2, [1, 2, 3], keepdims=True) + 1e-8)
-    blurred /= deviation
-    sharp = blurred if sharper is None else differences(to_light(sharper)) / deviation
-    sharp = sharp * tf.sigmoid(learned[:, :EDGES] + 2.0) + learned[:, EDGES:]
-    window = _window(shape[0])[:, tf.newaxis] * _window(shape[1])
-    lack = tf.maximum(SIDE - shape, 0)  # of pictures smaller than a kernel
-    shape += lack
-    margins = [[0, 0], [0, 0], [0, lack[0]], [0, lack[1]]]
-    of_sharp, of_blurred = (rfft2(tf.pad(edges * window, margins)) for edges in (sharp, blurred))
-    power = tf.reduce_sum(_power(of_sharp), 1)
+    sharp = blurred if sharper is None else differences(sharper) / deviation
+    spectra, shape = _spectra(sharp * tf.sigmoid(learned[:, :EDGES] + 2.0) + learned[:, EDGES:])
+    power = tf.reduce_sum(_power(spectra), 1)
     floor = tf.exp(tf.get_variable("floor", [], initializer=tf.constant_initializer(-2.0)))
     power += floor * tf.reduce_mean(power, [1, 2], keepdims=True)
-    quotient = tf.reduce_sum(tf.conj(of_sharp) * of_blurred, 1) / tf.cast(power, tf.complex64)
+    quotient = tf.reduce_sum(tf.conj(spectra) * blurred_spectra, 1) / tf.cast(power, tf.complex64)
     quotient = _lags(irfft2(quotient, shape))
-    quotient /= tf.maximum(tf.reduce_max(quotient, [1, 2], keepdims=True), LEAST)
-    correlations = irfft2(tf.cast(_power(of_blurred), tf.complex64), shape)
-    correlations = _lags(correlations / tf.maximum(correlations[:, :, :1, :1], LEAST))
-    kernel = _kernel_network(quotient, tf.transpose(correlations, [0, 2, 3, 1]))
+    kernel = _kernel_network(quotient / tf.maximum(tf.reduce_max(quotient, [1, 2], keepdims=True), LEAST), correlations)
     hidden = tf.nn.relu(tf.layers.dense(summary, 32, name="noise0"))
     return kernel, tf.exp(tf.clip_by_value(tf.layers.dense(hidden, 1, name="noise1")[:, 0] - 5.0, -12.0, 3.0))
 
@@ -228,29 +241,30 @@ def estimate(pictures, rounds):
       A list of (kernel ``[N, SIDE, SIDE]``, noise ``[N]`` for ``wiener``, grey picture without the blur ``[N, H, W]``, 0…1), one
       for each round. Variables are made in the scope that is open, or used again.
     """
-    light, codes = tf.reduce_mean(to_light(pictures), 3), tf.reduce_mean(pictures, 3)
-    found, sharper = [], None
+    grey = tf.reduce_mean(pictures, 3)
+    found, sharper, of_blurred = [], None, _of_blurred(grey)
     for index in range(rounds):
         with tf.variable_scope("round%d" % index, reuse=tf.AUTO_REUSE):
-            kernel, noise = _round(codes, light, sharper)
-        grey = to_code(wiener(light[:, tf.newaxis], kernel, noise)[0][:, 0])
-        found.append((kernel, noise, grey))
-        sharper = tf.stop_gradient(grey)
+            kernel, noise = _round(grey, of_blurred, sharper)
+        divided = tf.clip_by_value(wiener(grey[:, tf.newaxis], kernel, noise)[0][:, 0], 1e-2, 1.0)
+        found.append((kernel, noise, divided))
+        sharper = tf.stop_gradient(divided)
     return found
 
 
-def deconvolved(pictures, estimates):
+def deconvolved(pictures, estimates, gamma=GAMMA):
     """Pictures without the blur of the last of ``estimates``, once for each of ``CAUTION``.
 
     Args:
       pictures: float32 ``[N, H, W, 3]``, 0…1.
+      gamma: of ``GAMMAS``.
 
     Returns:
       float32 ``[N, H, W, 3 · len(CAUTION)]``, 0…1.
     """
     kernel, noise, _ = estimates[-1]
-    light = tf.transpose(to_light(pictures), [0, 3, 1, 2])
-    found = [tf.transpose(to_code(one), [0, 2, 3, 1]) for one in wiener(light, kernel, noise, CAUTION)]
+    light = tf.transpose(to_light(pictures, gamma), [0, 3, 1, 2])
+    found = [tf.transpose(to_code(one, gamma), [0, 2, 3, 1]) for one in wiener(light, kernel, noise, CAUTION)]
     found = tf.concat(found, 3)
     found.set_shape(pictures.shape[:3].concatenate([3 * len(CAUTION)]))
     return found

@@ -6,6 +6,9 @@ soft before the blur comes, so that the network learns to leave alone what is go
 made of linear light (REDS does so); GOPRO's frames are averages of gamma-coded ones, so a share is made that way too.
 
 Paths are centred on their centroid: blur alone cannot tell when in the exposure the camera was where, the centroid it can.
+
+A share has two kernels: a camera that turned, whose blur changes across the picture, or a thing that moved otherwise than what
+is behind it. No single kernel undoes these, and the network must see where.
 """
 
 import numpy as np
@@ -13,8 +16,8 @@ from scipy import fft
 
 from common import images
 
-LONGEST = 30  # pixels; of a path's extent, so a kernel has no more than 2·30 + 1 rows
-MARGIN = 32  # light comes in from so far outside of a crop
+LONGEST = 44  # pixels; of a path's extent, so a kernel has no more than 2·44 + 1 rows
+MARGIN = 44  # light comes in from so far outside of a crop
 GAMMA = 2.2
 
 _CODES = np.arange(256) / 255.0
@@ -64,21 +67,65 @@ def random_kernel(random):
     return path_kernel(camera_path(random, random.uniform(12.0, LONGEST) if long_one else random.uniform(0.5, 15.0)))
 
 
-def blur_region(pixels, kernel, gamma):
-    """A square region ``[S, S, 3]``, uint8, blurred: float32 ``[S − 2·MARGIN, S − 2·MARGIN, 3]``, 0…255.
+def _spread(light, kernel):
+    """Light ``[S, S, C]`` through a kernel (None: no blur): ``[S − 2·MARGIN, S − 2·MARGIN, C]``.
 
     The convolution is a product of Fourier transforms; what goes round the edges stays within the margin.
     """
-    side = pixels.shape[0]
+    side = light.shape[0]
     if kernel is None:
-        return np.float32(pixels[MARGIN:-MARGIN, MARGIN:-MARGIN])
+        return light[MARGIN:-MARGIN, MARGIN:-MARGIN]
     spectrum = fft.rfft2(kernel, (side, side))
-    light = fft.rfft2(_LIGHT[gamma][pixels], axes=(0, 1))
-    light = fft.irfft2(light * spectrum[..., np.newaxis], (side, side), axes=(0, 1))
+    light = fft.irfft2(fft.rfft2(light, axes=(0, 1)) * spectrum[..., np.newaxis], (side, side), axes=(0, 1))
     start = MARGIN + LONGEST  # the kernel's middle is at (LONGEST, LONGEST)
     end = start + side - 2 * MARGIN
-    light = np.clip(light[start:end, start:end], 0.0, 1.0)
+    return light[start:end, start:end]
+
+
+def _values(light, gamma):
+    light = np.clip(light, 0.0, 1.0)
     return 255.0 * light if gamma == 1.0 else _CODE[np.int32(light * _CODE_STEPS + 0.5)]
+
+
+def blur_region(pixels, kernel, gamma):
+    """A square region ``[S, S, 3]``, uint8, blurred: float32 ``[S − 2·MARGIN, S − 2·MARGIN, 3]``, 0…255."""
+    if kernel is None:
+        return np.float32(pixels[MARGIN:-MARGIN, MARGIN:-MARGIN])
+    return _values(_spread(_LIGHT[gamma][pixels], kernel), gamma)
+
+
+def blur_in_two(behind, front, mask, kernels, gamma):
+    """What is behind and what is in front, each moved its own way: float32 0…255, as ``blur_region``.
+
+    Args:
+      behind, front: uint8 ``[S, S, 3]``; mask: float32 ``[S, S, 1]``, 1 where the front is. It moves with the front.
+      kernels: of behind and of front; None is no blur.
+    """
+    # a thing covers what is behind it for as long as it is there
+    moved = _spread(np.concatenate([_LIGHT[gamma][front] * mask, mask], axis=2), kernels[1])
+    return _values(_spread(_LIGHT[gamma][behind], kernels[0]) * (1.0 - moved[..., 3:]) + moved[..., :3], gamma)
+
+
+def mask_of(random, side, turned):
+    """Where the second of two kernels holds: float32 ``[side, side, 1]``, 0…1.
+
+    Args:
+      turned: the camera turned, and one kernel goes over into the other across the picture; else a thing's outline.
+    """
+    rows, columns = np.mgrid[0:side, 0:side] / float(side) - 0.5
+    angle = random.uniform(0.0, 2 * np.pi)
+    along, across = rows * np.cos(angle) + columns * np.sin(angle), columns * np.cos(angle) - rows * np.sin(angle)
+    if turned:
+        mask = 0.5 + along * random.uniform(0.7, 1.4)
+    else:  # a closed, wavy line around a place in the middle
+        waves = sum(
+            random.normal() * np.sin(count * np.arctan2(across, along) + random.uniform(0.0, 2 * np.pi)) / count
+            for count in (2, 3, 5)
+        )
+        centre = random.uniform(-0.4, 0.4, size=2)
+        distance = np.hypot((along - centre[0]) * random.uniform(0.5, 1.5), across - centre[1])
+        mask = 0.5 + side * (random.uniform(0.15, 0.4) * (1.0 + 0.25 * waves) - distance)
+    return np.float32(np.clip(mask, 0.0, 1.0))[..., np.newaxis]
 
 
 def degrade(values, random):
@@ -114,14 +161,16 @@ class CropMaker:
       side: of the square crops, a multiple of 16.
       real_share: share of crops out of ``pairs``.
       linear_share: share of made blur that is added up in linear light.
+      two_share: share of made blur that has two kernels.
     """
 
-    def __init__(self, sharp, pairs, side=128, real_share=0.5, linear_share=0.9):
+    def __init__(self, sharp, pairs, side=128, real_share=0.5, linear_share=0.9, two_share=0.0):
         self.sharp, self.pairs, self.side = sharp, pairs, side
         self.real_share, self.linear_share = real_share if pairs else 0.0, linear_share
+        self.two_share = two_share
 
-    def made(self, random):
-        """(blurred, sharp, kernel) with made blur; None is no blur."""
+    def _region(self, random):
+        """A square of a sharp picture with ``MARGIN`` around it, at some scale."""
         picture = self.sharp[random.randint(len(self.sharp))]
         whole = self.side + 2 * MARGIN
         scale, chance = 1.0, random.uniform()
@@ -129,10 +178,29 @@ class CropMaker:
             scale = random.uniform(1.0, 2.0)  # a soft picture
         elif chance < 0.6:
             scale = random.uniform(max(0.3, min(1.0, whole / float(min(picture.shape[:2])))), 1.0)
-        region = _scaled(_window(random, [picture], int(round(whole / scale)))[0], whole)
-        kernel = random_kernel(random)
-        blurred = blur_region(region, kernel, GAMMA if random.uniform() < self.linear_share else 1.0)
+        return _scaled(_window(random, [picture], int(round(whole / scale)))[0], whole)
+
+    def made(self, random):
+        """(blurred, sharp, kernel) with made blur and one kernel; None is no blur."""
+        region, kernel = self._region(random), random_kernel(random)
+        blurred = blur_region(region, kernel, self._gamma(random))
         return degrade(blurred, random), region[MARGIN:-MARGIN, MARGIN:-MARGIN], kernel
+
+    def _gamma(self, random):
+        return GAMMA if random.uniform() < self.linear_share else 1.0
+
+    def made_of_two(self, random):
+        """(blurred, sharp) with two kernels."""
+        behind = self._region(random)
+        turned = random.uniform() < 0.3
+        front = behind if turned or random.uniform() < 0.3 else self._region(random)
+        mask = mask_of(random, behind.shape[0], turned)
+        both = [random_kernel(random), random_kernel(random) if random.uniform() < 0.7 else None]
+        if random.randint(2):
+            both.reverse()
+        gamma = self._gamma(random)
+        blurred, sharp = (blur_in_two(behind, front, mask, kernels, gamma) for kernels in (both, (None, None)))
+        return degrade(blurred, random), np.uint8(np.rint(sharp))
 
     def real(self, random):
         """(blurred, sharp) out of a pair, at its size or smaller."""
@@ -146,14 +214,18 @@ class CropMaker:
 
         Returns:
           blurred and sharp, uint8 ``[count, side, side, 3]``; the kernels of made blur, float32
-          ``[count, 2·LONGEST + 1, 2·LONGEST + 1]``; and 1.0 where there is one, 0.0 for pairs, ``[count]``.
+          ``[count, 2·LONGEST + 1, 2·LONGEST + 1]``; and 1.0 where there is one, 0.0 for pairs and two kernels, ``[count]``.
         """
         random = np.random.RandomState(seed)
         blurred, sharp = (np.empty((count, self.side, self.side, 3), np.uint8) for _ in range(2))
         kernels, known = np.zeros((count,) + (2 * LONGEST + 1,) * 2, np.float32), np.zeros(count, np.float32)
         for i in range(count):
-            known[i] = not random.uniform() < self.real_share
-            crops = list(self.made(random) if known[i] else self.real(random) + (kernels[i],))
+            real, two = random.uniform() < self.real_share, random.uniform() < self.two_share
+            known[i] = not real and not two
+            if known[i]:
+                crops = list(self.made(random))
+            else:
+                crops = list(self.real(random) if real else self.made_of_two(random)) + [kernels[i]]
             if crops[2] is None:
                 crops[2] = np.zeros_like(kernels[i])
                 crops[2][LONGEST, LONGEST] = 1.0

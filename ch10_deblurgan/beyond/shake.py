@@ -1,4 +1,4 @@
-"""Draws the shake that the wide-view network sees in photos: for each tile, the kernel that it estimates (``blur_kernel.py``).
+"""Draws the shake that the wide-view network sees in photos: for each square, the kernel that it estimates (``blur_kernel.py``).
 
 A point of light in the sharp scene would have become this in the photo: the path of the camera during the exposure, mirrored at
 its middle. Of a photo without blur all are points; where they differ from tile to tile the camera has turned, or things moved.

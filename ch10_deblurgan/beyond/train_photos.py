@@ -8,8 +8,9 @@ Writes into the run folder: ``checkpoints/`` (the next call goes on from there),
 moving average, float16), ``settings.json`` and a record. The scores are of the moving average.
 
 Two things are learnt, one after the other: with ``--learn kernel`` the estimate of the blur (``blur_kernel.py``), and then, with
-``--start-from`` that run's weights, what the network makes of it and of the photo. What is not learnt stays as it is. The scores
-are then those of the deconvolved picture, or of the finished one.
+``--start-from`` that run's weights, what the network makes of it and of the photo; or, with ``--learn both``, each by its own
+loss in the same steps. What is not learnt stays as it is. The scores are those of the finished picture, or, where the kernel
+alone is learnt, of the deconvolved one.
 
 The learning rate is constant up to step ``--fall-from`` and then falls to nothing at ``--steps``; both may be changed when a run
 goes on, as long as the fall has not begun. Time: some 200 ms of one processor core a crop of 128×128.
@@ -49,7 +50,10 @@ VALUES = [
         "estimates", wide_view.SETTINGS["estimates"], "rounds of estimating the blur's kernel; 0: none", low=0, high=8
     ),
     Value(
-        "learn", "picture", "what is trained: the estimate of the kernel, or all else", choices=("kernel", "picture")
+        "learn",
+        "picture",
+        "what is trained: the estimate of the kernel, all else, or both",
+        choices=("kernel", "picture", "both"),
     ),
     Value("learning_rate", 5e-4, "Adam's, before it falls", low=0.0),
     Value(
@@ -69,6 +73,7 @@ VALUES = [
         fixed=False,
     ),
     Value("linear_share", 0.9, "share of made blur that is added up in linear light", low=0.0, high=1.0, more=True),
+    Value("two_share", 0.0, "share of made blur that has two kernels", low=0.0, high=1.0, more=True),
     Value("validate_every", 500, "steps between two scorings of the validation pictures", tiny=4, low=1, fixed=False),
     Value("save_every", 250, "steps between two checkpoints", tiny=4, low=1, fixed=False),
 ]
@@ -195,23 +200,33 @@ def build(opts, settings):
     blurred, sharp = (tf.cast(net[name], tf.float32) / 127.5 - 1.0 for name in ("blurred", "sharp"))
     net["restored"] = wide_view.wide_view(net["photo"], settings)
     weights = wide_view.variables()
+    parts = []
+    estimates = wide_view.estimated(blurred, settings) if settings["estimates"] else None
+    if opts.learn != "picture":
+        known = net["kernels"], net["known"], (sharp + 1.0) / 2.0, opts.margin or 1
+        parts.append(
+            (
+                blur_kernel.loss(estimates, *known),
+                [weight for weight in weights if wide_view.is_estimators(weight)],
+                5.0,
+            )
+        )
     if opts.learn == "kernel":
-        estimates = wide_view.estimated(blurred, settings)
-        known = net["kernels"], net["known"]
-        net["loss"] = blur_kernel.loss(estimates, *known, sharp=(sharp + 1.0) / 2.0, border=opts.margin or 1)
-        net["restored"] = wide_view.deconvolved(net["photo"], wide_view.estimated(net["photo"], settings))[..., :3]
-        learned = [weight for weight in weights if wide_view.is_estimators(weight)]
+        net["restored"] = wide_view.all_divided(net["photo"], settings)[0][..., :3]
     else:
         inside = slice(opts.margin, opts.margin + opts.crop)
-        divided = None
-        if settings["estimates"]:
-            divided = wide_view.deconvolved(blurred, wide_view.estimated(blurred, settings))[:, inside, inside]
+        divided = wide_view.deconvolved(blurred, estimates) if estimates else []
+        divided = [found[:, inside, inside] for found in divided]
         restored = wide_view.wide_view(blurred[:, inside, inside], settings, divided=divided)
-        net["loss"] = LOSSES[opts.loss]((restored - sharp[:, inside, inside]) / 2.0)
-        learned = [weight for weight in weights if not wide_view.is_estimators(weight)]
-    gradients, _ = tf.clip_by_global_norm(tf.gradients(net["loss"], learned), 5.0 if opts.learn == "kernel" else 1.0)
+        loss = LOSSES[opts.loss]((restored - sharp[:, inside, inside]) / 2.0)
+        parts.append((loss, [weight for weight in weights if not wide_view.is_estimators(weight)], 1.0))
+    net["loss"] = parts[-1][0]
+    moves = []
+    for loss, learned, longest in parts:
+        gradients, _ = tf.clip_by_global_norm(tf.gradients(loss, learned), longest)
+        moves += zip(gradients, learned)
     # beta2: with zeros at the branch's end its gradients grow from nothing, and their mean square must keep up with them
-    moved = tf.train.AdamOptimizer(net["learning_rate"], beta2=0.99).apply_gradients(zip(gradients, learned))
+    moved = tf.train.AdamOptimizer(net["learning_rate"], beta2=0.99).apply_gradients(moves)
     # num_updates: at the start the average follows quickly
     average = tf.train.ExponentialMovingAverage(opts.average, num_updates=net["step"])
     with tf.control_dependencies([moved]):
@@ -269,8 +284,8 @@ def add_options(parser):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
     settings = dict(wide_view.SETTINGS, estimates=opts.estimates)
-    if opts.learn == "kernel" and not opts.estimates:
-        raise UserError("--learn kernel needs --estimates 1 or more")
+    if opts.learn != "picture" and not opts.estimates:
+        raise UserError("--learn %s needs --estimates 1 or more" % opts.learn)
     if opts.crop % wide_view.multiple(settings):
         raise UserError("--crop %d: a multiple of %d" % (opts.crop, wide_view.multiple(settings)))
     run.start(opts.seed)
@@ -279,7 +294,8 @@ def main(argv=None):
     train_pairs = balanced(clips["train"], opts.clip_balance)
     sharp = [images.read_rgb(path) for path in photos["train"]]
     sharp += [pictures[1] for pictures in train_pairs[::4]]  # sharp frames are photos too
-    maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop + 2 * opts.margin, opts.real_share, opts.linear_share)
+    shares = opts.real_share, opts.linear_share, opts.two_share
+    maker = photo_crops.CropMaker(sharp, train_pairs, opts.crop + 2 * opts.margin, *shares)
     kinds = validation_pictures(photos["val"], clips["val"])
     data = "%d photos, %d pairs" % (len(photos["train"]), len(clips["train"]))
     print("%s; validation: %s" % (data, ", ".join("%d %s" % (len(kinds[kind]), kind) for kind in kinds)))

@@ -9,7 +9,8 @@ same arithmetic in another order (``fast.py``).
 
 Beside the picture it may be shown what Wiener's filter makes of it with an estimate of the blur's kernel (``blur_kernel.py``;
 setting ``estimates``): of an even shake that is much sharper, of anything else it is wrong, and everywhere it has noise and
-ringing. The network takes of it what is good. That, too, starts from zeros.
+ringing. The division is done in light and in pixel values: blur is added up in the one, or, in some data sets, in the other. The
+network takes of all that what is good. That, too, starts from zeros.
 """
 
 import numpy as np
@@ -31,6 +32,7 @@ ROWS = [  # what a file of weights may say of its network
 ]
 SETTINGS = {row.name: row.value for row in ROWS}
 ESTIMATOR = "wide_view/estimator"  # scope of the networks that estimate the kernel
+DIVIDED = ("divided", "coded")  # scopes of what belongs to the divided pictures, for each of blur_kernel.GAMMAS
 
 
 def multiple(settings):
@@ -98,25 +100,23 @@ def _wide_branch(x, settings, fast):
 
 
 def _start(pictures, divided, filters, fast):
-    """The first layer; ``divided`` may be None. Two convolutions: a single one of all channels needs much more memory."""
+    """The first layer. Several convolutions: a single one of all channels needs much more memory."""
     full = _convolution(pictures, filters, 7, "start", fast=fast)
-    if divided is not None:
-        full += _convolution(divided, filters, 7, "divided/start", gain=0.0, fast=fast)
+    for name, found in zip(DIVIDED, divided):
+        full += _convolution(found, filters, 7, name + "/start", gain=0.0, fast=fast)
     return tf.nn.relu(full)
 
 
 def _change(x, pictures, divided, fast):
-    """The last layer: what is added to ``pictures``, and how much of each of ``divided`` (or None); one convolution for both."""
-    kernel, bias = _parameters("end", [3, 3, x.shape[3].value, 3], 0.0)
-    if divided is not None:
-        more = _parameters("divided/share", [3, 3, x.shape[3].value, divided.shape[3].value // 3], 0.0)
-        kernel, bias = tf.concat([kernel, more[0]], 3), tf.concat([bias, more[1]], 0)
+    """The last layer: what is added to ``pictures``, and how much of each of ``divided``; one convolution for all."""
+    parameters = [_parameters("end", [3, 3, x.shape[3].value, 3], 0.0)]
+    for name, found in zip(DIVIDED, divided):
+        parameters.append(_parameters(name + "/share", [3, 3, x.shape[3].value, found.shape[3].value // 3], 0.0))
+    kernel, bias = tf.concat([pair[0] for pair in parameters], 3), tf.concat([pair[1] for pair in parameters], 0)
     y = arithmetic.narrow(x, kernel) if fast else tf.nn.conv2d(x, kernel, [1, 1, 1, 1], "SAME")
-    y = tf.nn.bias_add(y, bias)
-    change = tf.tanh(y[..., :3])
-    for index in range(0 if divided is None else divided.shape[3].value // 3):
-        change += y[..., 3 + index : 4 + index] * (divided[..., 3 * index : 3 * index + 3] - pictures)
-    return change
+    change, *shares = tf.split(tf.nn.bias_add(y, bias), [3] + [1] * (kernel.shape[3].value - 3), 3)
+    found = [picture for several in divided for picture in tf.split(several, several.shape[3].value // 3, 3)]
+    return tf.tanh(change) + sum(share * (picture - pictures) for share, picture in zip(shares, found))
 
 
 def estimated(pictures, settings):
@@ -126,8 +126,15 @@ def estimated(pictures, settings):
 
 
 def deconvolved(pictures, estimates):
-    """``blur_kernel.deconvolved`` of pictures −1…1, as −1…1, three channels for each caution; no gradient goes through it."""
-    return tf.stop_gradient(blur_kernel.deconvolved((pictures + 1.0) / 2.0, estimates) * 2.0 - 1.0)
+    """``blur_kernel.deconvolved`` of pictures −1…1, as −1…1, for each of ``GAMMAS``: a list; no gradient goes through."""
+    pictures = (pictures + 1.0) / 2.0
+    found = [blur_kernel.deconvolved(pictures, estimates, gamma) for gamma in blur_kernel.GAMMAS]
+    return [tf.stop_gradient(one * 2.0 - 1.0) for one in found]
+
+
+def all_divided(pictures, settings):
+    """What the network is shown beside the pictures: ``deconvolved`` of them by its own estimate, or an empty list."""
+    return deconvolved(pictures, estimated(pictures, settings)) if settings["estimates"] else []
 
 
 def wide_view(pictures, settings=None, fast=True, divided=None):
@@ -136,17 +143,17 @@ def wide_view(pictures, settings=None, fast=True, divided=None):
     Args:
       pictures: float32 ``[N, H, W, 3]``, −1…1, H and W multiples of ``multiple(settings)``.
       settings: as ``SETTINGS``: of the generator, the filters of the first layer and its blocks; of the branch, the channels at
-        each size, the blocks on the way down, and those on the way up; the rounds of ``blur_kernel.estimate``.
+        each size, the blocks on the way down, and those on the way up; what is said of ``blur_kernel.estimate``.
       fast: the arithmetic of ``fast.py``; the same results within rounding.
-      divided: ``deconvolved`` of the pictures, where it is there already.
+      divided: ``all_divided`` of the pictures, where it is there already.
 
     Returns:
       float32 ``[N, H, W, 3]``, −1…1. Variables are made in the scope ``wide_view``, or used again.
     """
     settings = settings or SETTINGS
     ngf, half = settings["ngf"], settings["n_blocks"] // 2
-    if settings["estimates"] and divided is None:
-        divided = deconvolved(pictures, estimated(pictures, settings))
+    if divided is None:
+        divided = all_divided(pictures, settings)
     with tf.variable_scope("wide_view", reuse=tf.AUTO_REUSE):
         full = _start(pictures, divided, ngf, fast)
         halved = tf.nn.relu(_convolution(full, 2 * ngf, 3, "down0", stride=2, fast=fast))
@@ -169,6 +176,10 @@ def is_estimators(variable):
     return variable.op.name.startswith(ESTIMATOR + "/")
 
 
+def _of_divided(variable):
+    return variable.op.name.startswith(tuple("wide_view/%s/" % scope for scope in DIVIDED))
+
+
 # ------------------------------------------------------------------------------------------- weights
 def save(path, values, settings):
     """Writes the values of ``variables()`` and the settings as one npz: kernels as float16, biases as float32."""
@@ -189,6 +200,8 @@ def load(path):
             raise UserError("weights %s: setting %s: %s" % (path, row.name, error))
     if not 1 <= len(settings["wide"]) == len(settings["down_blocks"]) <= 8:
         raise UserError("weights %s: settings wide and down_blocks must be as long as each other, 1 to 8" % path)
+    if settings["estimates"] and not any(name.startswith("wide_view/coded/") for name in values):
+        raise UserError("weights %s are of an older network, which took kernels of light: train on from them" % path)
     return values, settings
 
 
@@ -216,10 +229,8 @@ def load_start(session, path, settings):
       UserError: the file is of another network than that of ``settings``.
     """
     values, found = weights.load(path)
-    of_estimate = [
-        variable for variable in variables() if variable.op.name.startswith((ESTIMATOR, "wide_view/divided/"))
-    ]
-    if dict(found, estimates=settings["estimates"]) == settings:
+    of_estimate = [variable for variable in variables() if is_estimators(variable) or _of_divided(variable)]
+    if all(found.get(name) == settings[name] for name in ("ngf", "n_blocks", "wide", "down_blocks", "up_blocks")):
         load_into(session, values, of_estimate)
         return
     small = dict(

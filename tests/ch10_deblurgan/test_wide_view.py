@@ -15,7 +15,8 @@ from common.errors import Stopped, UserError
 
 SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, estimates=1)
 
-ZEROS = ("/end/kernel", "/wide/up0/kernel", "/divided/start/kernel", "/divided/share/kernel")  # what starts from them
+ZEROS = ("/end/kernel", "/wide/up0/kernel")  # what starts from them
+ZEROS += tuple("/%s/%s/kernel" % (name, part) for name in wide_view.DIVIDED for part in ("start", "share"))
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +67,49 @@ def test_blur_is_a_convolution_of_light(gamma):
 
 
 def test_no_blur_changes_nothing():
-    region = texture(96, 96)
-    np.testing.assert_array_equal(photo_crops.blur_region(region, None, 2.2), region[32:-32, 32:-32])
+    region = texture(120, 120)
+    inside = slice(photo_crops.MARGIN, -photo_crops.MARGIN)
+    np.testing.assert_array_equal(photo_crops.blur_region(region, None, 2.2), region[inside, inside])
+
+
+def test_a_thing_that_moves_is_the_mean_of_its_frames():
+    """Against frames composed one by one: a thing moved three ways over what stays where it is."""
+    side = 128
+    behind, front = texture(side, side, 1), texture(side, side, 2)
+    mask = photo_crops.mask_of(np.random.RandomState(4), side, False)
+    assert mask.min() == 0.0 and mask.max() == 1.0 and 0.05 < mask.mean() < 0.95
+    kernel, places = np.zeros((2 * photo_crops.LONGEST + 1,) * 2, np.float32), [(0, -3), (2, 0), (0, 5)]
+    for down, right in places:
+        kernel[photo_crops.LONGEST + down, photo_crops.LONGEST + right] = 1 / 3.0
+    frames = []
+    for place in places:
+        there, moved = (np.roll(part, place, (0, 1)) for part in (mask, front / 255.0))
+        frames.append(there * moved**2.2 + (1 - there) * (behind / 255.0) ** 2.2)
+    inside = slice(photo_crops.MARGIN, -photo_crops.MARGIN)
+    wanted = 255.0 * np.mean(frames, axis=0)[inside, inside] ** (1 / 2.2)
+    found = photo_crops.blur_in_two(behind, front, mask, (None, kernel), 2.2)
+    assert np.mean(np.abs(found - wanted)) < 0.05
+
+
+def test_a_camera_that_turns_blurs_one_side_as_one_kernel_and_the_other_as_the_other():
+    side = 200
+    picture = texture(side, side)
+    kernels = [photo_crops.path_kernel(photo_crops.camera_path(np.random.RandomState(seed), 12.0)) for seed in (1, 2)]
+    mask = np.zeros((side, side, 1), np.float32)
+    mask[:, side // 2 :] = 1.0
+    found = photo_crops.blur_in_two(picture, picture, mask, kernels, 2.2)
+    left, right = (photo_crops.blur_region(picture, kernel, 2.2) for kernel in kernels)
+    half = found.shape[1] // 2
+    np.testing.assert_allclose(found[:, : half - 20], left[:, : half - 20], atol=0.1)
+    np.testing.assert_allclose(found[:, half + 20 :], right[:, half + 20 :], atol=0.1)
+    assert np.abs(left - right).mean() > 2
+
+
+def test_crops_of_two_kernels_name_none():
+    picture = texture(300, 300)
+    blurred, sharp, kernels, known = photo_crops.CropMaker([picture], [], 48, two_share=1.0).batch(6, 1)
+    assert not known.any() and not kernels.any() and (blurred != sharp).any()
+    assert photo_crops.CropMaker([picture], [], 48, two_share=0.5).batch(20, 1)[3].sum() in range(4, 17)
 
 
 def test_equal_seeds_give_equal_batches_and_others_do_not():
@@ -125,7 +167,9 @@ def test_it_starts_by_giving_the_picture_back():
 
 
 def test_fast_equals_plain():
-    settings = dict(ngf=24, n_blocks=2, wide=[96, 100], down_blocks=[1, 1], up_blocks=1, estimates=1)
+    settings = dict(
+        ngf=24, n_blocks=2, wide=[96, 100], down_blocks=[1, 1], up_blocks=1, estimates=1, region=32, gammas=2
+    )
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     both = [wide_view.wide_view(photo, settings, fast) for fast in (True, False)]
     values = np.random.RandomState(0).uniform(-1, 1, (1, 32, 48, 3)).astype(np.float32)
