@@ -101,7 +101,8 @@ def blur_in_two(behind, front, mask, kernels, gamma):
       behind, front: uint8 ``[S, S, 3]``; mask: float32 ``[S, S, 1]``, 1 where the front is. It moves with the front.
       kernels: of behind and of front; None is no blur.
     """
-    # a thing covers what is behind it for as long as it is there
+    # a thing covers what is behind it for as long as it is there (exact where the latter stays; else a mean of products is taken
+    # for the product of the means)
     moved = _spread(np.concatenate([_LIGHT[gamma][front] * mask, mask], axis=2), kernels[1])
     return _values(_spread(_LIGHT[gamma][behind], kernels[0]) * (1.0 - moved[..., 3:]) + moved[..., :3], gamma)
 

@@ -200,17 +200,13 @@ def build(opts, settings):
     blurred, sharp = (tf.cast(net[name], tf.float32) / 127.5 - 1.0 for name in ("blurred", "sharp"))
     net["restored"] = wide_view.wide_view(net["photo"], settings)
     weights = wide_view.variables()
-    parts = []
+    of_estimate = [weight for weight in weights if wide_view.is_estimators(weight)]
+    of_picture = [weight for weight in weights if not wide_view.is_estimators(weight)]
+    parts = []  # (loss, what learns by it, longest gradient)
     estimates = wide_view.estimated(blurred, settings) if settings["estimates"] else None
     if opts.learn != "picture":
         known = net["kernels"], net["known"], (sharp + 1.0) / 2.0, opts.margin or 1
-        parts.append(
-            (
-                blur_kernel.loss(estimates, *known),
-                [weight for weight in weights if wide_view.is_estimators(weight)],
-                5.0,
-            )
-        )
+        parts.append((blur_kernel.loss(estimates, *known), of_estimate, 5.0))
     if opts.learn == "kernel":
         net["restored"] = wide_view.all_divided(net["photo"], settings)[0][..., :3]
     else:
@@ -219,7 +215,7 @@ def build(opts, settings):
         divided = [found[:, inside, inside] for found in divided]
         restored = wide_view.wide_view(blurred[:, inside, inside], settings, divided=divided)
         loss = LOSSES[opts.loss]((restored - sharp[:, inside, inside]) / 2.0)
-        parts.append((loss, [weight for weight in weights if not wide_view.is_estimators(weight)], 1.0))
+        parts.append((loss, of_picture, 1.0))
     net["loss"] = parts[-1][0]
     moves = []
     for loss, learned, longest in parts:
