@@ -6,9 +6,12 @@ with learned parts as in Schuler et al., 'Learning to deblur' (arXiv 1406.7444):
 edges would be; the kernel that makes the blurred edges of them is a quotient of spectra; a second small network, in the kernel's
 own plane, takes away what cannot be a kernel. With the picture that Wiener's filter makes by it, all that is done once more.
 
+Where the camera turned or things moved, one kernel does not hold everywhere: of the last round's edges each quarter of the
+picture gets a kernel of its own as well. It fits better there, and less is known of it.
+
 GOPRO's frames, unlike a camera's, were added up after their light had been coded as pixel values: there the same holds of the
 values themselves. Which of both a photo is, it does not say. The kernel is estimated of the values, which serves both nearly
-alike; the division, where it matters, is done either way (``gamma``).
+alike; the division, where it matters, is done either way (``GAMMAS``).
 
 Fourier transforms are SciPy's (TensorFlow 1's own take, at such sizes, more time than all convolutions together).
 """
@@ -17,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import fft
 
+from ch10_deblurgan.beyond import kernels as processor
 from ch10_deblurgan.beyond.photo_crops import GAMMA
 
 RADIUS = 28  # kernels have 2·RADIUS + 1 rows and columns
@@ -26,6 +30,8 @@ CAUTION = (1.0, 16.0)  # the noise is also taken for so many times what it is es
 GAMMAS = (GAMMA, 1.0)  # what blur may have been added up in: light, or pixel values
 LEAST = 1e-6  # a picture without edges divides by nothing
 EDGES = 4  # differences: across, down and both diagonals
+OVER = 32  # pixels that a quarter reaches over the middle of the picture, a multiple of 8
+DIVIDED = 2 * len(GAMMAS) * len(CAUTION)  # pictures that ``deconvolved`` makes of one
 
 
 # ------------------------------------------------------------------------------------------- Fourier transforms
@@ -45,11 +51,11 @@ def _times(width):
 
 
 def _forward(x):
-    return fft.rfft2(x).astype(np.complex64)
+    return fft.rfft2(x, workers=processor.threads_used()).astype(np.complex64, copy=False)
 
 
 def _inverse(z, shape):
-    return fft.irfft2(z, tuple(shape)).astype(np.float32)
+    return fft.irfft2(z, tuple(shape), workers=processor.threads_used()).astype(np.float32, copy=False)
 
 
 @tf.custom_gradient
@@ -162,14 +168,14 @@ def _blocks(x, count, name):
 
 
 def _edge_network(pictures):
-    """What the sharp edges are like, ``[N, H, W, 2·EDGES]`` of ``[N, H, W, C]`` (sides multiples of 8), and ``[N, 96]``."""
+    """What the sharp edges are like, ``[N, 2·EDGES, H, W]``, and features ``[N, 96, H/8, W/8]``, of ``[N, H, W, C]``."""
     half = tf.nn.relu(_convolution(tf.space_to_depth(pictures, 2), 24, 3, "half"))
     quarter = _blocks(tf.nn.relu(_convolution(half, 48, 3, "quarter", stride=2)), 1, "quarter_blocks")
     eighth = _blocks(tf.nn.relu(_convolution(quarter, 96, 3, "eighth", stride=2)), 2, "eighth_blocks")
     up = quarter + tf.depth_to_space(_convolution(eighth, 4 * 48, 1, "up_quarter"), 2)
     up = tf.depth_to_space(_convolution(_blocks(up, 1, "up_blocks"), 4 * 24, 1, "up_half"), 2)
     edges = _convolution(tf.nn.relu(half + up), 4 * 2 * EDGES, 3, "edges", gain=0.1)
-    return tf.depth_to_space(edges, 2), tf.reduce_mean(eighth, [1, 2])
+    return [tf.transpose(maps, [0, 3, 1, 2]) for maps in (tf.depth_to_space(edges, 2), eighth)]
 
 
 def _kernel_network(quotient, correlations):
@@ -200,73 +206,112 @@ def _spectra(edges):
     return rfft2(tf.pad(edges * window, [[0, 0], [0, 0], [0, lack[0]], [0, lack[1]]])), shape + lack
 
 
-def _of_blurred(grey):
-    """What all rounds take of the blurred pictures ``[N, H, W]``: their edges, these' scale and spectra, and correlations."""
-    edges = differences(grey)
-    deviation = tf.sqrt(tf.reduce_mean(edges**2, [1, 2, 3], keepdims=True) + 1e-8)
-    spectra, shape = _spectra(edges / deviation)
+def _of_blurred(edges):
+    """What is taken of the edges of the blurred pictures, ``[N, EDGES, H, W]``: their spectra, these' size, and correlations."""
+    spectra, shape = _spectra(edges)
     correlations = irfft2(tf.cast(_power(spectra), tf.complex64), shape)
     correlations = _lags(correlations / tf.maximum(correlations[:, :, :1, :1], LEAST))
-    return edges / deviation, deviation, spectra, tf.transpose(correlations, [0, 2, 3, 1])
+    return spectra, shape, tf.transpose(correlations, [0, 2, 3, 1])
 
 
-def _round(grey, of_blurred, sharper):
-    """(kernel, noise) of grey pictures ``[N, H, W]``; ``sharper``: what the round before made of them, or None."""
-    blurred, deviation, blurred_spectra, correlations = of_blurred
-    seen = [grey] if sharper is None else [grey, sharper]
-    stacked = tf.stack(seen, 3) - 0.5
-    stacked.set_shape([None, None, None, len(seen)])
-    learned, summary = _edge_network(stacked)
-    learned = tf.transpose(learned, [0, 3, 1, 2])
-    sharp = blurred if sharper is None else differences(sharper) / deviation
-    spectra, shape = _spectra(sharp * tf.sigmoid(learned[:, :EDGES] + 2.0) + learned[:, EDGES:])
+def _kernel(sharp, of_blurred, features):
+    """(kernel, noise): what blurs the edges ``sharp``, ``[N, EDGES, H, W]``, to those of ``of_blurred``."""
+    blurred_spectra, shape, correlations = of_blurred
+    spectra, _ = _spectra(sharp)
     power = tf.reduce_sum(_power(spectra), 1)
     floor = tf.exp(tf.get_variable("floor", [], initializer=tf.constant_initializer(-2.0)))
     power += floor * tf.reduce_mean(power, [1, 2], keepdims=True)
     quotient = tf.reduce_sum(tf.conj(spectra) * blurred_spectra, 1) / tf.cast(power, tf.complex64)
     quotient = _lags(irfft2(quotient, shape))
     kernel = _kernel_network(quotient / tf.maximum(tf.reduce_max(quotient, [1, 2], keepdims=True), LEAST), correlations)
-    hidden = tf.nn.relu(tf.layers.dense(summary, 32, name="noise0"))
+    hidden = tf.nn.relu(tf.layers.dense(tf.reduce_mean(features, [2, 3]), 32, name="noise0"))
     return kernel, tf.exp(tf.clip_by_value(tf.layers.dense(hidden, 1, name="noise1")[:, 0] - 5.0, -12.0, 3.0))
 
 
+def _divided(grey, kernel, noise):
+    return tf.clip_by_value(wiener(grey[:, tf.newaxis], kernel, noise)[0], 1e-2, 1.0)
+
+
+def quarters(x, over=OVER):
+    """The four quarters of ``[N, …, H, W]``, each ``over`` larger than half of it where it goes on: ``[4N, …, h, w]``."""
+    height, width = tf.shape(x)[-2], tf.shape(x)[-1]
+    h, w = tf.minimum(height, height // 2 + over), tf.minimum(width, width // 2 + over)
+    return tf.concat([x[..., i : i + h, j : j + w] for i in (0, height - h) for j in (0, width - w)], 0)
+
+
+def _beside(one, other, size, axis):
+    """Two that overlap, ``[N, C, h, w]``, put together along an axis to ``size``: one goes over into the other."""
+    lack = size - tf.shape(one)[axis]
+    rest = [[[0, 0], [0, 0], [0, 0], [0, 0]] for _ in range(2)]
+    rest[0][axis][1] = rest[1][axis][0] = lack
+    here = tf.cast(tf.range(size), tf.float32) + 0.5
+    share = tf.clip_by_value(0.5 + (tf.cast(size, tf.float32) / 2.0 - here) / (2.0 * OVER), 0.0, 1.0)
+    share = tf.reshape(share, [-1, 1] if axis == 2 else [1, -1])
+    return tf.pad(one, rest[0]) * share + tf.pad(other, rest[1]) * (1.0 - share)
+
+
+def joined(parts, height, width):
+    """``quarters`` put together again: ``[4N, C, h, w]`` → ``[N, C, height, width]``."""
+    upper_left, upper_right, lower_left, lower_right = tf.split(parts, 4, 0)
+    upper = _beside(upper_left, upper_right, width, 3)
+    return _beside(upper, _beside(lower_left, lower_right, width, 3), height, 2)
+
+
 def estimate(pictures, rounds):
-    """Kernels of blurred pictures, each of one blur throughout.
+    """Kernels of blurred pictures: of the whole ones, and of each quarter.
 
     Args:
-      pictures: float32 ``[N, H, W, 3]``, 0…1; sides multiples of 8, ``BORDER`` or more.
+      pictures: float32 ``[N, H, W, 3]``, 0…1; sides multiples of 16, ``BORDER`` or more.
       rounds: how often an estimate is made, each with the picture that the one before gives.
 
     Returns:
       A list of (kernel ``[N, SIDE, SIDE]``, noise ``[N]`` for ``wiener``, grey picture without the blur ``[N, H, W]``, 0…1), one
-      for each round. Variables are made in the scope that is open, or used again.
+      for each round; and, as the last, (kernels ``[4N, SIDE, SIDE]``, noise ``[4N]``, the same) of the ``quarters`` by the last
+      round's edges. Variables are made in the scope that is open, or used again.
     """
     grey = tf.reduce_mean(pictures, 3)
-    found, sharper, of_blurred = [], None, _of_blurred(grey)
+    blurred = differences(grey)
+    deviation = tf.sqrt(tf.reduce_mean(blurred**2, [1, 2, 3], keepdims=True) + 1e-8)
+    blurred /= deviation
+    found, sharp, of_blurred = [], blurred, _of_blurred(blurred)
     for index in range(rounds):
         with tf.variable_scope("round%d" % index, reuse=tf.AUTO_REUSE):
-            kernel, noise = _round(grey, of_blurred, sharper)
-        divided = tf.clip_by_value(wiener(grey[:, tf.newaxis], kernel, noise)[0][:, 0], 1e-2, 1.0)
-        found.append((kernel, noise, divided))
-        sharper = tf.stop_gradient(divided)
-    return found
+            seen = [grey] + [tf.stop_gradient(one[2]) for one in found[-1:]]
+            stacked = tf.stack(seen, 3) - 0.5
+            stacked.set_shape([None, None, None, len(seen)])
+            learned, features = _edge_network(stacked)
+            sharp = sharp * tf.sigmoid(learned[:, :EDGES] + 2.0) + learned[:, EDGES:]
+            kernel, noise = _kernel(sharp, of_blurred, features)
+            found.append((kernel, noise, _divided(grey, kernel, noise)[:, 0]))
+            if index == rounds - 1:
+                kernel, noise = _kernel(quarters(sharp), _of_blurred(quarters(blurred)), quarters(features, OVER // 8))
+        sharp = differences(tf.stop_gradient(found[-1][2])) / deviation
+    divided = joined(_divided(quarters(grey), kernel, noise), tf.shape(grey)[1], tf.shape(grey)[2])
+    return found + [(kernel, noise, divided[:, 0])]
 
 
-def deconvolved(pictures, estimates, gamma=GAMMA):
-    """Pictures without the blur of the last of ``estimates``, once for each of ``CAUTION``.
+def deconvolved(pictures, estimates):
+    """The grey of pictures without the blur, by the kernels of the whole and by those of the quarters.
+
+    Colours are left to the network: division of each gains no more, in three times the time.
 
     Args:
       pictures: float32 ``[N, H, W, 3]``, 0…1.
-      gamma: of ``GAMMAS``.
+      estimates: of ``estimate``.
 
     Returns:
-      float32 ``[N, H, W, 3 · len(CAUTION)]``, 0…1.
+      float32 ``[N, H, W, DIVIDED]``, 0…1: for each of ``GAMMAS`` those of the whole, once for each of ``CAUTION``, then those of
+      the quarters.
     """
-    kernel, noise, _ = estimates[-1]
-    light = tf.transpose(to_light(pictures, gamma), [0, 3, 1, 2])
-    found = [tf.transpose(to_code(one, gamma), [0, 2, 3, 1]) for one in wiener(light, kernel, noise, CAUTION)]
-    found = tf.concat(found, 3)
-    found.set_shape(pictures.shape[:3].concatenate([3 * len(CAUTION)]))
+    grey = tf.reduce_mean(pictures, 3)[:, tf.newaxis]
+    height, width = tf.shape(grey)[2], tf.shape(grey)[3]
+    (kernel, noise, _), (kernels, noises, _) = estimates[-2:]
+    light = tf.concat([to_light(grey, gamma) for gamma in GAMMAS], 1)
+    of_quarters = tf.concat(wiener(quarters(light), kernels, noises, CAUTION), 1)
+    both = tf.concat(wiener(light, kernel, noise, CAUTION) + [joined(of_quarters, height, width)], 1)
+    found = tf.concat([to_code(both[:, index :: len(GAMMAS)], gamma) for index, gamma in enumerate(GAMMAS)], 1)
+    found = tf.transpose(found, [0, 2, 3, 1])
+    found.set_shape(pictures.shape[:3].concatenate([DIVIDED]))
     return found
 
 
@@ -292,6 +337,8 @@ def loss(estimates, kernels, known, sharp, border):
     total, grey = 0.0, tf.reduce_mean(sharp, 3)
     for kernel, _, found in estimates:
         square = tf.reduce_mean((found - grey)[:, inside, inside] ** 2, [1, 2])
-        apart = energy(kernel - kernels) / (energy(kernels) + 1e-6)
-        total += tf.reduce_mean(np.float32(10.0 / np.log(10.0)) * tf.log(square + 1e-4) + 5.0 * known * apart)
+        times = [tf.shape(kernel)[0] // tf.shape(kernels)[0]]  # quarters have the kernel of the whole
+        true, counts = tf.tile(kernels, times + [1, 1]), tf.tile(known, times)
+        apart = counts * energy(kernel - true) / (energy(true) + 1e-6)
+        total += tf.reduce_mean(np.float32(10.0 / np.log(10.0)) * tf.log(square + 1e-4)) + 5.0 * tf.reduce_mean(apart)
     return total

@@ -7,7 +7,6 @@ blurred | restored, in the picture's own size), ``scores.csv`` and a record. Tim
 import os
 
 import numpy as np
-import tensorflow as tf
 
 from ch10_deblurgan import ext_10_2_12_photos as photos
 from ch10_deblurgan.beyond import baselines, restore, tiles
@@ -53,7 +52,9 @@ def score_pairs(opts, folder, restored_by, record):
     results = os.path.join(opts.output_dir, "results")
     for blurred_path, sharp_path in run.progress(pair_list, desc="restoring", unit="picture"):
         blurred, sharp = images.read_rgb(blurred_path), images.read_rgb(sharp_path)
-        restored = tiles.restore_picture(restored_by, blurred, opts.tile, opts.overlap)
+        restored = tiles.restore_picture(
+            restored_by, blurred, opts.tile, opts.overlap, photos.side_by_side(opts.threads)[0]
+        )
         name = photos.stem_of(blurred_path)
         rows.append([name] + list(scores(sharp, blurred)) + list(scores(sharp, restored)))
         # Erratum E64: the print squeezes pictures of any size to 640×360; here they keep theirs
@@ -114,7 +115,7 @@ def main(argv=None):
     data = "generated sample" if opts.preset == "tiny" and not opts.data_dir else "pairs of '%s'" % opts.split
     record = Record(opts, opts.script, "listing 10-3, beyond", data)
     record.content["settings"].pop("weights", None)  # where it lay says nothing about the result
-    with tf.Session(config=run.session_config(opts.threads)) as sess:
+    with photos.open_session(opts.threads) as sess:
         score_pairs(opts, folder, restore.restorer(sess, opts), record)
     print("record: %s" % record.save())
 

@@ -119,7 +119,8 @@ def main(argv=None):
     for place in ("photos", "clips", "weights"):  # where files lay says nothing about the result
         record.content["settings"].pop(place, None)
     table = []
-    with tf.Session(config=run.session_config(opts.threads)) as session:
+    workers, _ = photos_script.side_by_side(opts.threads)
+    with photos_script.open_session(opts.threads) as session:
         K.set_session(session)
         networks = dict(small=small_generator(session, opts))
         networks["wide"] = photos_script.restorer(session, opts, opts.weights or photos_script.SHIPPED)
@@ -129,7 +130,7 @@ def main(argv=None):
             for index, (blurred, sharp) in enumerate(pictures):
                 panels = [blurred]
                 for name, restore in networks.items():
-                    restored = tiles.restore_picture(restore, blurred, opts.tile, opts.overlap)
+                    restored = tiles.restore_picture(restore, blurred, opts.tile, opts.overlap, workers)
                     found[name].append(score(blurred, sharp, restored))
                     panels.append(restored)
                 if opts.sheets and index < 2:

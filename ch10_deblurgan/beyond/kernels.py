@@ -34,9 +34,19 @@ def use_threads(count):
     _threads[0] = count
 
 
+def available():
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def threads_used():
+    """What ``use_threads`` asked for, as a number of at least 1."""
+    return _threads[0] or available()
+
+
 def _in_rows(work, rows, *arguments):
     """Calls ``work(first, last, *arguments)`` so that all of ``rows`` rows of tiles are done."""
-    threads = _threads[0] or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    threads = threads_used()
     edges = [rows * i // threads for i in range(threads + 1)]
     if threads == 1:
         work(0, rows, *arguments)

@@ -1,7 +1,7 @@
 """Training crops for deblurring photos of any kind: made blur on sharp photos, and real pairs of blurred and sharp frames.
 
 What a network learns from made blur is what the blur is made like. Here it is a camera's path or a straight line of 0 to
-``LONGEST`` pixels, at several scales of the picture, with noise and JPEG; a tenth is not blurred at all, and some pictures are
+``LONGEST`` pixels, at several scales of the picture, with noise and JPEG; some are not blurred at all, and some pictures are
 soft before the blur comes, so that the network learns to leave alone what is good. Light adds up in the sensor, so blur is
 made of linear light (REDS does so); GOPRO's frames are averages of gamma-coded ones, so a share is made that way too.
 
@@ -60,11 +60,11 @@ def path_kernel(path):
 
 
 def random_kernel(random):
-    """A kernel of a random path; one in ten is no blur at all (None)."""
-    if random.uniform() < 0.1:
+    """A kernel of a random path; three in twenty are no blur at all (None), and of the others one in four has 4 pixels at most."""
+    if random.uniform() < 0.15:
         return None
-    long_one = random.uniform() < 0.2
-    return path_kernel(camera_path(random, random.uniform(12.0, LONGEST) if long_one else random.uniform(0.5, 15.0)))
+    shortest, longest = ((12.0, LONGEST), (0.3, 4.0), (0.5, 15.0))[random.choice(3, p=[0.2, 0.25, 0.55])]
+    return path_kernel(camera_path(random, random.uniform(shortest, longest)))
 
 
 def _spread(light, kernel):
@@ -131,7 +131,7 @@ def mask_of(random, side, turned):
 
 def degrade(values, random):
     """Noise and JPEG as photos have them: float32 0…255 → uint8."""
-    if random.uniform() < 0.8:
+    if random.uniform() < 0.65:
         strongest = 8.0 if random.uniform() < 0.1 else 2.5
         values = values + random.normal(scale=random.uniform(0.0, strongest), size=values.shape)
     pixels = np.uint8(np.clip(np.rint(values), 0, 255))
@@ -178,7 +178,7 @@ class CropMaker:
         if chance < 0.1:
             scale = random.uniform(1.0, 2.0)  # a soft picture
         elif chance < 0.6:
-            scale = random.uniform(max(0.3, min(1.0, whole / float(min(picture.shape[:2])))), 1.0)
+            scale = random.uniform(0.45, 1.0)  # as crisp as photos that were made smaller
         return _scaled(_window(random, [picture], int(round(whole / scale)))[0], whole)
 
     def made(self, random):

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
-from ch10_deblurgan.beyond import tiles
+from ch10_deblurgan.beyond import kernels, tiles
 from ch10_deblurgan.beyond.evaluate_photos import packaged_photos, small_generator
 from ch10_deblurgan.beyond.train_photos import shaken
 from common import images, options, run
@@ -102,6 +102,7 @@ def main(argv=None):
     rounds = []
     for seed in range(opts.seed, opts.seed + opts.seeds):
         run.start(seed)
+        kernels.use_threads(opts.threads)
         with tf.Session(config=run.session_config(opts.threads)) as session:
             K.set_session(session)
             restorers = {"wide view": photos_script.restorer(session, settings, photos_script.SHIPPED)}

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos
-from ch10_deblurgan.beyond import baselines, fast, kernels, tiles
+from ch10_deblurgan.beyond import baselines, fast, tiles
 from ch10_deblurgan.beyond.generator import SHIPPED, load_generator
 from common import images, options, run
 from common.errors import UserError
@@ -46,7 +46,6 @@ def restorer(sess, opts):
     """A ``restore`` of ``tiles.py`` with the weights that ``opts`` choose; ``sess`` becomes Keras's session."""
     path = choose_weights(opts)
     print("weights: %s" % path)
-    kernels.use_threads(opts.threads)
     K.set_session(sess)
     g, _ = load_generator(path)
     run.initialize_uninitialized(sess)

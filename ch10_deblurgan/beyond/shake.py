@@ -2,6 +2,7 @@
 
 A point of light in the sharp scene would have become this in the photo: the path of the camera during the exposure, mirrored at
 its middle. Of a photo without blur all are points; where they differ from tile to tile the camera has turned, or things moved.
+(The network also estimates a kernel for each quarter of its tiles; of the squares drawn here only the whole's is shown.)
 A path that reaches the border of its square is longer than what can be estimated: ``ext_10_2_12_photos.py --long-side`` then.
 
 Reads: photos. Writes into ``output/deblurgan/shake``: ``kernels/<name>.png``, and a record. Time: a second a megapixel.
@@ -46,7 +47,7 @@ def estimator(session, path):
         raise UserError("weights %s are of a network that estimates no kernel" % path)
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     wide_view.wide_view(photo, settings)
-    kernel = wide_view.estimated(photo, settings)[-1][0]
+    kernel = wide_view.estimated(photo, settings)[-2][0]
     wide_view.load_into(session, values)
 
     def of_tile(values):

@@ -3,6 +3,9 @@
 A ``restore`` here is a function from float32 ``[1, h, w, 3]`` (−1…1, sides multiples of 4) to the same.
 """
 
+import collections
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from common import images
@@ -85,7 +88,25 @@ def tile_layout(size, tile, overlap):
     return [index * (size - side) // (count - 1) for index in range(count)], side
 
 
-def restore_picture(restore, pixels, tile=512, overlap=64):
+def in_order(function, items, workers):
+    """``function`` of each item, in their order; ``workers`` at once, no more of them ahead of what is taken.
+
+    A single worker is the caller's own thread: Keras's session and default graph belong to it.
+    """
+    if workers == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = collections.deque()
+        for item in items:
+            ahead.append(pool.submit(function, item))
+            if len(ahead) == workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def restore_picture(restore, pixels, tile=512, overlap=64, workers=1):
     """A uint8 RGB picture of any size restored.
 
     Args:
@@ -93,9 +114,10 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
       pixels: uint8 ``[H, W, 3]``.
       tile: pictures with a longer side are restored in tiles of at most this size (a multiple of 4).
       overlap: pixels shared by neighbouring tiles.
+      workers: how many tiles at once, each in a thread; the result does not depend on it.
 
     Returns:
-      uint8 ``[H, W, 3]``. Beside the picture itself, memory is needed for one tile and one band of tiles.
+      uint8 ``[H, W, 3]``. Beside the picture itself, memory is needed for ``workers`` tiles and one band of tiles.
     """
     # Erratum E63: 'any size' holds for multiples of 4 only; other sizes are padded here and cropped at the end
     height, width = pixels.shape[:2]
@@ -109,10 +131,14 @@ def restore_picture(restore, pixels, tile=512, overlap=64):
     blend = weights_of_tile(tile_rows, tile_columns, overlap)
     total = np.zeros((tile_rows, columns, 3), np.float32)
     weight = np.zeros((tile_rows, columns, 1), np.float32)
+
+    def restored(place):
+        top, left = place
+        return restore(images.from_uint8(padded[top : top + tile_rows, left : left + tile_columns])[np.newaxis])[0]
+
+    found = in_order(restored, [(top, left) for top in tops for left in lefts], workers)
     for index, top in enumerate(tops):
-        for left in lefts:
-            window = padded[top : top + tile_rows, left : left + tile_columns]
-            values = restore(images.from_uint8(window)[np.newaxis])[0]
+        for left, values in zip(lefts, found):
             total[:, left : left + tile_columns] += values * blend
             weight[:, left : left + tile_columns] += blend
         # the rows above the next band are finished

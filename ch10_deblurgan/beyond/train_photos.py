@@ -208,11 +208,10 @@ def build(opts, settings):
         known = net["kernels"], net["known"], (sharp + 1.0) / 2.0, opts.margin or 1
         parts.append((blur_kernel.loss(estimates, *known), of_estimate, 5.0))
     if opts.learn == "kernel":
-        net["restored"] = wide_view.all_divided(net["photo"], settings)[0][..., :3]
+        net["restored"] = wide_view.with_grey(net["photo"], wide_view.all_divided(net["photo"], settings)[..., :1])
     else:
         inside = slice(opts.margin, opts.margin + opts.crop)
-        divided = wide_view.deconvolved(blurred, estimates) if estimates else []
-        divided = [found[:, inside, inside] for found in divided]
+        divided = wide_view.deconvolved(blurred, estimates)[:, inside, inside] if estimates else None
         restored = wide_view.wide_view(blurred[:, inside, inside], settings, divided=divided)
         loss = LOSSES[opts.loss]((restored - sharp[:, inside, inside]) / 2.0)
         parts.append((loss, of_picture, 1.0))

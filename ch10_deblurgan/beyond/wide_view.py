@@ -7,10 +7,11 @@ convolution starts from zeros, so that the network starts as the small generator
 (``load_start``). Without them it starts from giving the picture back: the paper's head adds to the input. On a processor, the
 same arithmetic in another order (``fast.py``).
 
-Beside the picture it may be shown what Wiener's filter makes of it with an estimate of the blur's kernel (``blur_kernel.py``;
-setting ``estimates``): of an even shake that is much sharper, of anything else it is wrong, and everywhere it has noise and
-ringing. The division is done in light and in pixel values: blur is added up in the one, or, in some data sets, in the other. The
-network takes of all that what is good. That, too, starts from zeros.
+Beside the picture it may be shown what Wiener's filter makes of its grey with an estimate of the blur's kernel
+(``blur_kernel.py``; setting ``estimates``): of an even shake that is much sharper, of anything else it is wrong, and everywhere
+it has noise and ringing. The division is done by the kernel of the whole picture and by those of its quarters, in light and in
+pixel values: blur is added up in the one, or, in some data sets, in the other. The network takes of all that what is good. That,
+too, starts from zeros.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ ROWS = [  # what a file of weights may say of its network
 ]
 SETTINGS = {row.name: row.value for row in ROWS}
 ESTIMATOR = "wide_view/estimator"  # scope of the networks that estimate the kernel
-DIVIDED = ("divided", "coded")  # scopes of what belongs to the divided pictures, for each of blur_kernel.GAMMAS
+DIVIDED = "wide_view/divided/"  # scope of what belongs to the divided pictures
 
 
 def multiple(settings):
@@ -100,23 +101,25 @@ def _wide_branch(x, settings, fast):
 
 
 def _start(pictures, divided, filters, fast):
-    """The first layer. Several convolutions: a single one of all channels needs much more memory."""
+    """The first layer; of the divided pictures, of which there are many, it looks at a smaller neighbourhood."""
     full = _convolution(pictures, filters, 7, "start", fast=fast)
-    for name, found in zip(DIVIDED, divided):
-        full += _convolution(found, filters, 7, name + "/start", gain=0.0, fast=fast)
+    if divided is not None:
+        full += _convolution(divided, filters, 3, "divided/start", gain=0.0, fast=fast)
     return tf.nn.relu(full)
 
 
 def _change(x, pictures, divided, fast):
-    """The last layer: what is added to ``pictures``, and how much of each of ``divided``; one convolution for all."""
-    parameters = [_parameters("end", [3, 3, x.shape[3].value, 3], 0.0)]
-    for name, found in zip(DIVIDED, divided):
-        parameters.append(_parameters(name + "/share", [3, 3, x.shape[3].value, found.shape[3].value // 3], 0.0))
-    kernel, bias = tf.concat([pair[0] for pair in parameters], 3), tf.concat([pair[1] for pair in parameters], 0)
-    y = arithmetic.narrow(x, kernel) if fast else tf.nn.conv2d(x, kernel, [1, 1, 1, 1], "SAME")
-    change, *shares = tf.split(tf.nn.bias_add(y, bias), [3] + [1] * (kernel.shape[3].value - 3), 3)
-    found = [picture for several in divided for picture in tf.split(several, several.shape[3].value // 3, 3)]
-    return tf.tanh(change) + sum(share * (picture - pictures) for share, picture in zip(shares, found))
+    """The last layer: what is added to ``pictures``, and how much of each of ``divided``; one convolution for both."""
+    kernel, bias = _parameters("end", [3, 3, x.shape[3].value, 3], 0.0)
+    if divided is not None:
+        shares = _parameters("divided/share", [3, 3, x.shape[3].value, divided.shape[3].value], 0.0)
+        kernel, bias = tf.concat([kernel, shares[0]], 3), tf.concat([bias, shares[1]], 0)
+    y = arithmetic.narrow(x, kernel) if fast and divided is None else tf.nn.conv2d(x, kernel, [1, 1, 1, 1], "SAME")
+    y = tf.nn.bias_add(y, bias)
+    if divided is None:
+        return tf.tanh(y)
+    grey = tf.reduce_mean(pictures, 3, keepdims=True)
+    return tf.tanh(y[..., :3]) + tf.reduce_sum(y[..., 3:] * (divided - grey), 3, keepdims=True)
 
 
 def estimated(pictures, settings):
@@ -126,15 +129,18 @@ def estimated(pictures, settings):
 
 
 def deconvolved(pictures, estimates):
-    """``blur_kernel.deconvolved`` of pictures −1…1, as −1…1, for each of ``GAMMAS``: a list; no gradient goes through."""
-    pictures = (pictures + 1.0) / 2.0
-    found = [blur_kernel.deconvolved(pictures, estimates, gamma) for gamma in blur_kernel.GAMMAS]
-    return [tf.stop_gradient(one * 2.0 - 1.0) for one in found]
+    """``blur_kernel.deconvolved`` of pictures −1…1, as −1…1; no gradient goes through."""
+    return tf.stop_gradient(blur_kernel.deconvolved((pictures + 1.0) / 2.0, estimates) * 2.0 - 1.0)
 
 
 def all_divided(pictures, settings):
-    """What the network is shown beside the pictures: ``deconvolved`` of them by its own estimate, or an empty list."""
-    return deconvolved(pictures, estimated(pictures, settings)) if settings["estimates"] else []
+    """What the network is shown beside the pictures: ``deconvolved`` of them by its own estimate, or None."""
+    return deconvolved(pictures, estimated(pictures, settings)) if settings["estimates"] else None
+
+
+def with_grey(pictures, grey):
+    """Pictures whose grey, ``[N, H, W, 1]``, is another one: each colour is moved by what their own mean lacks."""
+    return tf.clip_by_value(pictures + grey - tf.reduce_mean(pictures, 3, keepdims=True), -1.0, 1.0)
 
 
 def wide_view(pictures, settings=None, fast=True, divided=None):
@@ -176,8 +182,8 @@ def is_estimators(variable):
     return variable.op.name.startswith(ESTIMATOR + "/")
 
 
-def _of_divided(variable):
-    return variable.op.name.startswith(tuple("wide_view/%s/" % scope for scope in DIVIDED))
+def _of_divided(name):
+    return name.startswith(DIVIDED)
 
 
 # ------------------------------------------------------------------------------------------- weights
@@ -185,6 +191,12 @@ def save(path, values, settings):
     """Writes the values of ``variables()`` and the settings as one npz: kernels as float16, biases as float32."""
     names = [variable.op.name for variable in variables()]
     return weights.save(path, dict(zip(names, values)), settings)
+
+
+def _is_older(values):
+    """Whether weights of a network that estimates kernels are of one that was shown other pictures."""
+    kernel = values.get(DIVIDED + "start/kernel")
+    return kernel is None or kernel.ndim != 4 or kernel.shape[2] != blur_kernel.DIVIDED
 
 
 def load(path):
@@ -200,8 +212,10 @@ def load(path):
             raise UserError("weights %s: setting %s: %s" % (path, row.name, error))
     if not 1 <= len(settings["wide"]) == len(settings["down_blocks"]) <= 8:
         raise UserError("weights %s: settings wide and down_blocks must be as long as each other, 1 to 8" % path)
-    if settings["estimates"] and not any(name.startswith("wide_view/coded/") for name in values):
-        raise UserError("weights %s are of an older network, which took kernels of light: train on from them" % path)
+    if settings["estimates"] and _is_older(values):
+        raise UserError(
+            "weights %s are of an older network, which had no kernels of quarters: train on from them" % path
+        )
     return values, settings
 
 
@@ -229,7 +243,9 @@ def load_start(session, path, settings):
       UserError: the file is of another network than that of ``settings``.
     """
     values, found = weights.load(path)
-    of_estimate = [variable for variable in variables() if is_estimators(variable) or _of_divided(variable)]
+    if _is_older(values):
+        values = {name: value for name, value in values.items() if not _of_divided(name)}
+    of_estimate = [variable for variable in variables() if is_estimators(variable) or _of_divided(variable.op.name)]
     if all(found.get(name) == settings[name] for name in ("ngf", "n_blocks", "wide", "down_blocks", "up_blocks")):
         load_into(session, values, of_estimate)
         return

@@ -5,6 +5,7 @@ training   an iteration as printed: predict, five pairs of critic steps, a joint
            printed --fast true``; 'graph' the same without --fast
 memory     the same on larger pictures, ours with ``--recompute true`` besides: the activations must be large to count
 use        one picture: Keras's predict as in listing 10-3, and beyond/fast.py with the same weights
+photo      a large photo through ext_10_2_12_photos.py's network: tiles in turn, each by all threads, and two of them side by side
 start-up   ``--help`` of listing 10-3 and of beyond/restore.py
 
     python tests/benchmarks/bench_deblurgan.py [--quick] [--record] [--only training …]
@@ -22,6 +23,7 @@ from tensorflow.keras import backend as K
 
 from ch10_deblurgan import code_10_01_models as models
 from ch10_deblurgan import code_10_02_train as listing
+from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import fast, kernels, losses, tiles, train
 from common import images, options, run
 from tests.benchmarks import turns, worker
@@ -33,6 +35,8 @@ VALUES = [
     options.Value("memory_width", 320, "columns where memory is measured", low=32, tiny=32),
     options.Value("use_height", 360, "rows of the picture that is restored", low=32, tiny=32),
     options.Value("use_width", 640, "columns of the picture that is restored", low=32, tiny=32),
+    options.Value("photo_height", 960, "rows of the large photo", low=32, tiny=64),
+    options.Value("photo_width", 1280, "columns of the large photo", low=32, tiny=96),
     options.Value("batch_size", 4, "pairs in a batch", low=1, tiny=2),
     options.Value("ngf", 64, "filters of the generator's first layer", low=1, tiny=4),
     options.Value("ndf", 64, "filters of the critic's first layer", low=1, tiny=4),
@@ -129,6 +133,21 @@ def _restoring(way, opts, height, width):
     return lambda warm: np.abs(restore(picture)).mean(), restore
 
 
+def photo(way, opts):
+    """A large photo, tile by tile."""
+    workers, session = 1, None
+    if way == "side-by-side":  # the first session of a process decides how many threads all have
+        run.start(opts.seed)
+        workers, session = photos_script.side_by_side(opts.threads)[0], photos_script.open_session(opts.threads)
+    session = session or open_session(opts)
+    values = SimpleNamespace(fast=True, ensemble=False, strength=1.0)
+    restore = photos_script.restorer(session, values, photos_script.SHIPPED)
+    random = np.random.RandomState(0).randint(0, 256, (opts.photo_height // 8, opts.photo_width // 8, 3))
+    picture = images.resize(random.astype(np.uint8), opts.photo_height, opts.photo_width)
+    tile = (64, 16) if opts.preset == "tiny" else (496, 64)
+    return lambda warm: tiles.restore_picture(restore, picture, *tile, workers=workers).mean()
+
+
 def pixels(size, opts):
     """A photo of ``size`` thousand pixels restored in tiles."""
     _, restore = _restoring("ours", opts, 32, 32)
@@ -158,6 +177,7 @@ COMPARISONS = [
     turns.Comparison("training", training, ("printed", "ours", "graph"), goal=1.5, limits=True, counted="graph"),
     turns.Comparison("memory", memory, goal=1.0, memory_goal=0.5, pairs=2),
     turns.Comparison("use", use, goal=1.5, same=1e-3),
+    turns.Comparison("photo", photo, ("in-turn", "side-by-side"), goal=1.3, same=1e-4),
     turns.Comparison("start-up", worker.command, commands=HELP),
 ]
 GROWTHS = [

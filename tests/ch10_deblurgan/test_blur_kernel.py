@@ -86,13 +86,45 @@ def test_what_was_added_up_in_one_way_is_divided_in_the_same(gamma):
     """By the true kernel: dividing the values of a picture whose light was blurred, or the other way round, leaves more."""
     sharp, kernel = photo("chelsea") / 255.0, kernel_of(1)
     codes = blurred_light(sharp**gamma, kernel).clip(0, 1) ** (1 / gamma)
-    pictures, estimates = codes[np.newaxis].astype(np.float32), [(kernel[np.newaxis], np.float32([1e-4]), None)]
+    pictures, known = codes[np.newaxis].astype(np.float32), (kernel[np.newaxis], np.float32([1e-4]), None)
+    of_quarters = np.stack([kernel] * 4), np.float32([1e-4] * 4), None
     with tf.Session() as session:
-        found = [blur_kernel.deconvolved(tf.constant(pictures), estimates, way) for way in blur_kernel.GAMMAS]
-        found = dict(zip(blur_kernel.GAMMAS, session.run(found)))
-    inside = np.s_[BORDER:-BORDER, BORDER:-BORDER]
-    apart = {way: np.std((found[way][0, ..., :3] - sharp)[inside]) for way in found}
-    assert min(apart, key=apart.get) == gamma and apart[gamma] < 0.7 * np.std((codes - sharp)[inside])
+        found = session.run(blur_kernel.deconvolved(tf.constant(pictures), [known, of_quarters]))[0]
+    inside, grey = np.s_[BORDER:-BORDER, BORDER:-BORDER], sharp.mean(axis=2)
+    apart = np.std((found - grey[..., np.newaxis])[inside], axis=(0, 1)).reshape(len(blur_kernel.GAMMAS), 2, -1)
+    for one in apart[..., 0].T:  # of the whole, of the quarters
+        apart_by = dict(zip(blur_kernel.GAMMAS, one))
+        assert min(apart_by, key=apart_by.get) == gamma
+        assert apart_by[gamma] < 0.75 * np.std((codes.mean(axis=2) - grey)[inside])
+
+
+@pytest.mark.parametrize("height,width", [(32, 48), (64, 96), (160, 208)])
+def test_quarters_put_together_are_the_whole(height, width):
+    values = np.random.RandomState(0).uniform(0, 1, (2, 3, height, width)).astype(np.float32)
+    parts = blur_kernel.quarters(tf.constant(values))
+    whole = blur_kernel.joined(parts, height, width)
+    with tf.Session() as session:
+        parts, whole = session.run([parts, whole])
+    assert parts.shape == (8, 3, min(height, height // 2 + 32), min(width, width // 2 + 32))
+    np.testing.assert_array_equal(parts[2], values[0][:, : parts.shape[2], width - parts.shape[3] :])
+    np.testing.assert_allclose(whole, values, rtol=1e-6)
+
+
+def test_each_quarter_is_divided_by_its_own_kernel():
+    """The left half blurred one way, the right one another: by both kernels the picture comes back, by one it does not."""
+    sharp = photo("chelsea", 320).mean(axis=2) / 255.0
+    kernels = [kernel_of(1), kernel_of(2)]
+    left, right = (blurred_light(sharp[..., np.newaxis], kernel) for kernel in kernels)
+    both = np.concatenate([left[:, :160], right[:, 160:]], axis=1).repeat(3, axis=2)
+    known = (kernels[0][np.newaxis], np.float32([1e-2]), None)
+    of_quarters = np.stack(kernels * 2), np.float32([1e-2] * 4), None
+    with tf.Session() as session:
+        found = session.run(blur_kernel.deconvolved(tf.constant(both[np.newaxis], tf.float32), [known, of_quarters]))[0]
+    inside = np.s_[40:-40, 200:-40]  # of the right half
+    before, whole, quarter = (
+        np.std((values - sharp)[inside]) for values in (both[..., 0], found[..., 4], found[..., 6])
+    )
+    assert quarter < 0.5 * before and quarter < 0.5 * whole
 
 
 def test_no_blur_and_no_noise_change_nothing():
@@ -161,8 +193,9 @@ def test_an_estimate_is_a_kernel_and_every_weight_of_it_learns(height, width):
         session.run(tf.global_variables_initializer())
         feed = {pictures: values, shaped: values[::-1]}
         found, slopes = session.run([estimates, gradients], feed)
-    for kernel, noise, grey in found:
-        assert kernel.shape == (2, blur_kernel.SIDE, blur_kernel.SIDE) and (kernel >= 0).all()
+    assert len(found) == 3
+    for index, (kernel, noise, grey) in enumerate(found):
+        assert kernel.shape == (2 if index < 2 else 8, blur_kernel.SIDE, blur_kernel.SIDE) and (kernel >= 0).all()
         np.testing.assert_allclose(kernel.sum(axis=(1, 2)), 1.0, rtol=1e-4)
         assert (noise > 0).all() and grey.shape == (2, height, width) and 0 <= grey.min() <= grey.max() <= 1
     assert all(slope is not None and np.isfinite(slope).all() and np.abs(slope).max() > 0 for slope in slopes)
@@ -226,11 +259,12 @@ def test_a_file_from_before_the_estimate_is_read(tmp_path):
     assert wide_view.load(path)[1] == dict(settings, estimates=0)
 
 
-def test_a_file_whose_estimate_was_of_light_is_refused_but_a_training_may_start_from_it(tmp_path):
+def test_a_file_of_a_network_that_was_shown_other_pictures_is_refused_but_a_training_may_start_from_it(tmp_path):
     wide_view.wide_view(tf.placeholder(tf.float32, [1, None, None, 3]), SMALL)
     random = np.random.RandomState(0)
     values = {variable.op.name: random.normal(size=variable.shape.as_list()) for variable in wide_view.variables()}
-    lacking = {name: value for name, value in values.items() if "/coded/" not in name}
+    lacking = {name: value for name, value in values.items() if "/divided/" not in name}
+    lacking["wide_view/divided/start/kernel"] = np.zeros((7, 7, 6, 2))
     path = weights.save(str(tmp_path / "w.npz"), {name: np.float32(value) for name, value in lacking.items()}, SMALL)
     with pytest.raises(UserError, match="older network"):
         wide_view.load(path)
@@ -238,7 +272,7 @@ def test_a_file_whose_estimate_was_of_light_is_refused_but_a_training_may_start_
         session.run(tf.global_variables_initializer())
         wide_view.load_start(session, path, SMALL)
         for variable in wide_view.variables():
-            if "/coded/" not in variable.op.name:
+            if "/divided/" not in variable.op.name:
                 np.testing.assert_allclose(session.run(variable), values[variable.op.name], rtol=1e-2, atol=1e-3)
 
 
@@ -296,7 +330,7 @@ def test_the_shipped_weights_find_the_kernel(shipped, name, seed):
     pixels = images.from_uint8(np.uint8(np.rint(255.0 * dim ** (1 / photo_crops.GAMMA))))[np.newaxis]
     pictures = tf.placeholder(tf.float32, [1, None, None, 3])
     wide_view.wide_view(pictures, settings)
-    kernel = wide_view.estimated(pictures, settings)[-1][0]
+    kernel = wide_view.estimated(pictures, settings)[-2][0]
     with tf.Session() as session:
         wide_view.load_into(session, values)
         found = session.run(kernel, {pictures: pixels})[0]
@@ -327,5 +361,6 @@ def test_blur_of_pixel_values_is_taken_away_as_well(shipped):
         wide_view.load_into(session, values)
         found, of_each = session.run([restored, divided], {photos: images.from_uint8(pixels)[np.newaxis]})
     before = images.psnr(sharp, pixels)
-    light, coded = (images.psnr(sharp, images.to_uint8(one[0, ..., :3])) for one in of_each)
+    grey = sharp.mean(axis=2)
+    light, coded = (images.psnr(grey, 127.5 * (of_each[0, ..., index] + 1.0)) for index in (0, 4))
     assert coded > light + 0.5 and images.psnr(sharp, images.to_uint8(found[0])) > before + 2.0

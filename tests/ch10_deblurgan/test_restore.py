@@ -1,6 +1,8 @@
 """Restoring: back to pixels, any size, tiles, weights files, scores, and what a user may get wrong."""
 
 import os
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ from PIL import Image
 
 from ch10_deblurgan import code_10_02_train as train
 from ch10_deblurgan import code_10_03_deblur as deblur
-from ch10_deblurgan.beyond import baselines, evaluate, export, generator, restore, tiles
+from ch10_deblurgan import ext_10_2_12_photos as photos_script
+from ch10_deblurgan.beyond import baselines, evaluate, export, generator, kernels, restore, tiles
 from common import images, options, run, weights
 from common.errors import UserError
 from data import gopro
@@ -50,6 +53,46 @@ def test_tiles_cover_and_overlap(size, tile, overlap):
     starts, side = tiles.tile_layout(size, tile, overlap)
     assert starts[0] == 0 and starts[-1] + side == size and side <= tile and side % 4 == 0
     assert all(0 < second - first <= side - overlap for first, second in zip(starts, starts[1:]))
+
+
+def test_tiles_side_by_side_are_those_one_after_the_other():
+    """Two at once, and no more: the first waits for the second, which could not come if they went one by one."""
+    together, most, lock = threading.Barrier(2, timeout=30), [0, 0], threading.Lock()
+
+    def slow(values):
+        with lock:
+            most[0] += 1
+            most[1] = max(most)
+        together.wait()
+        with lock:
+            most[0] -= 1
+        return values * np.float32(0.5)
+
+    pixels = photo(64, 208)  # one row of four tiles
+    found = tiles.restore_picture(slow, pixels, tile=64, overlap=16, workers=2)
+    assert most == [0, 2]
+    np.testing.assert_array_equal(
+        found, tiles.restore_picture(lambda values: values * np.float32(0.5), pixels, tile=64, overlap=16)
+    )
+
+
+def test_what_goes_wrong_in_a_tile_is_said():
+    def wrong(values):
+        raise ValueError("a bad tile")
+
+    with pytest.raises(ValueError, match="a bad tile"):
+        tiles.restore_picture(wrong, photo(40, 200), tile=64, overlap=16, workers=2)
+
+
+@pytest.mark.parametrize("threads,wanted", [(1, (1, 1)), (2, (2, 1)), (4, (2, 2)), (8, (2, 4))])
+def test_two_tiles_share_the_threads(threads, wanted, monkeypatch):
+    assert photos_script.side_by_side(threads) == wanted
+    monkeypatch.setattr(kernels, "_threads", [0])
+    photos_script.open_session(threads).close()
+    opts = SimpleNamespace(tile=64, overlap=16, threads=threads)
+    pixels = photo(40, 200)
+    np.testing.assert_array_equal(photos_script.restore_photo(lambda values: values, pixels, opts), pixels)
+    assert kernels.threads_used() == wanted[1]
 
 
 @pytest.mark.parametrize("size", [516, 692, 720, 1280, 3000, 5000])
