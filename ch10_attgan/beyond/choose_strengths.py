@@ -4,8 +4,8 @@ AttGAN feeds what is switched at one strength, whatever it is. A pair of glasses
 moves the rest of the face; blond hair wants more. Here every attribute of an exported generator is switched on and off at each
 of ``--tried``, on pictures of the validation part, and the classifier of ``evaluate.py`` says how many of the edits it sees
 and what else changed, as a photo gets the edit. Taken is the strength where the editing accuracy plus ``--others-count`` times
-the share of unchanged others is largest. An attribute of which fewer than ``--least`` are seen then gets the strengths
-where most are.
+the share of unchanged others is largest. Much more than was trained makes a white face of blond hair, which this classifier does
+not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
 Writes: the strengths into the weights file, which ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that
@@ -25,9 +25,8 @@ from common.errors import UserError
 from common.options import Value
 
 VALUES = evaluate.VALUES + [
-    Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5], "strengths", tiny=[0.5, 1.0], low=0),
-    Value("others_count", 6.0, "how much the unchanged others count beside the editing accuracy", low=0),
-    Value("least", 0.75, "editing accuracy below which the others do not count", low=0, high=1),
+    Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
+    Value("others_count", 4.0, "how much the unchanged others count beside the editing accuracy", low=0),
 ]
 COLUMNS = ["attribute", "way", "strength", "editing accuracy", "others unchanged"]
 
@@ -50,6 +49,7 @@ def tried(session, model, judge, pictures, labels, opts):
     for column, strength in run.progress([(c, s) for c in range(len(atts)) for s in opts.tried], desc="trying"):
         wanted = b_list[column + 1]
         faces = edited(sheets.strengths(wanted, settings.thres_int, column, (strength, strength)))
+        faces = photos.despecked(rebuilt, faces, settings.despeck)
         after = evaluate.in_batches(judge, photos.in_photo(pictures, rebuilt, faces))
         for way, label in (("off", 0), ("on", 1)):
             these = wanted[:, column] == label
@@ -60,26 +60,14 @@ def tried(session, model, judge, pictures, labels, opts):
     return found, counts
 
 
-def chosen(found, counts, others_count, least):
+def chosen(found, counts, others_count):
     """{(attribute, way): its line of ``found``}; a way that no picture goes has the strength 1 or the nearest to it."""
-
-    def best(name, way, count):
-        rows = found[name, way]
-        if not counts[name, way]:
-            return min(rows, key=lambda row: abs(row[0] - 1.0))
-        return max(rows, key=lambda row: (row[1] + count * row[2], -row[0]))  # of equal ones the weakest
-
     result = {}
-    for name in dict.fromkeys(name for name, _ in found):
-        for count in (others_count, 0.0):
-            two = {way: best(name, way, count) for way in ("off", "on")}
-            there = [way for way in two if counts[name, way]]
-            seen = sum(counts[name, way] * two[way][1] for way in there) / max(
-                1, sum(counts[name, way] for way in there)
-            )
-            if seen >= least:
-                break
-        result.update({(name, way): two[way] for way in two})
+    for key, rows in found.items():
+        if counts[key]:  # of equal ones the weakest
+            result[key] = max(rows, key=lambda row: (row[1] + others_count * row[2], -row[0]))
+        else:
+            result[key] = min(rows, key=lambda row: abs(row[0] - 1.0))
     return result
 
 
@@ -96,11 +84,13 @@ def main(argv=None):
     run.start(opts.seed)
     with tf.Session(config=run.session_config(opts.threads)) as session:
         model = trained.open_model(opts, session)
+        if opts.despeck is not None:
+            model.settings.despeck = opts.despeck
         pictures, labels, data_line = evaluate.pictures_of(opts, session, model)
         record = records.Record(opts, opts.script, "section 10.3", data_line)
         judge = evaluate.judge_of(opts, session, model)
         found, counts = tried(session, model, judge, pictures, labels, opts)
-    picked = chosen(found, counts, opts.others_count, opts.least)
+    picked = chosen(found, counts, opts.others_count)
     rows = []
     for (name, way), (strength, accuracy, others) in picked.items():
         full = min(found[name, way], key=lambda row: abs(row[0] - model.settings.test_int))
@@ -109,6 +99,7 @@ def main(argv=None):
     values, settings = weights.load(model.source, "generator")
     ways = ("off", "on")
     settings["strengths"] = {name: [picked[name, way][0] for way in ways] for name in model.settings.att_default}
+    settings["despeck"] = model.settings.despeck
     half = all(np.array_equal(value, np.float16(value)) for value in values.values() if value.ndim > 1)
     weights.save(model.source, values, settings, half=half)
     print("strengths written into %s" % model.source)

@@ -25,6 +25,9 @@ MADE_BY = "ch10_attgan/code_10_06_train.py (or take --weights shipped)"
 ROWS = [
     row for row in trainattgan.VALUES + networks.ROWS if row.name != "att_default" and not row.name.endswith("every")
 ]
+DESPECK = options.Value(
+    "despeck", 0.0, "what of an edit's change is taken for a speck (photos.despecked)", low=0, high=2
+)
 STRENGTHS = options.Value("strengths", [1.0, 1.0], "of an attribute switched off, and on", low=0, high=10, count=2)
 
 
@@ -58,6 +61,10 @@ def checked(saved, source):
         raise UserError("%s: settings: strengths: %s" % (source, error))
     if not set(settings.strengths) <= set(names):
         raise UserError("%s: settings: strengths of attributes that it does not know" % source)
+    try:
+        settings.despeck = DESPECK.check(saved.get("despeck", DESPECK.value))
+    except ValueError as error:
+        raise UserError("%s: settings: despeck: %s" % (source, error))
     return settings
 
 

@@ -66,13 +66,26 @@ def test_the_strength_chosen_is_that_of_most_edits_for_least_change():
     nothing = [(0.5, np.nan, np.nan), (1.0, np.nan, np.nan), (1.5, np.nan, np.nan)]
     found = {("a", "off"): rows, ("a", "on"): rows[::-1], ("b", "off"): weak, ("b", "on"): nothing}
     counts = {("a", "off"): 10, ("a", "on"): 30, ("b", "off"): 5, ("b", "on"): 0}
-    picked = choose_strengths.chosen(found, counts, 4.0, 0.75)
-    assert [picked[key][0] for key in found] == [1.0, 1.0, 1.5, 1.0]  # 'b' is seen too seldom: the most that there is
-    assert choose_strengths.chosen(found, counts, 4.0, 0.5)["b", "off"][0] == 1.0
-    assert choose_strengths.chosen(found, counts, 20.0, 0.5)["a", "on"][0] == 0.5  # the others count for more
-    equal = {("c", "on"): [(1.0, 1.0, 1.0), (0.5, 1.0, 1.0)], ("c", "off"): nothing}
-    picked = choose_strengths.chosen(equal, {("c", "on"): 1, ("c", "off"): 0}, 4.0, 0.75)
-    assert picked["c", "on"][0] == 0.5  # of equal ones the weakest
+    picked = choose_strengths.chosen(found, counts, 4.0)
+    assert [picked[key][0] for key in found] == [1.0, 1.0, 1.0, 1.0]  # the last has no picture
+    assert choose_strengths.chosen(found, counts, 0.0)["b", "off"][0] == 1.5
+    assert choose_strengths.chosen(found, counts, 20.0)["a", "on"][0] == 0.5  # the others count for more
+    equal = {("c", "on"): [(1.0, 1.0, 1.0), (0.5, 1.0, 1.0)]}
+    assert choose_strengths.chosen(equal, {("c", "on"): 1}, 4.0)["c", "on"][0] == 0.5  # of equal ones the weakest
+
+
+def test_lone_dots_of_an_edit_go_and_lines_stay():
+    rebuilt = np.random.RandomState(0).uniform(-0.5, 0.5, (2, 12, 12, 3)).astype(np.float32)
+    edited = rebuilt + 0.1
+    edited[0, 3, 4] += 0.8  # a dot
+    edited[1, 6:8, 2:10] -= 0.6  # the rim of glasses, two pixels wide
+    found = photos.despecked(rebuilt, edited, 0.25)
+    np.testing.assert_allclose(found[0], rebuilt[0] + 0.1, atol=1e-6)
+    np.testing.assert_allclose(found[1, 6:8, 3:9], edited[1, 6:8, 3:9], atol=1e-6)
+    np.testing.assert_array_equal(photos.despecked(rebuilt, edited, 0.0), edited)
+    faint = rebuilt.copy()
+    faint[0, 3, 4] += 0.2
+    np.testing.assert_allclose(photos.despecked(rebuilt, faint, 0.25), faint, atol=1e-6)
 
 
 def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
@@ -262,6 +275,7 @@ def test_weights_of_real_faces_say_their_terms(capsys):
         (dict(strengths=[1]), "strengths"),
         (dict(strengths=dict(Male=[1.0])), "strengths: 1 values, not 2"),
         (dict(strengths=dict(Male=[1.0, -1.0])), "strengths: -1.0 is not 0 to 10"),
+        (dict(despeck=3.0), "despeck: 3.0 is not 0 to 2"),
         (dict(strengths=dict(Tall=[1.0, 1.0])), "strengths of attributes that it does not know"),
     ],
 )
@@ -411,9 +425,9 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys):
     export.main(trained_run.arguments + ["--file", path])
     before = weights.load(path)
     arguments = trained_run.arguments + ["--weights", path, "--output-dir", str(tmp_path), "--n-test", "4"]
-    choose_strengths.main(arguments + ["--cls-steps", "4", "--tried", "0.5", "0.8"])
+    choose_strengths.main(arguments + ["--cls-steps", "4", "--despeck", "0.1", "--tried", "0.5", "0.8"])
     values, settings = weights.load(path)
-    assert sorted(settings["strengths"]) == sorted(ATTS)
+    assert sorted(settings["strengths"]) == sorted(ATTS) and settings["despeck"] == 0.1
     assert {number for pair in settings["strengths"].values() for number in pair} <= {0.5, 0.8}
     for name, value in before[0].items():
         np.testing.assert_array_equal(values[name], value)
