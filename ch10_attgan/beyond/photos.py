@@ -114,7 +114,7 @@ def fading(height, width):
 def despecked(rebuilt, edited, threshold):
     """Edited pictures without the lone dots that a critic may take for detail: a conditional median of what the edit changed.
 
-    Where the change differs from the median of its 3×3 neighbours by more than ``threshold``, the median takes its place.
+    Where the change differs by more than ``threshold`` from the median of itself and its four neighbours, that takes its place.
 
     Args:
       rebuilt, edited: ``[N, S, S, 3]`` in −1…1.
@@ -123,7 +123,8 @@ def despecked(rebuilt, edited, threshold):
     if not threshold:
         return edited
     change = edited - rebuilt
-    median = ndimage.median_filter(change, size=(1, 3, 3, 1))
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])[np.newaxis, ..., np.newaxis]
+    median = ndimage.median_filter(change, footprint=cross)
     return rebuilt + np.where(np.abs(change - median) > threshold, median, change)
 
 
