@@ -24,7 +24,7 @@ from common import options, records, run, text, weights
 from common.errors import UserError
 from common.options import Value
 
-VALUES = evaluate.VALUES + [
+VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
     Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
     Value("others_count", 4.0, "how much the unchanged others count beside the editing accuracy", low=0),
 ]
@@ -77,7 +77,7 @@ def rounded(rows):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=evaluate.add_options, base="faces")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=evaluate.add_judge_options, base="faces")
     if not opts.weights:
         raise UserError("--weights names the exported generator (export.py) that gets the strengths")
     opts.split = "val"

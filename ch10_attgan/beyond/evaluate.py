@@ -117,10 +117,15 @@ def rounded(rows):
 
 
 def add_options(parser):
-    trained.add_model_options(parser)
     parser.add_argument(
         "--split", choices=["test", "val"], default="test", help="pictures to edit; neither part is trained on [test]"
     )
+    add_judge_options(parser)
+
+
+def add_judge_options(parser):
+    """What ``pictures_of`` and ``judge_of`` need besides values and ``split``."""
+    trained.add_model_options(parser)
     parser.add_argument("--retrain", action="store_true", help="train the classifier anew even where there is one")
     add_data_options(parser)
 
