@@ -35,7 +35,14 @@ VALUES = [
     Value("test_int_min", test_int_min, "first strength (negative: the attribute switched off)", low=-100, high=100),
     Value("test_int_max", test_int_max, "last strength", low=-100, high=100),
     Value("test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100),
-    Value("despeck", None, "what is taken for a speck of an edit; none: as the weights say", kind=float, low=0, high=2),
+    Value(
+        "despeck",
+        None,
+        "what departs by more (of 2) from its neighbours is a speck of an edit; 0: nothing; none: as the weights say",
+        kind=float,
+        low=0,
+        high=2,
+    ),
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
 STRONGEST = 2.0  # of --edit NAME=STRENGTH

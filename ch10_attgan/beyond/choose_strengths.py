@@ -8,12 +8,13 @@ the share of unchanged others is largest. Much more than was trained makes a whi
 not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
-Writes: the strengths into the weights file, which ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that
-was tried) and a record. Time on two cores: ten minutes.
+Writes: the strengths into the weights file (or a copy, ``--file``), which ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by,
+``strengths.csv`` (all that was tried) and a record. Time on two cores: five minutes.
 Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE``.
 """
 
 import os
+import shutil
 
 import numpy as np
 import tensorflow as tf
@@ -65,10 +66,15 @@ def chosen(found, counts, others_count):
     result = {}
     for key, rows in found.items():
         if counts[key]:  # of equal ones the weakest
-            result[key] = max(rows, key=lambda row: (row[1] + others_count * row[2], -row[0]))
+            result[key] = max(rows, key=lambda row: (row[1] + others_count * np.nan_to_num(row[2]), -row[0]))
         else:
             result[key] = min(rows, key=lambda row: abs(row[0] - 1.0))
     return result
+
+
+def add_options(parser):
+    evaluate.add_judge_options(parser)
+    parser.add_argument("--file", help="where to write [the file of --weights]")
 
 
 def rounded(rows):
@@ -77,9 +83,13 @@ def rounded(rows):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=evaluate.add_judge_options, base="faces")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
     if not opts.weights:
         raise UserError("--weights names the exported generator (export.py) that gets the strengths")
+    if opts.preset == "tiny" and opts.weights in trained.BY_NAME and not opts.file:
+        raise UserError("--preset tiny shows the wiring alone: say with --file where its strengths are to go")
+    if not opts.tried:
+        raise UserError("--tried names at least one strength")
     opts.split = "val"
     run.start(opts.seed)
     with tf.Session(config=run.session_config(opts.threads)) as session:
@@ -96,13 +106,16 @@ def main(argv=None):
         full = min(found[name, way], key=lambda row: abs(row[0] - model.settings.test_int))
         rows.append([name, way, strength, accuracy, others, full[1], full[2]])
         print("%-22s %-3s at %.1f: %.3f, others %.3f; at %.1f %.3f, %.3f" % tuple(rows[-1][:5] + list(full)))
+    target = opts.file or model.source
     values, settings = weights.load(model.source, "generator")
     ways = ("off", "on")
     settings["strengths"] = {name: [picked[name, way][0] for way in ways] for name in model.settings.att_default}
     settings["despeck"] = model.settings.despeck
     half = all(np.array_equal(value, np.float16(value)) for value in values.values() if value.ndim > 1)
-    weights.save(model.source, values, settings, half=half)
-    print("strengths written into %s" % model.source)
+    weights.save(target, values, settings, half=half)
+    if target != model.source and os.path.exists(trained.head_path(model.source)):
+        shutil.copyfile(trained.head_path(model.source), trained.head_path(target))
+    print("strengths written into %s" % target)
     columns = COLUMNS + ["accuracy at %.1f" % model.settings.test_int, "others at %.1f" % model.settings.test_int]
     table = os.path.join(opts.output_dir, "strengths.csv")
     all_tried = [list(key + row) for key, lines in found.items() for row in lines]

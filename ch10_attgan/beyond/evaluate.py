@@ -2,8 +2,9 @@
 
 On test pictures that neither has seen, every attribute is flipped in turn, contradictions cleared, and the classifier says
 whether the edited face has what was wanted (editing accuracy) and whether the attributes that should stay did (others
-unchanged): once in the network's own picture, and once where what the edit changed is added to the picture, as
-``ext_10_3_10_edit.py`` puts it back into a photo. Reconstruction with unchanged attributes is measured as PSNR and SSIM.
+unchanged): once in the network's own picture, and once where what the edit changed, without specks, is added to the picture, as
+``ext_10_3_10_edit.py`` puts it back into a photo. Strengths that ``choose_strengths.py`` chose were chosen by such a classifier:
+score them with another one (``--retrain --seed 1``). Reconstruction with unchanged attributes is measured as PSNR and SSIM.
 
 Reads: a run of train.py (by ``--output-dir`` also of listing 10-6) or ``--weights``, and the data. Writes: ``classifier.npz``
 (used again by the next call), ``evaluation.csv`` and a record. Time on two cores: tiny 15 s, faces five minutes.
@@ -25,12 +26,12 @@ from common.options import Value
 from data import celeba
 
 VALUES = [
-    Value("n_test", 400, "test pictures to edit", tiny=16, low=1),
+    Value("n_test", 400, "pictures to edit, at most", tiny=16, low=1),
     Value("test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100),
     Value(
         "despeck",
         None,
-        "what is taken for a speck in a photo's edit; none: as the weights say",
+        "a photo's edit: what departs by more (of 2) from its neighbours is a speck; 0: nothing; none: as the weights say",
         kind=float,
         low=0,
         high=2,

@@ -436,8 +436,30 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys):
     capsys.readouterr()
     evaluate.main(arguments)
     assert "classifier:" in capsys.readouterr().out
-    with pytest.raises(UserError, match="--weights names"):
-        choose_strengths.main(trained_run.arguments)
+    for wrong, message in (([], "--weights names"), (["--weights", path, "--tried"], "at least one strength")):
+        with pytest.raises(UserError, match=message):
+            choose_strengths.main(trained_run.arguments + wrong)
+    with pytest.raises(UserError, match="say with --file"):
+        choose_strengths.main(trained_run.arguments + ["--weights", "shipped"])
+
+
+def test_edits_go_by_the_strengths_of_the_weights(trained_run, tmp_path):
+    path = str(tmp_path / "small.npz")
+    export.main(trained_run.arguments + ["--file", path])
+    values, settings = weights.load(path)
+
+    def edited(words, **own):
+        weights.save(path, values, dict(settings, **own))
+        arguments = trained_run.arguments + ["--weights", path, "--output-dir", str(tmp_path), "--numbers", "1"]
+        edit.main(arguments + ["--single", "--edit"] + words)
+        name = "000057_%s.png" % words[0].replace("=", "_")
+        return images.read_rgb(str(tmp_path / "edited" / name))
+
+    strong = edited(["Bald=on"], strengths=dict(Bald=[0.5, 2.0]))
+    np.testing.assert_array_equal(strong, edited(["Bald=2"]))
+    assert (strong != edited(["Bald=on"])).any()
+    np.testing.assert_array_equal(edited(["Bald=off"], strengths=dict(Bald=[0.5, 2.0])), edited(["Bald=-0.5"]))
+    assert (strong != edited(["Bald=on"], strengths=dict(Bald=[0.5, 2.0]), despeck=1e-6)).any()
 
 
 def test_all_forty_attributes_are_listed_with_their_chinese_names(trained_run, capsys):
