@@ -372,7 +372,7 @@ def test_face(user):
     assert go(page, "face") == "Done."
     last = check_face(page, [240, 240])
     assert 0.5 < result(page, "face", "tools.difference(%s, own)" % last) < 60
-    in_both_languages(page, "face", ["Blond_Hair=on", "金发"])
+    in_both_languages(page, "face", ["Blond_Hair=1", "金发"])
 
 
 # ------------------------------------------------------------------------------------------------------- the page as a whole
