@@ -34,7 +34,15 @@ VALUES = [
     Value("n_slide", n_slide, "in how many steps", low=1, high=1000),
     Value("test_int_min", test_int_min, "first strength (negative: the attribute switched off)", low=-100, high=100),
     Value("test_int_max", test_int_max, "last strength", low=-100, high=100),
-    Value("test_int", None, "strength of what is switched; none: that of the training", kind=float, low=0, high=100),
+    Value("test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100),
+    Value(
+        "despeck",
+        None,
+        "what departs by more (of 2) from its neighbours is a speck of an edit; 0: nothing; none: as the weights say",
+        kind=float,
+        low=0,
+        high=2,
+    ),
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
 STRONGEST = 2.0  # of --edit NAME=STRENGTH
@@ -186,19 +194,19 @@ def load_test_faces(opts, session, model):
 def columns_of(opts, labels, settings):
     """What the columns show: (strengths, one ``[N, n_att]`` a column; titles; a name for the files)."""
     atts, thres_int = settings.att_default, settings.thres_int
-    test_int = settings.test_int if opts.test_int is None else opts.test_int
+    own = [trained.edit_strengths(settings, column, opts.test_int) for column in range(len(atts))]
     if opts.sheet:
         b_list = flipped_labels(labels, atts)
-        columns = [sheets.strengths(b, thres_int, i - 1 if i else None, test_int) for i, b in enumerate(b_list)]
+        columns = [sheets.strengths(b_list[0], thres_int)]
+        columns += [sheets.strengths(b, thres_int, i, own[i]) for i, b in enumerate(b_list[1:])]
         return columns, ["rebuilt"] + atts, "sheet"
     if opts.edit:
         edits = parse_edits(opts.edit, atts)
-        _b = sheets.strengths(switch(labels, edits, atts), thres_int)
+        wanted = switch(labels, edits, atts)
+        _b = sheets.strengths(wanted, thres_int)
         for column, value in edits:
-            if isinstance(value, float):
-                _b[:, column] = value
-            else:
-                _b[:, column] *= test_int / thres_int
+            off, on = own[column]
+            _b[:, column] = value if isinstance(value, float) else np.where(wanted[:, column] == 1, on, -off)
         kind = "-".join(word.replace("=", "_") for word in opts.edit)
         return [sheets.strengths(labels, thres_int), _b], ["rebuilt", "edited"], kind[:100]
     if opts.test_att not in atts:
@@ -233,7 +241,9 @@ def main(argv=None):
         else:
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
-        edited = [trained.edit(session, model, pictures, _b) for _b in columns]
+        rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
+        despeck = settings.despeck if opts.despeck is None else opts.despeck
+        edited = [photos.despecked(rebuilt, trained.edit(session, model, pictures, _b), despeck) for _b in columns]
         if opts.photo:
             say_foreign(session, model, pictures, labels, names)
     folder = os.path.join(opts.output_dir, "edited")

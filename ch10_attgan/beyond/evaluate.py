@@ -2,8 +2,9 @@
 
 On test pictures that neither has seen, every attribute is flipped in turn, contradictions cleared, and the classifier says
 whether the edited face has what was wanted (editing accuracy) and whether the attributes that should stay did (others
-unchanged): once in the network's own picture, and once where what the edit changed is added to the picture, as
-``ext_10_3_10_edit.py`` puts it back into a photo. Reconstruction with unchanged attributes is measured as PSNR and SSIM.
+unchanged): once in the network's own picture, and once where what the edit changed, without specks, is added to the picture, as
+``ext_10_3_10_edit.py`` puts it back into a photo. Strengths that ``choose_strengths.py`` chose were chosen by such a classifier:
+score them with another one (``--retrain --seed 1``). Reconstruction with unchanged attributes is measured as PSNR and SSIM.
 
 Reads: a run of train.py (by ``--output-dir`` also of listing 10-6) or ``--weights``, and the data. Writes: ``classifier.npz``
 (used again by the next call), ``evaluation.csv`` and a record. Time on two cores: tiny 15 s, faces five minutes.
@@ -25,7 +26,16 @@ from common.options import Value
 from data import celeba
 
 VALUES = [
-    Value("n_test", 400, "test pictures to edit", tiny=16, low=1),
+    Value("n_test", 400, "pictures to edit, at most", tiny=16, low=1),
+    Value("test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100),
+    Value(
+        "despeck",
+        None,
+        "a photo's edit: what departs by more (of 2) from its neighbours is a speck; 0: nothing; none: as the weights say",
+        kind=float,
+        low=0,
+        high=2,
+    ),
     Value("cls_steps", 1500, "training steps of the classifier", tiny=60, low=1),
     Value("cls_batch", 32, "its batch size", tiny=16, low=1),
     Value("cls_lr", 0.001, "its learning rate", low=0),
@@ -108,10 +118,15 @@ def rounded(rows):
 
 
 def add_options(parser):
-    trained.add_model_options(parser)
     parser.add_argument(
         "--split", choices=["test", "val"], default="test", help="pictures to edit; neither part is trained on [test]"
     )
+    add_judge_options(parser)
+
+
+def add_judge_options(parser):
+    """What ``pictures_of`` and ``judge_of`` need besides values and ``split``."""
+    trained.add_model_options(parser)
     parser.add_argument("--retrain", action="store_true", help="train the classifier anew even where there is one")
     add_data_options(parser)
 
@@ -126,38 +141,50 @@ def saved_classifier(path, facts, shapes):
     return weights.load(path, "classifier", shapes)[0]
 
 
+def pictures_of(opts, session, model):
+    """(pictures ``[N, S, S, 3]``, labels ``[N, n_att]``, what they are) of the part ``opts.split``, at most ``opts.n_test``."""
+    folder, settings = trained.locate_data(opts, model), model.settings
+    once = dict(shuffle=False, repeat=1, mode=opts.split, part=(0, opts.n_test), sess=session, **data_arguments(opts))
+    # 1: the val part drops what does not fill a batch
+    faces = Faces(folder, settings.att_default, settings.img_size, 1, **once)
+    pictures, labels = [np.concatenate(values) for values in zip(*faces)]
+    return pictures, labels, "%s, %s part" % (celeba.describe(folder, len(faces)), opts.split)
+
+
+def judge_of(opts, session, model):
+    """A function pictures → attributes 0/1 ``[N, n_att]``: the classifier, trained where ``classifier.npz`` does not hold it."""
+    settings, atts = model.settings, model.settings.att_default
+    x = tf.placeholder(tf.float32, [None, settings.img_size, settings.img_size, 3])
+    logits = classifier(x, len(atts), opts.cls_dim, is_training=False)
+    variables = networks.variables(("classifier",))
+    path = os.path.join(opts.output_dir, "classifier.npz")
+    facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size)
+    values = None if opts.retrain else saved_classifier(path, facts, trained.shapes(variables))
+    if values is None:
+        arguments = dict(sess=session, flips=True, **data_arguments(opts))
+        train_classifier(
+            opts,
+            session,
+            Faces(trained.locate_data(opts, model), atts, settings.img_size, opts.cls_batch, **arguments),
+        )
+        values = dict(zip([v.op.name for v in variables], session.run(variables)))
+        weights.save(path, values, dict(facts, cls_steps=opts.cls_steps))
+    else:
+        print("classifier: %s" % path)
+        trained.assign(session, variables, values)
+    return lambda batch: np.int64(session.run(logits, {x: batch}) > 0)
+
+
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
     run.start(opts.seed)
     with tf.Session(config=run.session_config(opts.threads)) as session:
         model = trained.open_model(opts, session)
         settings, atts = model.settings, model.settings.att_default
-        folder = trained.locate_data(opts, model)
-        arguments = dict(sess=session, **data_arguments(opts))
-        once = dict(arguments, shuffle=False, repeat=1, mode=opts.split, part=(0, opts.n_test))
-        test = Faces(folder, atts, settings.img_size, 1, **once)  # 1: the val part drops what does not fill a batch
-        pictures, labels = [np.concatenate(values) for values in zip(*test)]
+        pictures, labels, data_line = pictures_of(opts, session, model)
         script = "evaluate" + ("" if opts.split == "test" else "-" + opts.split)
-        data_line = "%s, %s part" % (celeba.describe(folder, len(test)), opts.split)
         record = records.Record(opts, script, "section 10.3", data_line)
-
-        x = tf.placeholder(tf.float32, [None, settings.img_size, settings.img_size, 3])
-        logits = classifier(x, len(atts), opts.cls_dim, is_training=False)
-        variables = networks.variables(("classifier",))
-        path = os.path.join(opts.output_dir, "classifier.npz")
-        facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size)
-        values = None if opts.retrain else saved_classifier(path, facts, trained.shapes(variables))
-        if values is None:
-            data = Faces(folder, atts, settings.img_size, opts.cls_batch, flips=True, **arguments)
-            train_classifier(opts, session, data)
-            values = dict(zip([v.op.name for v in variables], session.run(variables)))
-            weights.save(path, values, dict(facts, cls_steps=opts.cls_steps))
-        else:
-            print("classifier: %s" % path)
-            trained.assign(session, variables, values)
-
-        def judge(batch):
-            return np.int64(session.run(logits, {x: batch}) > 0)
+        judge = judge_of(opts, session, model)
 
         def edited(_b):
             return in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
@@ -169,12 +196,14 @@ def main(argv=None):
             head = in_batches(lambda batch: photos.attribute_chances(session, model, batch), pictures)
             head_accuracy = np.mean((head > 0.5) == labels, axis=0)
         b_list = flipped_labels(labels, atts)
+        despeck = settings.despeck if opts.despeck is None else opts.despeck
         rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
         rows, rows_back = [], []
         for column, name in enumerate(run.progress(atts, desc="editing", unit="attribute")):
             wanted = b_list[column + 1]
-            faces = edited(sheets.strengths(wanted, settings.thres_int, column, settings.test_int))
-            back = photos.in_photo(pictures, rebuilt, faces)
+            off_on = trained.edit_strengths(settings, column, opts.test_int)
+            faces = edited(sheets.strengths(wanted, settings.thres_int, column, off_on))
+            back = photos.in_photo(pictures, rebuilt, photos.despecked(rebuilt, faces, despeck))
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = edit_scores(labels, wanted, before, in_batches(judge, shown), column)

@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from scipy.ndimage import zoom
+from scipy import ndimage
 from scipy.special import expit
 
 from ch10_attgan.beyond import finding
@@ -111,6 +111,23 @@ def fading(height, width):
     return np.outer(*[np.minimum(side, side[::-1]) for side in sides])[:, :, None]
 
 
+def despecked(rebuilt, edited, threshold):
+    """Edited pictures without the lone dots that a critic may take for detail: a conditional median of what the edit changed.
+
+    Where the change differs by more than ``threshold`` from the median of itself and its four neighbours, that takes its place.
+
+    Args:
+      rebuilt, edited: ``[N, S, S, 3]`` in −1…1.
+      threshold: 0: nothing is done, as for drawn faces, whose lines are as thin as a dot.
+    """
+    if not threshold:
+        return edited
+    change = edited - rebuilt
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])[np.newaxis, ..., np.newaxis]
+    median = ndimage.median_filter(change, footprint=cross)
+    return rebuilt + np.where(np.abs(change - median) > threshold, median, change)
+
+
 def in_photo(pictures, rebuilt, edited):
     """What ``put_back`` makes of pictures that are all box, at the network's own size: arrays ``[N, S, S, 3]``, −1…1."""
     return np.clip(pictures + fading(*pictures.shape[1:3]) * (edited - rebuilt), -1.0, 1.0)
@@ -129,7 +146,7 @@ def put_back(path, box, rebuilt, edited):
     pixels = images.read_photo(path).pixels.copy()
     size = rebuilt.shape[0]
     _, _, width, height = box
-    change = zoom(127.5 * (edited - rebuilt), (height / size, width / size, 1), order=1, mode="nearest")
+    change = ndimage.zoom(127.5 * (edited - rebuilt), (height / size, width / size, 1), order=1, mode="nearest")
     of_photo, of_box = inside(box, *pixels.shape[:2])
     change = (change * fading(height, width))[of_box]
     pixels[of_photo] = np.clip(np.rint(pixels[of_photo] + change), 0, 255)

@@ -10,10 +10,11 @@ SMALLEST_CELL = 64  # pixels; smaller pictures are enlarged so that the captions
 
 
 def strengths(labels, thres_int, changed=None, test_int=None):
-    """Labels 0/1 as decoder input; column ``changed`` at ±test_int, the others at ±thres_int."""
+    """Labels 0/1 as decoder input: column ``changed`` at −off or +on, ``test_int`` being (off, on), the others at ±thres_int."""
     _b = (np.float32(labels) * 2 - 1) * thres_int
     if changed is not None:
-        _b[:, changed] = _b[:, changed] * test_int / thres_int
+        off, on = test_int
+        _b[:, changed] = np.where(labels[:, changed] == 1, on, -off)
     return _b
 
 

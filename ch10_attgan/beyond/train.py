@@ -242,7 +242,7 @@ def main(argv=None):
         def draw(it):
             edited = []
             for i, b in enumerate(b_sample_ipt_list):
-                _b = sheets.strengths(b, opts.thres_int, i - 1 if i else None, opts.test_int)
+                _b = sheets.strengths(b, opts.thres_int, i - 1 if i else None, (opts.test_int,) * 2)
                 edited.append(sess.run(net.x_sample, {net.xa_sample: xa_sample_ipt, net._b_sample: _b}))
             sheet = sheets.sheet(xa_sample_ipt, edited, ["rebuilt"] + opts.att_default, opts.img_size)
             writer.add_summary(sess.run(sheet_summary, {sheet_pixels: sheet}), it)

@@ -25,6 +25,10 @@ MADE_BY = "ch10_attgan/code_10_06_train.py (or take --weights shipped)"
 ROWS = [
     row for row in trainattgan.VALUES + networks.ROWS if row.name != "att_default" and not row.name.endswith("every")
 ]
+DESPECK = options.Value(
+    "despeck", 0.0, "what of an edit's change is taken for a speck (photos.despecked)", low=0, high=2
+)
+STRENGTHS = options.Value("strengths", [1.0, 1.0], "of an attribute switched off, and on", low=0, high=10, count=2)
 
 
 def add_model_options(parser):
@@ -51,7 +55,28 @@ def checked(saved, source):
             setattr(settings, row.name, row.check(saved.get(row.name, printed.get(row.name))))
         except ValueError as error:
             raise UserError("%s: settings: %s: %s" % (source, row.name, error))
+    try:
+        settings.strengths = {name: STRENGTHS.check(pair) for name, pair in dict(saved.get("strengths", {})).items()}
+    except (TypeError, ValueError) as error:
+        raise UserError("%s: settings: strengths: %s" % (source, error))
+    if not set(settings.strengths) <= set(names):
+        raise UserError("%s: settings: strengths of attributes that it does not know" % source)
+    try:
+        settings.despeck = DESPECK.check(saved.get("despeck", DESPECK.value))
+    except ValueError as error:
+        raise UserError("%s: settings: despeck: %s" % (source, error))
     return settings
+
+
+def edit_strengths(settings, column, test_int=None):
+    """(off, on): how strongly attribute ``column`` is fed where it is switched off, and where on.
+
+    Args:
+      test_int: both, if it is not None; else what ``choose_strengths.py`` found on validation pictures, or the training's own.
+    """
+    if test_int is not None:
+        return test_int, test_int
+    return tuple(settings.strengths.get(settings.att_default[column], (settings.test_int,) * 2))
 
 
 def head_path(path):

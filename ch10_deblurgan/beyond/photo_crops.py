@@ -60,7 +60,7 @@ def path_kernel(path):
 
 
 def random_kernel(random):
-    """A kernel of a random path; three in twenty are no blur at all (None), and of the others one in four has 4 pixels at most."""
+    """A kernel of a random path; three in twenty are none at all (None), and of the others one in four has 4 pixels at most."""
     if random.uniform() < 0.15:
         return None
     shortest, longest = ((12.0, LONGEST), (0.3, 4.0), (0.5, 15.0))[random.choice(3, p=[0.2, 0.25, 0.55])]

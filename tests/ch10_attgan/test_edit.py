@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ch10_attgan import code_10_07_edit as listing
 from ch10_attgan import ext_10_3_10_edit as edit
-from ch10_attgan.beyond import evaluate, export, photos, sheets, train, trained
+from ch10_attgan.beyond import choose_strengths, evaluate, export, photos, sheets, train, trained
 from ch10_attgan.beyond.faces import Faces
 from common import images, options, weights
 from common.errors import UserError
@@ -48,10 +48,44 @@ def test_each_edit_can_have_a_strength_of_its_own():
     labels = np.array([[0, 1, 1, 0]])
     assert edit.switch(labels, edits, ATTS).tolist() == [[1, 0, 0, 1]]
     opts = SimpleNamespace(sheet=False, edit=["Bald=1.5", "Male=-0.25", "Eyeglasses=on"], test_int=1.0)
-    settings = SimpleNamespace(att_default=ATTS, thres_int=0.5, test_int=1.0)
+    settings = SimpleNamespace(att_default=ATTS, thres_int=0.5, test_int=1.0, strengths={})
     columns, titles, _ = edit.columns_of(opts, labels, settings)
     assert titles == ["rebuilt", "edited"]
     assert columns[0].tolist() == [[-0.5, 0.5, 0.5, -0.5]] and columns[1].tolist() == [[1.5, -0.5, -0.25, 1.0]]
+    opts = SimpleNamespace(sheet=False, edit=["Male=flip", "Eyeglasses=on"], test_int=None)
+    settings.strengths = {"Male": [0.75, 1.25], "Eyeglasses": [2.0, 0.5]}
+    columns, _, _ = edit.columns_of(opts, labels, settings)
+    assert columns[1].tolist() == [[-0.5, 0.5, -0.75, 0.5]]
+    columns, _, _ = edit.columns_of(SimpleNamespace(sheet=True, edit=None, test_int=None), labels, settings)
+    assert [column.tolist()[0] for column in columns[3:]] == [[-0.5, 0.5, -0.75, -0.5], [-0.5, 0.5, 0.5, 0.5]]
+
+
+def test_the_strength_chosen_is_that_of_most_edits_for_least_change():
+    rows = [(0.5, 0.6, 0.97), (1.0, 0.9, 0.95), (1.5, 0.91, 0.90)]
+    weak = [(0.5, 0.2, 0.99), (1.0, 0.6, 0.92), (1.5, 0.7, 0.80)]
+    nothing = [(0.5, np.nan, np.nan), (1.0, np.nan, np.nan), (1.5, np.nan, np.nan)]
+    found = {("a", "off"): rows, ("a", "on"): rows[::-1], ("b", "off"): weak, ("b", "on"): nothing}
+    counts = {("a", "off"): 10, ("a", "on"): 30, ("b", "off"): 5, ("b", "on"): 0}
+    picked = choose_strengths.chosen(found, counts, 4.0)
+    assert [picked[key][0] for key in found] == [1.0, 1.0, 1.0, 1.0]  # the last has no picture
+    assert choose_strengths.chosen(found, counts, 0.0)["b", "off"][0] == 1.5
+    assert choose_strengths.chosen(found, counts, 20.0)["a", "on"][0] == 0.5  # the others count for more
+    equal = {("c", "on"): [(1.0, 1.0, 1.0), (0.5, 1.0, 1.0)]}
+    assert choose_strengths.chosen(equal, {("c", "on"): 1}, 4.0)["c", "on"][0] == 0.5  # of equal ones the weakest
+
+
+def test_lone_dots_of_an_edit_go_and_lines_stay():
+    rebuilt = np.random.RandomState(0).uniform(-0.5, 0.5, (2, 12, 12, 3)).astype(np.float32)
+    edited = rebuilt + 0.1
+    edited[0, 3, 4] += 0.8  # a dot
+    edited[1, 6:8, 2:10] -= 0.6  # the rim of glasses, two pixels wide
+    found = photos.despecked(rebuilt, edited, 0.25)
+    np.testing.assert_allclose(found[0], rebuilt[0] + 0.1, atol=1e-6)
+    np.testing.assert_allclose(found[1, 6:8, 3:9], edited[1, 6:8, 3:9], atol=1e-6)
+    np.testing.assert_array_equal(photos.despecked(rebuilt, edited, 0.0), edited)
+    faint = rebuilt.copy()
+    faint[0, 3, 4] += 0.2
+    np.testing.assert_allclose(photos.despecked(rebuilt, faint, 0.25), faint, atol=1e-6)
 
 
 def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
@@ -238,6 +272,11 @@ def test_weights_of_real_faces_say_their_terms(capsys):
         (dict(atts=[1]), "its settings name no attributes"),
         (dict(thres_int=float("nan")), "thres_int"),
         (dict(mode=["wgan"]), "mode"),
+        (dict(strengths=[1]), "strengths"),
+        (dict(strengths=dict(Male=[1.0])), "strengths: 1 values, not 2"),
+        (dict(strengths=dict(Male=[1.0, -1.0])), "strengths: -1.0 is not 0 to 10"),
+        (dict(despeck=3.0), "despeck: 3.0 is not 0 to 2"),
+        (dict(strengths=dict(Tall=[1.0, 1.0])), "strengths of attributes that it does not know"),
     ],
 )
 def test_settings_that_are_no_generators(changes, message):
@@ -379,6 +418,48 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     )
     other = options.read_json(os.path.join(trained_run.folder, "record-evaluate-val.json"))
     assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
+
+
+def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys):
+    path = str(tmp_path / "small.npz")
+    export.main(trained_run.arguments + ["--file", path])
+    before = weights.load(path)
+    arguments = trained_run.arguments + ["--weights", path, "--output-dir", str(tmp_path), "--n-test", "4"]
+    choose_strengths.main(arguments + ["--cls-steps", "4", "--despeck", "0.1", "--tried", "0.5", "0.8"])
+    values, settings = weights.load(path)
+    assert sorted(settings["strengths"]) == sorted(ATTS) and settings["despeck"] == 0.1
+    assert {number for pair in settings["strengths"].values() for number in pair} <= {0.5, 0.8}
+    for name, value in before[0].items():
+        np.testing.assert_array_equal(values[name], value)
+    rows = options.read_json(str(tmp_path / "record-choose_strengths.json"))["tables"][0]["rows"]
+    assert [row[:2] for row in rows] == [[name, way] for name in ATTS for way in ("off", "on")]
+    capsys.readouterr()
+    evaluate.main(arguments)
+    assert "classifier:" in capsys.readouterr().out
+    for wrong, message in (([], "--weights names"), (["--weights", path, "--tried"], "at least one strength")):
+        with pytest.raises(UserError, match=message):
+            choose_strengths.main(trained_run.arguments + wrong)
+    with pytest.raises(UserError, match="say with --file"):
+        choose_strengths.main(trained_run.arguments + ["--weights", "shipped"])
+
+
+def test_edits_go_by_the_strengths_of_the_weights(trained_run, tmp_path):
+    path = str(tmp_path / "small.npz")
+    export.main(trained_run.arguments + ["--file", path])
+    values, settings = weights.load(path)
+
+    def edited(words, **own):
+        weights.save(path, values, dict(settings, **own))
+        arguments = trained_run.arguments + ["--weights", path, "--output-dir", str(tmp_path), "--numbers", "1"]
+        edit.main(arguments + ["--single", "--edit"] + words)
+        name = "000057_%s.png" % words[0].replace("=", "_")
+        return images.read_rgb(str(tmp_path / "edited" / name))
+
+    strong = edited(["Bald=on"], strengths=dict(Bald=[0.5, 2.0]))
+    np.testing.assert_array_equal(strong, edited(["Bald=2"]))
+    assert (strong != edited(["Bald=on"])).any()
+    np.testing.assert_array_equal(edited(["Bald=off"], strengths=dict(Bald=[0.5, 2.0])), edited(["Bald=-0.5"]))
+    assert (strong != edited(["Bald=on"], strengths=dict(Bald=[0.5, 2.0]), despeck=1e-6)).any()
 
 
 def test_all_forty_attributes_are_listed_with_their_chinese_names(trained_run, capsys):

@@ -78,7 +78,10 @@ def test_changed_attribute_gets_test_int():
     labels = np.array([[0, 1, 1]])
     assert listing.strengths(labels, 2, 0.5, 0.8).tolist() == [[-0.5, 0.8, 0.5]]  # 2: the second attribute is flipped
     assert listing.strengths(labels, 0, 0.5, 0.8).tolist() == [[-0.5, 0.5, 0.5]]
-    assert sheets.strengths(np.array([[0, 1, 1]]), 0.5, 1, 0.8).tolist() == [[-0.5, 0.800000011920929, 0.5]]
+    assert sheets.strengths(np.array([[0, 1, 1], [0, 0, 1]]), 0.5, 1, (0.7, 1.5)).tolist() == [
+        [-0.5, 1.5, 0.5],
+        [-0.5, np.float32(-0.7), 0.5],
+    ]
     assert sheets.strengths(np.array([[0, 1, 1]]), 0.5).tolist() == [[-0.5, 0.5, 0.5]]
 
 

@@ -266,7 +266,9 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
         return arguments + ["--text-file", values["text"]]
     if key == "photo":
         return arguments + ["--strength", "%g" % values["strength"], values["file"]]
-    edits = ["%s=%g" % (name, values[name]) for name in FACE_ATTRIBUTES if values[name]]
+    # a slider that nobody moved leaves the strength to the weights, which know what suits each attribute
+    own = {1.0: "on", -1.0: "off"}
+    edits = ["%s=%s" % (name, own.get(values[name], "%g" % values[name])) for name in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
     return arguments + ["--photo", values["file"], "--box", "face-or-centre", "--edit"] + edits

@@ -1,0 +1,136 @@
+"""How strongly each attribute is best fed where it is switched on, and where off: chosen on validation pictures.
+
+AttGAN feeds what is switched at one strength, whatever it is. A pair of glasses is there at half of it, and all that is stronger
+moves the rest of the face; blond hair wants more. Here every attribute of an exported generator is switched on and off at each
+of ``--tried``, on pictures of the validation part, and the classifier of ``evaluate.py`` says how many of the edits it sees
+and what else changed, as a photo gets the edit. Taken is the strength where the editing accuracy plus ``--others-count`` times
+the share of unchanged others is largest. Much more than was trained makes a white face of blond hair, which this classifier does
+not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
+
+Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
+Writes: the strengths into the weights file (or a copy, ``--file``), which ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by,
+``strengths.csv`` (all that was tried) and a record. Time on two cores: five minutes.
+Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE``.
+"""
+
+import os
+import shutil
+
+import numpy as np
+import tensorflow as tf
+
+from ch10_attgan.beyond import evaluate, photos, sheets, trained
+from ch10_attgan.code_10_06_train import flipped_labels
+from common import options, records, run, text, weights
+from common.errors import UserError
+from common.options import Value
+
+VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
+    Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
+    Value("others_count", 4.0, "how much the unchanged others count beside the editing accuracy", low=0),
+]
+COLUMNS = ["attribute", "way", "strength", "editing accuracy", "others unchanged"]
+
+
+def tried(session, model, judge, pictures, labels, opts):
+    """What each strength gives.
+
+    Returns:
+      {(attribute, way): [(strength, editing accuracy, others unchanged)]}, ways being 'off' and 'on', and how many pictures
+      each has, {(attribute, way): count}.
+    """
+    settings, atts = model.settings, model.settings.att_default
+
+    def edited(_b):
+        return evaluate.in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
+
+    before, b_list = evaluate.in_batches(judge, pictures), flipped_labels(labels, atts)
+    rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
+    found, counts = {}, {}
+    for column, strength in run.progress([(c, s) for c in range(len(atts)) for s in opts.tried], desc="trying"):
+        wanted = b_list[column + 1]
+        faces = edited(sheets.strengths(wanted, settings.thres_int, column, (strength, strength)))
+        faces = photos.despecked(rebuilt, faces, settings.despeck)
+        after = evaluate.in_batches(judge, photos.in_photo(pictures, rebuilt, faces))
+        for way, label in (("off", 0), ("on", 1)):
+            these = wanted[:, column] == label
+            parts = [values[these] for values in (labels, wanted, before, after)]
+            accuracy, _, _, others = evaluate.edit_scores(*parts, column=column)
+            found.setdefault((atts[column], way), []).append((strength, accuracy, others))
+            counts[atts[column], way] = int(these.sum())
+    return found, counts
+
+
+def chosen(found, counts, others_count):
+    """{(attribute, way): its line of ``found``}; a way that no picture goes has the strength 1 or the nearest to it."""
+    result = {}
+    for key, rows in found.items():
+        if counts[key]:  # of equal ones the weakest
+            result[key] = max(rows, key=lambda row: (row[1] + others_count * np.nan_to_num(row[2]), -row[0]))
+        else:
+            result[key] = min(rows, key=lambda row: abs(row[0] - 1.0))
+    return result
+
+
+def add_options(parser):
+    evaluate.add_judge_options(parser)
+    parser.add_argument("--file", help="where to write [the file of --weights]")
+
+
+def rounded(rows):
+    """Rows that begin with attribute, way and strength, the figures behind them with three digits, None for none."""
+    return [row[:3] + [None if np.isnan(value) else round(float(value), 3) for value in row[3:]] for row in rows]
+
+
+def main(argv=None):
+    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
+    if not opts.weights:
+        raise UserError("--weights names the exported generator (export.py) that gets the strengths")
+    if opts.preset == "tiny" and opts.weights in trained.BY_NAME and not opts.file:
+        raise UserError("--preset tiny shows the wiring alone: say with --file where its strengths are to go")
+    if not opts.tried:
+        raise UserError("--tried names at least one strength")
+    opts.split = "val"
+    run.start(opts.seed)
+    with tf.Session(config=run.session_config(opts.threads)) as session:
+        model = trained.open_model(opts, session)
+        if opts.despeck is not None:
+            model.settings.despeck = opts.despeck
+        pictures, labels, data_line = evaluate.pictures_of(opts, session, model)
+        record = records.Record(opts, opts.script, "section 10.3", data_line)
+        judge = evaluate.judge_of(opts, session, model)
+        found, counts = tried(session, model, judge, pictures, labels, opts)
+    picked = chosen(found, counts, opts.others_count)
+    rows = []
+    for (name, way), (strength, accuracy, others) in picked.items():
+        full = min(found[name, way], key=lambda row: abs(row[0] - model.settings.test_int))
+        rows.append([name, way, strength, accuracy, others, full[1], full[2]])
+        print("%-22s %-3s at %.1f: %.3f, others %.3f; at %.1f %.3f, %.3f" % tuple(rows[-1][:5] + list(full)))
+    target = opts.file or model.source
+    values, settings = weights.load(model.source, "generator")
+    ways = ("off", "on")
+    settings["strengths"] = {name: [picked[name, way][0] for way in ways] for name in model.settings.att_default}
+    settings["despeck"] = model.settings.despeck
+    half = all(np.array_equal(value, np.float16(value)) for value in values.values() if value.ndim > 1)
+    weights.save(target, values, settings, half=half)
+    if target != model.source and os.path.exists(trained.head_path(model.source)):
+        shutil.copyfile(trained.head_path(model.source), trained.head_path(target))
+    print("strengths written into %s" % target)
+    columns = COLUMNS + ["accuracy at %.1f" % model.settings.test_int, "others at %.1f" % model.settings.test_int]
+    table = os.path.join(opts.output_dir, "strengths.csv")
+    all_tried = [list(key + row) for key, lines in found.items() for row in lines]
+    text.write_csv(table, [COLUMNS] + rounded(all_tried))
+    rows = rounded(rows)
+    note = "on validation pictures, where only what the edit changed is added to the photo"
+    record.table("Strengths chosen", columns, rows, note)
+    record.metric("validation pictures", len(pictures))
+    shares = {key: counts[key] / float(len(pictures)) for key in counts}
+    for title, place in (("editing accuracy", 1), ("others unchanged", 2)):
+        total = sum(shares[key] * picked[key][place] for key in picked if counts[key])
+        record.metric(title + " (mean)", round(float(total / len(model.settings.att_default)), 4))
+    record.file(table, "table", "What each strength gives", "各强度的效果")
+    print("record: %s" % record.save())
+
+
+if __name__ == "__main__":
+    options.run(main)
