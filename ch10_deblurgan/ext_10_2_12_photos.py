@@ -10,8 +10,8 @@ data (the date of the picture). Of a file with several pages the first is taken.
 the end.
 
 Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>…`` (before and after, whole
-and in detail) and a record. Time on two cores: two seconds for a 640×360 photo, a minute and three quarters for 12 megapixels, in
-less than 1 GiB: two tiles are restored side by side.
+and in detail) and a record. Time on two cores: some two seconds for a 640×360 photo, a minute for 12 megapixels, in
+less than 1 GB: two tiles are restored side by side.
 """
 
 import functools
@@ -53,7 +53,7 @@ PHOTO_VALUES = [
 VALUES = tiles.CHANGE_VALUES + PHOTO_VALUES
 VALUES += [
     Value("fast", True, "convolutions by Winograd's method; false: TensorFlow's own", more=True),
-    Value("tile", 496, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
+    Value("tile", 448, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=16, low=16, more=True),
 ]
 
