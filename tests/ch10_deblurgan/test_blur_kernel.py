@@ -338,6 +338,25 @@ def test_the_shipped_weights_find_the_kernel(shipped, name, seed):
     assert shared > 0.6 and shared > mirrored + 0.1
 
 
+def test_the_shipped_weights_find_a_kernel_for_each_half(shipped):
+    """A camera that turned: the quarters' kernels are nearer to those of their own half than the whole's one kernel is."""
+    values, settings = shipped
+    true = [kernel_of(8, 12.0), kernel_of(1, 12.0)]
+    light = (photo("astronaut", 448) / 255.0) ** photo_crops.GAMMA
+    left, right = (np.clip(blurred_light(light, kernel), 0, 1) for kernel in true)
+    dim = np.concatenate([left[:, :224], right[:, 224:]], axis=1)
+    pixels = images.from_uint8(np.uint8(np.rint(255.0 * dim ** (1 / photo_crops.GAMMA))))[np.newaxis]
+    pictures = tf.placeholder(tf.float32, [1, None, None, 3])
+    wide_view.wide_view(pictures, settings)
+    estimates = wide_view.estimated(pictures, settings)
+    with tf.Session() as session:
+        wide_view.load_into(session, values)
+        whole, quarters = session.run([estimates[-2][0], estimates[-1][0]], {pictures: pixels})
+    shared = [np.minimum(found, true[index % 2]).sum() for index, found in enumerate(quarters)]
+    of_whole = [np.minimum(whole[0], kernel).sum() for kernel in true]
+    assert np.mean(shared) > np.mean(of_whole) + 0.02 and min(shared) > min(of_whole)
+
+
 def test_a_shaken_photo_gets_sharper_and_a_sharp_one_stays(shipped):
     sharp = photo("chelsea", 320)
     blurred = train_photos.shaken(sharp, np.random.RandomState(5), 9, 9.01, 1.0)
