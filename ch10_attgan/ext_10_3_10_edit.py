@@ -29,20 +29,11 @@ from common.errors import UserError
 from common.options import Value
 from data import celeba
 
-VALUES = [
+VALUES = trained.EDIT_VALUES + [
     Value("test_att", test_att, "the attribute that slides", tiny=test_att),
     Value("n_slide", n_slide, "in how many steps", low=1, high=1000),
     Value("test_int_min", test_int_min, "first strength (negative: the attribute switched off)", low=-100, high=100),
     Value("test_int_max", test_int_max, "last strength", low=-100, high=100),
-    Value("test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100),
-    Value(
-        "despeck",
-        None,
-        "what departs by more (of 2) from its neighbours is a speck of an edit; 0: nothing; none: as the weights say",
-        kind=float,
-        low=0,
-        high=2,
-    ),
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
 STRONGEST = 2.0  # of --edit NAME=STRENGTH
@@ -242,8 +233,9 @@ def main(argv=None):
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
         rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
-        despeck = settings.despeck if opts.despeck is None else opts.despeck
-        edited = [photos.despecked(rebuilt, trained.edit(session, model, pictures, _b), despeck) for _b in columns]
+        edited = [
+            photos.despecked(rebuilt, trained.edit(session, model, pictures, _b), settings.despeck) for _b in columns
+        ]
         if opts.photo:
             say_foreign(session, model, pictures, labels, names)
     folder = os.path.join(opts.output_dir, "edited")

@@ -10,7 +10,7 @@ not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lon
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
 Writes: the strengths into the weights file (or a copy, ``--file``), which ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by,
 ``strengths.csv`` (all that was tried) and a record. Time on two cores: five minutes.
-Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE``.
+Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1`` (a judge that chose nothing).
 """
 
 import os
@@ -94,8 +94,6 @@ def main(argv=None):
     run.start(opts.seed)
     with tf.Session(config=run.session_config(opts.threads)) as session:
         model = trained.open_model(opts, session)
-        if opts.despeck is not None:
-            model.settings.despeck = opts.despeck
         pictures, labels, data_line = evaluate.pictures_of(opts, session, model)
         record = records.Record(opts, opts.script, "section 10.3", data_line)
         judge = evaluate.judge_of(opts, session, model)

@@ -25,17 +25,8 @@ from common.errors import TrainingStopped
 from common.options import Value
 from data import celeba
 
-VALUES = [
+VALUES = trained.EDIT_VALUES + [
     Value("n_test", 400, "pictures to edit, at most", tiny=16, low=1),
-    Value("test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100),
-    Value(
-        "despeck",
-        None,
-        "a photo's edit: what departs by more (of 2) from its neighbours is a speck; 0: nothing; none: as the weights say",
-        kind=float,
-        low=0,
-        high=2,
-    ),
     Value("cls_steps", 1500, "training steps of the classifier", tiny=60, low=1),
     Value("cls_batch", 32, "its batch size", tiny=16, low=1),
     Value("cls_lr", 0.001, "its learning rate", low=0),
@@ -196,14 +187,13 @@ def main(argv=None):
             head = in_batches(lambda batch: photos.attribute_chances(session, model, batch), pictures)
             head_accuracy = np.mean((head > 0.5) == labels, axis=0)
         b_list = flipped_labels(labels, atts)
-        despeck = settings.despeck if opts.despeck is None else opts.despeck
         rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
         rows, rows_back = [], []
         for column, name in enumerate(run.progress(atts, desc="editing", unit="attribute")):
             wanted = b_list[column + 1]
             off_on = trained.edit_strengths(settings, column, opts.test_int)
             faces = edited(sheets.strengths(wanted, settings.thres_int, column, off_on))
-            back = photos.in_photo(pictures, rebuilt, photos.despecked(rebuilt, faces, despeck))
+            back = photos.in_photo(pictures, rebuilt, photos.despecked(rebuilt, faces, settings.despeck))
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = edit_scores(labels, wanted, before, in_batches(judge, shown), column)

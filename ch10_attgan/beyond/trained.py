@@ -28,6 +28,19 @@ ROWS = [
 DESPECK = options.Value(
     "despeck", 0.0, "what of an edit's change is taken for a speck (photos.despecked)", low=0, high=2
 )
+EDIT_VALUES = [  # of the scripts that edit
+    options.Value(
+        "test_int", None, "strength of what is switched; none: each attribute's own", kind=float, low=0, high=100
+    ),
+    options.Value(
+        "despeck",
+        None,
+        "what of an edit departs by more (of 2) from its neighbours is a speck; 0: nothing; none: as the weights say",
+        kind=float,
+        low=0,
+        high=2,
+    ),
+]
 STRENGTHS = options.Value("strengths", [1.0, 1.0], "of an attribute switched off, and on", low=0, high=10, count=2)
 
 
@@ -117,6 +130,8 @@ def open_model(opts, session):
         source, values = run_folder(opts.output_dir), None
         saved = options.load_settings(opts.output_dir, MADE_BY)
     settings = checked(saved, source)
+    if getattr(opts, "despeck", None) is not None:
+        settings.despeck = opts.despeck
     Genc, Gdec, D = networks.networks(settings)
     xa_sample = tf.placeholder(tf.float32, [None, settings.img_size, settings.img_size, 3], name="xa_sample")
     _b_sample = tf.placeholder(tf.float32, [None, len(settings.att_default)], name="b_sample")
