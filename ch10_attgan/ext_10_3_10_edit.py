@@ -37,6 +37,7 @@ VALUES = trained.EDIT_VALUES + [
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
 STRONGEST = 2.0  # of --edit NAME=STRENGTH
+BEYOND = "*"  # marks what is stronger than was trained
 MOST_SHOWN = 5  # whole photos in the record
 
 
@@ -204,7 +205,16 @@ def columns_of(opts, labels, settings):
         raise UserError("the model does not know '%s'; it knows: %s" % (opts.test_att, " ".join(atts)))
     values = np.linspace(opts.test_int_min, opts.test_int_max, opts.n_slide)
     columns = [slide(labels, opts.test_att, value, atts, thres_int) for value in values]
-    return columns, ["%s_%.2f" % (opts.test_att, value) for value in values], "slide_" + opts.test_att
+    titles = ["%s_%.2f%s" % (opts.test_att, value, BEYOND * (abs(value) > settings.test_int)) for value in values]
+    return columns, titles, "slide_" + opts.test_att
+
+
+def headers(opts, titles, labels):
+    """Titles of a sheet of faces with ``labels``: which way each attribute is flipped, where it is one way for all of them."""
+    if not opts.sheet:
+        return titles
+    ways = ["" if len(set(column)) > 1 else "_off" if column[0] else "_on" for column in labels.T.tolist()]
+    return titles[:1] + [title + way for title, way in zip(titles[1:], ways)]
 
 
 def in_chinese(caption):
@@ -249,14 +259,15 @@ def main(argv=None):
                 written.append(images.write_png(path, images.to_uint8(item[0])))
         else:
             path = os.path.join(folder, "%s_%s.png" % (name, kind))
-            written.append(sheets.write(path, pictures[number : number + 1], mine, titles, settings.img_size))
+            own = headers(opts, titles, labels[number : number + 1])
+            written.append(sheets.write(path, pictures[number : number + 1], mine, own, settings.img_size))
     script = opts.script
     if opts.weights:  # beside the record of the run's own model, not in its place
         script += "-weights-" + ("sheet" if opts.sheet else "edit" if opts.edit else "slide")
     record = records.Record(opts, script, "section 10.3.10", "model trained on %s" % settings.data)
     if not opts.single:
         path = os.path.join(folder, "all_%s.png" % kind)
-        sheets.write(path, pictures, edited, titles, settings.img_size)
+        sheets.write(path, pictures, edited, headers(opts, titles, labels), settings.img_size)
         edits = ", ".join(opts.edit or [kind])
         caption = "Edited faces, %s: %s" % (edits, ", ".join(names))
         caption_zh = "编辑后的人脸（%s）：%s" % (in_chinese(edits).replace(", ", "、"), "、".join(names))
@@ -269,6 +280,8 @@ def main(argv=None):
         if number < MOST_SHOWN:
             record.file(target, "picture", "%s, edited, whole" % names[number], "%s：编辑后的整张照片" % names[number])
     print("\n".join(written))
+    if any(title.endswith(BEYOND) for title in titles):
+        print("%s: beyond the strength of the training's own sheets, ±%g" % (BEYOND, settings.test_int))
     if opts.weights in trained.BY_NAME:
         record.shipped_weights()
     record.metric("edited pictures", len(names))

@@ -60,6 +60,11 @@ def sheet(originals, edited, titles, img_size):
 
 def write(path, originals, edited, titles, img_size):
     """Writes a sheet, and one with Chinese titles beside it; returns the path."""
-    return images.write_labelled(
-        path, lambda texts: sheet(originals, edited, texts, img_size), titles, celeba.in_chinese
-    )
+
+    def in_chinese(words):
+        for end, shown in (("_on", "_开"), ("_off", "_关")):
+            if words.endswith(end):
+                return celeba.in_chinese(words[: -len(end)]) + shown
+        return celeba.in_chinese(words)
+
+    return images.write_labelled(path, lambda texts: sheet(originals, edited, texts, img_size), titles, in_chinese)

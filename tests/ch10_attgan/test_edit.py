@@ -60,6 +60,21 @@ def test_each_edit_can_have_a_strength_of_its_own():
     assert [column.tolist()[0] for column in columns[3:]] == [[-0.5, 0.5, -0.75, -0.5], [-0.5, 0.5, 0.5, 0.5]]
 
 
+def test_headers_say_which_way_and_slides_what_is_beyond():
+    opts = SimpleNamespace(sheet=True, edit=None, test_int=None)
+    labels = np.array([[0, 1, 1, 0], [0, 1, 0, 0]])
+    titles = ["rebuilt"] + ATTS
+    wanted = ["rebuilt"] + [name + way for name, way in zip(ATTS, ("_on", "_off", "", "_on"))]
+    assert edit.headers(opts, titles, labels) == wanted
+    assert edit.headers(opts, titles, labels[:1])[3] == ATTS[2] + "_off"
+    opts = SimpleNamespace(
+        sheet=False, edit=None, test_int=None, test_att="Bald", test_int_min=-1.2, test_int_max=1.2, n_slide=3
+    )
+    settings = SimpleNamespace(att_default=ATTS, thres_int=0.5, test_int=1.0, strengths={})
+    _, titles, _ = edit.columns_of(opts, labels, settings)
+    assert titles == ["Bald_-1.20*", "Bald_0.00", "Bald_1.20*"] and edit.headers(opts, titles, labels) == titles
+
+
 def test_the_strength_chosen_is_that_of_most_edits_for_least_change():
     rows = [(0.5, 0.6, 0.97), (1.0, 0.9, 0.95), (1.5, 0.91, 0.90)]
     weak = [(0.5, 0.2, 0.99), (1.0, 0.6, 0.92), (1.5, 0.7, 0.80)]
