@@ -86,7 +86,7 @@ def main(argv=None):
         os.remove(old)
     print("model: %s" % voice.source)
     waves, rows, pictures = [], [], []
-    voice.speak("a1", 0)  # the first run also plans the graph
+    voice.plan()
     for number, syllables in enumerate(sentences, 1):
         start = time.time()
         wave, alignment, stopped, _ = voice.speak(syllables, opts.griffin_lim_iters, opts.momentum, opts.mel_bands)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ch09_capsule_rnn.beyond import kernels
 
-GATES = "ijfo"  # the order of IndyLSTMCell's kernels: input gate, new input, forget gate, output gate
+# The order of IndyLSTMCell's kernels: input gate, new input, forget gate, output gate.
 FORGET_BIAS = 1.0  # IndyLSTMCell's default
 
 

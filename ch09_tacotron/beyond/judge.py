@@ -10,7 +10,7 @@ Speaks every sentence of a corpus in the book's layout (``mytest``, ``doc/trans`
 - core seconds for a second of speech.
 
 ``--texts syllables`` speaks each syllable of Mandarin as a sentence of its own, ``--texts long`` two sentences as one.
-Writes ``judge/sentences.csv``, the worst ten, and some sentences as sound and picture. Two core seconds a sentence.
+Writes ``judge/<texts>/sentences.csv``, the worst ten, and some sentences as sound and picture. Two core seconds a sentence.
 """
 
 import collections
@@ -151,15 +151,18 @@ def main(argv=None):
     if opts.texts != "syllables":
         folder = thchs30.locate(opts)
     texts = texts_of(opts, folder)
+    if not texts:
+        lack = "two sentences" if opts.texts == "long" else "a sentence"
+        raise UserError("%s: no recording of mytest has a line in doc/trans; %s is needed" % (folder, lack))
     voice = Voice(find_model(opts.output_dir, opts.weights), threads=opts.threads)
     judge = Recogniser(opts.recogniser or SHIPPED, opts.threads)
     print("voice: %s" % voice.source)
     out = os.path.join(opts.output_dir, "judge", opts.texts)
     os.makedirs(out, exist_ok=True)
-    voice.speak("a1", 0)  # the first run also plans the graph
     record = records.Record(
         opts, opts.script, "beyond listing 9-17", thchs30.describe(folder) if folder else "all syllables"
     )
+    voice.plan()
     rows, pitches = [], []
     for name, pinyin, path in run.progress(texts, desc="judge", unit="sentence"):
         start = time.process_time()
@@ -183,11 +186,11 @@ def main(argv=None):
             record.file(base + ".wav", "sound", "Spoken freely: " + pinyin, "自由合成：" + pinyin)
             record.file(base + "-align.png", "picture", "Attention: " + pinyin[:60], "注意力对齐图：" + pinyin[:60])
         rows.append(row)
-    report(opts, record, rows, pitches, out)
+    report(record, rows, pitches, out)
     record.save()
 
 
-def report(opts, record, rows, pitches, out):
+def report(record, rows, pitches, out):
     """Prints and records the figures, and writes the table of all sentences."""
     for kind, words in (("mel", "mel frames"), ("wave", "finished wave"), ("corpus", "corpus's own sound")):
         if rows[0].get(kind) is not None:

@@ -106,7 +106,7 @@ class Voice:
         self.settings = checked(settings, path if values else folder)
         if sharpen:
             self.settings["sharpen"] = sharpen
-        self.source, self._planned = None, False
+        self.source = None
         with tf.Graph().as_default():
             self.model = synthesis_network(self.settings)
             self._variables = {variable.op.name: variable for variable in tf.global_variables()}
@@ -180,15 +180,16 @@ class Voice:
             results.append((linear[i, :frames], mel[i, :frames], alignments[i, :length, : steps[i]], stopped))
         return results
 
+    def plan(self):
+        """Runs the network once: TensorFlow plans the graph at its first run, which is not to count as time of speaking."""
+        self.frames(["a1"])
+
     def speak(self, pinyin, griffin_lim_iters=sound.griffin_lim_iters, momentum=0.0, mel_bands=None):
         """One sentence of pinyin as a wave.
 
         Returns:
           (wave, alignment ``[symbols, steps]``, whether it stopped by itself, mel ``[T, 80]``).
         """
-        if not self._planned:
-            self.frames(["a1"])  # the first run also plans the graph
-            self._planned = True
         linear, mel, alignment, stopped = self.frames([pinyin])[0]
         mel_bands = self.settings["mel_bands"] if mel_bands is None else mel_bands
         wave = sound.inv_spectrogram(linear.T, griffin_lim_iters, momentum, mel.T if mel_bands else None)

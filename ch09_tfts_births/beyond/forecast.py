@@ -80,7 +80,7 @@ def own_setting(opts, step, last, holidays):
     return fitting.Setting("model", cycles, latent, holidays, model)
 
 
-def shorten(data, setting_size, steps):
+def shorten(data, setting_size):
     """The series without its oldest values where the filter's states of all of them would not fit into memory."""
     most = max(500, int(MOST_STATE / setting_size**2))
     if len(data.values) <= most:
@@ -145,7 +145,7 @@ def main(argv=None):
     if count - holdout < 12:
         raise UserError("%d values are too few for a hold-out of %d (--holdout)" % (count, holdout))
     setting = own_setting(opts, data.step, count - holdout, None)
-    data = shorten(data, sum(setting.latent_values) + 7, steps)
+    data = shorten(data, sum(setting.latent_values) + 7)
     count = len(data.values)
     if count - holdout < 12:
         raise UserError("%d values are too few for a hold-out of %d (--holdout)" % (count, holdout))

@@ -22,6 +22,15 @@ COLUMNS = ["seed", "loss", "mean 1", "mean 2", "variance 1", "variance 2"]
 PRINTED = ["printed", 1.1670636, 237.21950126, 246.91376098, 1054.86319966, 1302.53715562]
 
 
+def figures(metrics):
+    """Loss, the two means and the two variances of a record of listing 9-8, whose metrics are sorted by name, not by day."""
+    rest = {name: entry["value"] for name, entry in metrics.items()}
+    of_days = sorted((int(name.split()[-1]), name) for name in rest if name.split()[-1].isdigit())
+    by_kind = [[rest.pop(name) for _, name in of_days if name.startswith(kind)] for kind in ("mean", "variance")]
+    (loss,) = rest.values()
+    return [loss] + by_kind[0] + by_kind[1]
+
+
 def main(argv=None):
     """Runs the listing with each seed, tabulates what it recorded."""
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
@@ -33,9 +42,7 @@ def main(argv=None):
         words += ["--train-steps", str(opts.train_steps)] + (["--data-dir", opts.data_dir] if opts.data_dir else [])
         listing.main(words, functools.partial(repeatable_windows, seed=seed))
         found = files.read_json(os.path.join(folder, "record-code_9_08_births.json"))
-        loss, *forecast = [entry["value"] for entry in found["metrics"].values()]
-        (mean_1, variance_1), (mean_2, variance_2) = forecast[:2], forecast[2:]
-        rows.append([seed, loss, mean_1, mean_2, variance_1, variance_2])
+        rows.append([seed] + figures(found["metrics"]))
     run.start(opts.seed)
     record = records.Record(opts, opts.script, "listing 9-8", found["data"])
     if opts.preset == "book":

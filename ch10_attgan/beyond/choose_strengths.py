@@ -8,8 +8,8 @@ the share of unchanged others is largest. Much more than was trained makes a whi
 not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
-Writes: the strengths into the weights file (or a copy, ``--file``), which ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by,
-``strengths.csv`` (all that was tried) and a record. Time on two cores: five minutes.
+Writes: the strengths into the weights file (or a copy: ``--file``; weights that ship are not written over), which
+``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that was tried) and a record. Time: five minutes.
 Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1`` (a judge that chose nothing).
 """
 
@@ -74,7 +74,9 @@ def chosen(found, counts, others_count):
 
 def add_options(parser):
     evaluate.add_judge_options(parser)
-    parser.add_argument("--file", help="where to write [the file of --weights]")
+    parser.add_argument(
+        "--file", help="where to write [the file of --weights; a copy in the run folder of weights that ship]"
+    )
 
 
 def rounded(rows):
@@ -86,8 +88,6 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
     if not opts.weights:
         raise UserError("--weights names the exported generator (export.py) that gets the strengths")
-    if opts.preset == "tiny" and opts.weights in trained.BY_NAME and not opts.file:
-        raise UserError("--preset tiny shows the wiring alone: say with --file where its strengths are to go")
     if not opts.tried:
         raise UserError("--tried names at least one strength")
     opts.split = "val"
@@ -104,7 +104,8 @@ def main(argv=None):
         full = min(found[name, way], key=lambda row: abs(row[0] - model.settings.test_int))
         rows.append([name, way, strength, accuracy, others, full[1], full[2]])
         print("%-22s %-3s at %.1f: %.3f, others %.3f; at %.1f %.3f, %.3f" % tuple(rows[-1][:5] + list(full)))
-    target = opts.file or model.source
+    shipped = os.path.join(opts.output_dir, os.path.basename(model.source)) if opts.weights in trained.BY_NAME else None
+    target = opts.file or shipped or model.source
     values, settings = weights.load(model.source, "generator")
     ways = ("off", "on")
     settings["strengths"] = {name: [picked[name, way][0] for way in ways] for name in model.settings.att_default}

@@ -149,17 +149,15 @@ def judge_of(opts, session, model):
     logits = classifier(x, len(atts), opts.cls_dim, is_training=False)
     variables = networks.variables(("classifier",))
     path = os.path.join(opts.output_dir, "classifier.npz")
-    facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size)
+    facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size, seed=opts.seed, cls_steps=opts.cls_steps)
+    folder = trained.locate_data(opts, model)
+    facts.update(cls_batch=opts.cls_batch, data=os.path.basename(os.path.abspath(folder)))
     values = None if opts.retrain else saved_classifier(path, facts, trained.shapes(variables))
     if values is None:
         arguments = dict(sess=session, flips=True, **data_arguments(opts))
-        train_classifier(
-            opts,
-            session,
-            Faces(trained.locate_data(opts, model), atts, settings.img_size, opts.cls_batch, **arguments),
-        )
+        train_classifier(opts, session, Faces(folder, atts, settings.img_size, opts.cls_batch, **arguments))
         values = dict(zip([v.op.name for v in variables], session.run(variables)))
-        weights.save(path, values, dict(facts, cls_steps=opts.cls_steps))
+        weights.save(path, values, facts)
     else:
         print("classifier: %s" % path)
         trained.assign(session, variables, values)

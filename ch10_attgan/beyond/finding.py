@@ -30,7 +30,8 @@ def find_faces(pixels):
     """
     height, width = pixels.shape[:2]
     scale = min(1.0, LONG_SIDE / float(max(height, width)))
-    small = images.resize(pixels, int(round(height * scale)), int(round(width * scale))) if scale < 1.0 else pixels
+    sides = [max(1, int(round(length * scale))) for length in (height, width)]
+    small = images.resize(pixels, *sides) if scale < 1.0 else pixels
     side = min(small.shape[:2])
     smallest = max(24, int(side * SMALLEST))  # the cascade's own window has 24 pixels
     if side < smallest:

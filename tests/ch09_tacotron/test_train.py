@@ -144,7 +144,7 @@ def test_the_sound_takes_its_loudness_from_the_mel_frames():
     linear = random.uniform(0.4, 0.5, (60, sound.num_freq))
     # falls towards high notes, linear does not
     mel = np.repeat(np.linspace(0.8, 0.4, sound.num_mels)[None], 60, axis=0)
-    speaker = types.SimpleNamespace(settings={}, _planned=True, frames=lambda texts: [(linear, mel, None, True)])
+    speaker = types.SimpleNamespace(settings={}, frames=lambda texts: [(linear, mel, None, True)])
     distances = []
     for mel_bands in (True, False):
         wave = voice.Voice.speak(speaker, "ma1", 20, mel_bands=mel_bands)[0]

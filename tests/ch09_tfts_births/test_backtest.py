@@ -206,7 +206,8 @@ def test_seeds_are_runs_of_the_listing_with_repeatable_windows(tmp_path, monkeyp
 
     def stand_in(words, window_input_fn):
         ran.append((words, window_input_fn.func, window_input_fn.keywords))
-        metrics = {str(key): dict(value=10.0 * len(ran) + key) for key in range(5)}
+        names = ["evaluation loss", "mean, day 99", "variance, day 99", "mean, day 100", "variance, day 100"]
+        metrics = {name: dict(value=10.0 * len(ran) + key) for key, name in enumerate(names)}
         folder = words[words.index("--output-dir") + 1]
         files.write_json(os.path.join(folder, "record-code_9_08_births.json"), dict(metrics=metrics, data="sample"))
 

@@ -449,13 +449,13 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys):
     rows = options.read_json(str(tmp_path / "record-choose_strengths.json"))["tables"][0]["rows"]
     assert [row[:2] for row in rows] == [[name, way] for name in ATTS for way in ("off", "on")]
     capsys.readouterr()
-    evaluate.main(arguments)
+    evaluate.main(arguments + ["--cls-steps", "4"])
     assert "classifier:" in capsys.readouterr().out
+    evaluate.main(arguments + ["--cls-steps", "4", "--seed", "1"])  # another judge was asked for
+    assert "classifier:" not in capsys.readouterr().out
     for wrong, message in (([], "--weights names"), (["--weights", path, "--tried"], "at least one strength")):
         with pytest.raises(UserError, match=message):
             choose_strengths.main(trained_run.arguments + wrong)
-    with pytest.raises(UserError, match="say with --file"):
-        choose_strengths.main(trained_run.arguments + ["--weights", "shipped"])
 
 
 def test_edits_go_by_the_strengths_of_the_weights(trained_run, tmp_path):
