@@ -50,12 +50,12 @@ PHOTO_VALUES = [
     ),
     Value("comparison", True, "a picture of before and after beside each result"),
 ]
-VALUES = tiles.CHANGE_VALUES + PHOTO_VALUES
-VALUES += [
-    Value("fast", True, "convolutions by Winograd's method; false: TensorFlow's own", more=True),
+TILE_VALUES = [
     Value("tile", 448, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=16, low=16, more=True),
 ]
+VALUES = tiles.CHANGE_VALUES + PHOTO_VALUES
+VALUES += [Value("fast", True, "convolutions by Winograd's method; false: TensorFlow's own", more=True)] + TILE_VALUES
 
 
 # ------------------------------------------------------------------------------------------- names
@@ -212,6 +212,24 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def read_or_leave_out(path, paths, left_out):
+    """``images.read_photo``; where it fails and there are other ``paths``, which need not wait for it, None, and it is noted."""
+    try:
+        return images.read_photo(path)
+    except UserError as error:
+        if len(paths) == 1:
+            raise
+        print("left out: %s" % error, file=sys.stderr)
+        left_out.append(path)
+        return None
+
+
+def say_left_out(left_out, paths):
+    """UserError where photos were left out."""
+    if left_out:
+        raise UserError("%d of %d photos were left out: %s" % (len(left_out), len(paths), ", ".join(left_out[:10])))
+
+
 def restore_photos(opts, make_restorer):
     """Restores the photos of ``opts`` into its folder and writes the record; what this script and ``beyond/restore.py`` do.
 
@@ -239,14 +257,8 @@ def restore_photos(opts, make_restorer):
         restore = make_restorer(session)
         for path, target, compared in zip(run.progress(paths, desc="sharpening", unit="photo"), targets, beside):
             began = time.time()
-            try:
-                photo = images.read_photo(path)
-            except UserError as error:
-                if len(paths) == 1:
-                    raise
-                # the others need not wait for it
-                print("left out: %s" % error, file=sys.stderr)
-                left_out.append(path)
+            photo = read_or_leave_out(path, paths, left_out)
+            if photo is None:
                 continue
             before = shrunk(photo.pixels, opts.long_side)
             after = restore_photo(restore, before, opts)
@@ -279,8 +291,7 @@ def restore_photos(opts, make_restorer):
         record.metric("peak memory", round(peak_memory()), "MiB", note="of the whole process")
         print("peak memory: %.0f MiB" % peak_memory())
     print("record: %s" % record.save())
-    if left_out:
-        raise UserError("%d of %d photos were left out: %s" % (len(left_out), len(paths), ", ".join(left_out[:10])))
+    say_left_out(left_out, paths)
     return done
 
 
@@ -291,8 +302,7 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
-    if opts.tile % 16 or opts.overlap % 16 or 2 * opts.overlap > opts.tile:
-        raise UserError("--tile and --overlap must be multiples of 16, the overlap at most half the tile")
+    tiles.check_tiles(opts, 16)
 
     def make_restorer(session):
         print("weights: %s" % (opts.weights or "%s (%s)" % (os.path.basename(SHIPPED), TERMS)))

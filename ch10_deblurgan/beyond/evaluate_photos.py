@@ -28,9 +28,7 @@ VALUES = [
     Value("ensemble", False, "the mean of eight flips and turns, of both networks"),
     Value("strength", 1.0, "share of the change that is made, of both networks", low=0.0, high=1.0),
     Value("fast", True, "the same arithmetic in another order (fast.py)", more=True),
-    Value("tile", 512, "side of the tiles, a multiple of 16", low=32, more=True),
-    Value("overlap", 64, "pixels that neighbouring tiles share", low=16, more=True),
-]
+] + photos_script.TILE_VALUES  # scored is what a reader gets
 PACKAGED = ("astronaut", "chelsea", "coffee", "rocket")  # photos that come with scikit-image
 
 
@@ -107,6 +105,7 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos", folder="photos-scores")
+    tiles.check_tiles(opts, 16)
     run.start(opts.seed)
     kinds = {}
     if opts.clips:

@@ -21,6 +21,7 @@ from ch10_deblurgan.beyond import kernels, tiles
 from ch10_deblurgan.beyond.evaluate_photos import packaged_photos, small_generator
 from ch10_deblurgan.beyond.train_photos import shaken
 from common import images, options, run
+from common.errors import UserError
 from common.judge import Judge
 from common.options import Value
 from common.plotting import plt, save_figure
@@ -98,6 +99,8 @@ def draw(path, shown, names, ranges):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, base="digits", folder="recognition-{preset}")
+    if len(opts.lengths) < 2 or sorted(set(opts.lengths)) != opts.lengths:
+        raise UserError("--lengths are edges of ranges: two numbers or more, each larger than the one before")
     settings = SimpleNamespace(ensemble=False, strength=1.0, fast=True, threads=opts.threads)
     rounds = []
     for seed in range(opts.seed, opts.seed + opts.seeds):

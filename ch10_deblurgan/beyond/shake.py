@@ -25,7 +25,7 @@ VALUES = [
     Value(
         "tile",
         256,
-        "side of the squares that have a kernel each, at most; a multiple of 16",
+        "side of the squares that have a kernel each, at most",
         tiny=64,
         low=64,
         high=4096,
@@ -73,7 +73,7 @@ def drawn(pixels, of_tile, tile):
     picture, extents = pixels // 3, []
     tops, height = tiles.tile_layout(pixels.shape[0], tile, 0)
     lefts, width = tiles.tile_layout(pixels.shape[1], tile, 0)
-    side = min(height, width) * 2 // 3
+    side = max(1, min(height, width) * 2 // 3)
     for top in tops:
         for left in lefts:
             kernel = of_tile(images.from_uint8(pixels[top : top + height, left : left + width])[np.newaxis])
@@ -102,11 +102,14 @@ def main(argv=None):
     record = Record(opts, opts.script, "section 10.2.12", "photos")
     for place in ("photos", "weights"):  # where files lay says nothing about the result
         record.content["settings"].pop(place, None)
-    rows = []
+    rows, left_out = [], []
     with tf.Session(config=run.session_config(opts.threads)) as session:
         of_tile = estimator(session, opts.weights or photos.SHIPPED)
         for path, target in zip(run.progress(paths, desc="photos", unit="photo"), targets):
-            pixels = photos.shrunk(images.read_photo(path).pixels, opts.long_side)
+            photo = photos.read_or_leave_out(path, paths, left_out)
+            if photo is None:
+                continue
+            pixels = photos.shrunk(photo.pixels, opts.long_side)
             picture, extents = drawn(pixels, of_tile, opts.tile)
             images.write_png(target, picture)
             found = [round(float(value), 1) for value in (np.median(extents), np.max(extents))]
@@ -119,6 +122,7 @@ def main(argv=None):
                 record.file(target, "picture", caption, "%s：各块图像中估计的抖动" % os.path.basename(path))
     record.table("Shake in pixels", ["photo", "squares", "median", "most"], rows)
     print("record: %s" % record.save())
+    photos.say_left_out(left_out, paths)
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ TILE_VALUES = [
 ]
 
 
-def check_tiles(opts):
+def check_tiles(opts, multiple=4):
     """UserError for a ``--tile`` and ``--overlap`` that do not go together."""
-    if opts.tile % 4 or opts.overlap % 4 or 2 * opts.overlap > opts.tile:
-        raise UserError("--tile and --overlap must be multiples of 4, the overlap at most half the tile")
+    if opts.tile % multiple or opts.overlap % multiple or 2 * opts.overlap > opts.tile:
+        words = "--tile and --overlap must be multiples of %d, the overlap at most half the tile"
+        raise UserError(words % multiple)
 
 
 def eight_ways(restore):
@@ -75,12 +76,13 @@ def tile_layout(size, tile, overlap):
 
     Args:
       size: pixels of one side of the picture, a multiple of 4.
-      tile: the largest side of a tile, a multiple of 4; overlap: what neighbours share at least.
+      tile: the largest side of a tile, a multiple of 4; overlap: what neighbours share at least. A side that is larger by no
+        more than that is not cut.
 
     Returns:
       where they begin, a list, and their side (a multiple of 16 if less than ``tile`` and ``size``).
     """
-    if size <= tile:
+    if size <= tile + overlap:
         return [0], size
     count = -(-(size - overlap) // (tile - overlap))
     side = -(-(size + (count - 1) * overlap) // count)
@@ -112,7 +114,7 @@ def restore_picture(restore, pixels, tile=512, overlap=64, workers=1):
     Args:
       restore: see above.
       pixels: uint8 ``[H, W, 3]``.
-      tile: pictures with a longer side are restored in tiles of at most this size (a multiple of 4).
+      tile: pictures with a side longer than this and ``overlap`` are restored in tiles of at most this size (a multiple of 4).
       overlap: pixels shared by neighbouring tiles.
       workers: how many tiles at once, each in a thread; the result does not depend on it.
 

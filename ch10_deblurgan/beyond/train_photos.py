@@ -27,7 +27,7 @@ from scipy.signal import fftconvolve
 
 from ch10_deblurgan.beyond import blur_kernel, kernels, photo_crops, tiles, wide_view
 from ch10_deblurgan.ext_10_2_1_layout import find_clips
-from ch10_deblurgan.ext_10_2_12_photos import padded
+from ch10_deblurgan.ext_10_2_12_photos import TILE_VALUES, padded
 from common import images, options, run
 from common.errors import UserError
 from common.options import Value
@@ -245,6 +245,7 @@ def validate(session, net, kinds, settings):
 
     Tile by tile, as photos are restored (``ext_10_2_12_photos.py``): each tile has a kernel of its own.
     """
+    sizes = {row.name: row.value for row in TILE_VALUES}
     restore = padded(lambda values: session.run(net["restored"], {net["photo"]: values}), settings)
     own = session.run(net["weights"])
     for weight, value in zip(net["weights"], session.run(net["averages"])):
@@ -253,7 +254,7 @@ def validate(session, net, kinds, settings):
     for kind, pictures in kinds.items():
         gains = []
         for blurred, sharp in pictures:
-            restored = tiles.restore_picture(restore, blurred)
+            restored = tiles.restore_picture(restore, blurred, **sizes)
             before = images.psnr(sharp, blurred)
             gains.append(min(images.psnr(sharp, restored), 99.0) - (before if np.isfinite(before) else 0.0))
         row[kind] = round(float(np.mean(gains)), 3)
@@ -308,7 +309,9 @@ def main(argv=None):
             wide_view.load_start(session, opts.start_from, settings)
             session.run([tf.assign(average, weight) for average, weight in zip(net["averages"], net["weights"])])
         done = this.restore(saver, session)
-        history = [row for row in options.read_json(history_file)["rows"] if row["step"] <= done] if done else []
+        history = []
+        if done and os.path.exists(history_file):  # a run that was killed before its first scoring has none
+            history = [row for row in options.read_json(history_file)["rows"] if row["step"] <= done]
         losses, reached = [], done
         began, processor = time.time(), time.process_time()
 
@@ -317,7 +320,7 @@ def main(argv=None):
             nonlocal losses, began, processor
             row = dict(
                 step=reached,
-                loss=round(float(np.mean(losses)), 5),
+                loss=round(float(np.mean(losses)), 5) if losses else None,
                 minutes=round((time.time() - began) / 60, 2),
                 processor_minutes=round((time.process_time() - processor) / 60, 2),
             )
@@ -346,7 +349,7 @@ def main(argv=None):
                 score()
             elif reached % opts.save_every == 0:
                 this.save(saver, session, reached)
-        if losses:  # a stop was asked for
+        if losses or not history:  # a stop was asked for; or killed between the last step and its scoring
             score()
         ahead.shutdown()
     columns = list(history[-1])
