@@ -51,7 +51,16 @@ PHOTO_VALUES = [
     Value("comparison", True, "a picture of before and after beside each result"),
 ]
 TILE_VALUES = [
-    Value("tile", 448, "side of the tiles of large photos, a multiple of 16", tiny=64, low=32, high=4096, more=True),
+    Value(
+        "tile",
+        None,
+        "side of the tiles of large photos, a multiple of 16; none: 512 up to 2 megapixels, else 448, which takes less memory",
+        kind=int,
+        tiny=64,
+        low=32,
+        high=4096,
+        more=True,
+    ),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=16, low=16, more=True),
 ]
 VALUES = tiles.CHANGE_VALUES + PHOTO_VALUES
@@ -191,9 +200,18 @@ def open_session(threads):
     return tf.Session(config=config)
 
 
+def tile_of(pixels, tile):
+    """The side of a photo's tiles: ``tile``, or, where that is None, what a photo of its size gets.
+
+    The larger a tile, the more is known of its blur; in large photos tiles are smaller, so that they need less than 1 GB.
+    """
+    return tile or (512 if pixels.shape[0] * pixels.shape[1] <= 2000000 else 448)
+
+
 def restore_photo(restore, pixels, opts):
     """uint8 ``[H, W, 3]`` → the same, restored; large ones tile by tile, under a bar."""
-    count = np.prod([len(tiles.tile_layout(side + -side % 4, opts.tile, opts.overlap)[0]) for side in pixels.shape[:2]])
+    tile = tile_of(pixels, opts.tile)
+    count = np.prod([len(tiles.tile_layout(side + -side % 4, tile, opts.overlap)[0]) for side in pixels.shape[:2]])
     with run.progress(total=int(count), desc="tiles", unit="tile", leave=False, disable=count < 2) as bar:
 
         def with_bar(values):
@@ -201,7 +219,7 @@ def restore_photo(restore, pixels, opts):
             bar.update()
             return result
 
-        return tiles.restore_picture(with_bar, pixels, opts.tile, opts.overlap, side_by_side(opts.threads)[0])
+        return tiles.restore_picture(with_bar, pixels, tile, opts.overlap, side_by_side(opts.threads)[0])
 
 
 def peak_memory():

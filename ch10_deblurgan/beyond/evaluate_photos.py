@@ -129,7 +129,8 @@ def main(argv=None):
             for index, (blurred, sharp) in enumerate(pictures):
                 panels = [blurred]
                 for name, restore in networks.items():
-                    restored = tiles.restore_picture(restore, blurred, opts.tile, opts.overlap, workers)
+                    tile = photos_script.tile_of(blurred, opts.tile)
+                    restored = tiles.restore_picture(restore, blurred, tile, opts.overlap, workers)
                     found[name].append(score(blurred, sharp, restored))
                     panels.append(restored)
                 if opts.sheets and index < 2:

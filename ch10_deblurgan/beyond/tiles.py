@@ -26,7 +26,8 @@ TILE_VALUES = [
 
 def check_tiles(opts, multiple=4):
     """UserError for a ``--tile`` and ``--overlap`` that do not go together."""
-    if opts.tile % multiple or opts.overlap % multiple or 2 * opts.overlap > opts.tile:
+    tile = opts.tile or 4 * opts.overlap  # none: it depends on the photo
+    if tile % multiple or opts.overlap % multiple or 2 * opts.overlap > tile:
         words = "--tile and --overlap must be multiples of %d, the overlap at most half the tile"
         raise UserError(words % multiple)
 

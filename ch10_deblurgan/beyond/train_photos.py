@@ -27,7 +27,7 @@ from scipy.signal import fftconvolve
 
 from ch10_deblurgan.beyond import blur_kernel, kernels, photo_crops, tiles, wide_view
 from ch10_deblurgan.ext_10_2_1_layout import find_clips
-from ch10_deblurgan.ext_10_2_12_photos import TILE_VALUES, padded
+from ch10_deblurgan.ext_10_2_12_photos import padded, tile_of
 from common import images, options, run
 from common.errors import UserError
 from common.options import Value
@@ -245,7 +245,6 @@ def validate(session, net, kinds, settings):
 
     Tile by tile, as photos are restored (``ext_10_2_12_photos.py``): each tile has a kernel of its own.
     """
-    sizes = {row.name: row.value for row in TILE_VALUES}
     restore = padded(lambda values: session.run(net["restored"], {net["photo"]: values}), settings)
     own = session.run(net["weights"])
     for weight, value in zip(net["weights"], session.run(net["averages"])):
@@ -254,7 +253,7 @@ def validate(session, net, kinds, settings):
     for kind, pictures in kinds.items():
         gains = []
         for blurred, sharp in pictures:
-            restored = tiles.restore_picture(restore, blurred, **sizes)
+            restored = tiles.restore_picture(restore, blurred, tile_of(blurred, None))
             before = images.psnr(sharp, blurred)
             gains.append(min(images.psnr(sharp, restored), 99.0) - (before if np.isfinite(before) else 0.0))
         row[kind] = round(float(np.mean(gains)), 3)

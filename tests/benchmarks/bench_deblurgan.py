@@ -144,7 +144,7 @@ def photo(way, opts):
     restore = photos_script.restorer(session, values, photos_script.SHIPPED)
     random = np.random.RandomState(0).randint(0, 256, (opts.photo_height // 8, opts.photo_width // 8, 3))
     picture = images.resize(random.astype(np.uint8), opts.photo_height, opts.photo_width)
-    tile = (64, 16) if opts.preset == "tiny" else (448, 64)
+    tile = (64, 16) if opts.preset == "tiny" else (photos_script.tile_of(picture, None), 64)
     return lambda warm: tiles.restore_picture(restore, picture, *tile, workers=workers).mean()
 
 

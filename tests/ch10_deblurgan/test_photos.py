@@ -162,6 +162,12 @@ def test_tiles_show_no_seam(tmp_path):
     assert np.abs(tiled - whole).mean() < 0.1 * change
 
 
+def test_tiles_of_large_photos_are_smaller_unless_asked_for():
+    small, large = np.empty((1000, 2000, 3), np.uint8), np.empty((1000, 2001, 3), np.uint8)
+    assert [photos.tile_of(photo, None) for photo in (small, large)] == [512, 448]
+    assert photos.tile_of(large, 96) == 96
+
+
 @pytest.mark.parametrize("wrong", [["--tile", "100"], ["--overlap", "40"], ["--tile", "32", "--overlap", "32"]])
 def test_tiles_that_do_not_fit_are_refused(weights, tmp_path, wrong):
     source = images.write_png(str(tmp_path / "a.png"), picture())
