@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -59,6 +60,12 @@ def test_the_judge_measures_the_voice(folder, tmp_path, capsys):
         record = json.load(stream)
     assert record["metrics"]["sentences"]["value"] == 2 and record["metrics"]["core seconds for a second of speech"]
     assert len(record["tables"][0]["rows"]) == 2
+    strange = str(tmp_path / "corpus")  # recordings that no transcript knows
+    shutil.copytree(sample, strange)
+    for name in os.listdir(os.path.join(strange, "mytest")):
+        os.rename(os.path.join(strange, "mytest", name), os.path.join(strange, "mytest", "x" + name))
+    with pytest.raises(UserError, match="no recording of mytest has a line"):
+        judge.main(["--preset", "tiny", "--output-dir", folder, "--recogniser", listener, "--data-dir", strange])
 
 
 @pytest.mark.slow

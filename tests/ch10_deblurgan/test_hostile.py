@@ -9,7 +9,17 @@ import pytest
 from PIL import Image
 
 from ch10_deblurgan import code_10_02_train, ext_10_2_1_layout
-from ch10_deblurgan.beyond import evaluate, generator, pairs, restore, synthesize, train
+from ch10_deblurgan.beyond import (
+    evaluate,
+    evaluate_photos,
+    generator,
+    pairs,
+    recognition,
+    restore,
+    shake,
+    synthesize,
+    train,
+)
 from common import run
 from common.errors import UserError
 from data import gopro
@@ -186,6 +196,27 @@ def test_tiles_that_do_not_go_together(tmp_path):
     for words in (["--tile", "30"], ["--tile", "32", "--overlap", "20"], ["--overlap", "5"]):
         with pytest.raises(UserError, match="multiples of 4"):
             restore.main([str(tmp_path / "a.png"), "--output-dir", str(tmp_path)] + words)
+
+
+def test_scores_in_tiles_that_do_not_go_together():
+    with pytest.raises(UserError, match="multiples of 16"):
+        evaluate_photos.main(["--tile", "64", "--overlap", "64"])
+
+
+@pytest.mark.parametrize("edges", [["5"], ["8", "5"], ["5", "5"], []])
+def test_ranges_of_blur_need_rising_edges(edges):
+    with pytest.raises(UserError, match="two numbers or more"):
+        recognition.main(["--lengths"] + edges)
+
+
+def test_one_photo_that_cannot_be_read_does_not_keep_the_shake_of_the_others_back(tmp_path):
+    write(tmp_path / "photos" / "a.png", picture())
+    write(tmp_path / "photos" / "line.png", picture()[:1])
+    (tmp_path / "photos" / "b.png").write_bytes(b"no picture")
+    words = [str(tmp_path / "photos"), "--preset", "tiny", "--output-dir", str(tmp_path / "out")]
+    with pytest.raises(UserError, match=r"1 of 3 photos were left out: .*b\.png"):
+        shake.main(words)
+    assert sorted(os.listdir(str(tmp_path / "out" / "kernels"))) == ["a.png", "line.png"]
 
 
 def test_settings_of_a_run_that_are_damaged(tmp_path):
