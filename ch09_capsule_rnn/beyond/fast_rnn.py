@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from ch09_capsule_rnn.beyond import kernels
 
-# The order of IndyLSTMCell's kernels: input gate, new input, forget gate, output gate.
+# IndyLSTMCell's kernels are in this order: input gate, new input, forget gate, output gate.
+
 FORGET_BIAS = 1.0  # IndyLSTMCell's default
 
 

@@ -435,7 +435,7 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
 
 
-def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys):
+def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeypatch):
     path = str(tmp_path / "small.npz")
     export.main(trained_run.arguments + ["--file", path])
     before = weights.load(path)
@@ -453,6 +453,13 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys):
     assert "classifier:" in capsys.readouterr().out
     evaluate.main(arguments + ["--cls-steps", "4", "--seed", "1"])  # another judge was asked for
     assert "classifier:" not in capsys.readouterr().out
+    # weights that ship get a copy in the run folder
+    monkeypatch.setitem(trained.BY_NAME, "mine", path)
+    copied = trained_run.arguments + ["--weights", "mine", "--output-dir", str(tmp_path / "run"), "--n-test", "4"]
+    choose_strengths.main(copied + ["--cls-steps", "4", "--tried", "0.7"])
+    assert weights.load(path)[1]["strengths"] == settings["strengths"]
+    strengths = weights.load(str(tmp_path / "run" / os.path.basename(path)))[1]["strengths"]
+    assert {number for pair in strengths.values() for number in pair} == {0.7}
     for wrong, message in (([], "--weights names"), (["--weights", path, "--tried"], "at least one strength")):
         with pytest.raises(UserError, match=message):
             choose_strengths.main(trained_run.arguments + wrong)
