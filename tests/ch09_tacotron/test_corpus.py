@@ -26,6 +26,18 @@ def test_bznsyps_labels_give_pauses_and_erhua(tmp_path):
     assert symbols == "sil ^ uan2 er5 #1 h ao3 #3 n i3 sil".split()
 
 
+@pytest.mark.parametrize("name", ["/tmp/x", "../../x", "..", "a/b", "a.wav", "-x"])
+def test_an_id_that_would_be_a_path_is_refused_with_its_line(name, tmp_path):
+    """The id is the recording's file name: ``/tmp/x`` wrote outside the output folder."""
+    path = tmp_path / "labels.txt"
+    path.write_text("000001\t你#1好#4\n\tni3 hao3\n%s 你#1好#4\n\tni3 hao3\n" % name, encoding="utf-8")
+    with pytest.raises(UserError, match="labels.txt, line 3: .* is no id"):
+        corpus.read_file(str(path))
+    path.write_text("%s 你好\n" % name, encoding="utf-8")  # and a line of a plain file is all text
+    spoken, refused = corpus.read_file(str(path))
+    assert [line.name for line in spoken] + [row[0] for row in refused] == ["labels_00001"]
+
+
 def test_text_and_pinyin_lines(tmp_path):
     path = tmp_path / "story.txt"
     path.write_text("\ufeff你好，世界。\nA_2 ni3 hao3\n\nLatin words\n", encoding="utf-8")
@@ -55,6 +67,16 @@ def test_a_transcript_keeps_what_other_runs_left(tmp_path):
     assert (tmp_path / "doc" / "trans" / "test.syllable.txt").read_text() == "a hao3\nb ni3\n"
     with pytest.raises(UserError, match="another text"):
         corpus.write_transcript(str(tmp_path), [one._replace(syllables=["hao3"])])
+
+
+def test_a_transcript_with_blank_lines_and_ids_alone_is_gone_on_with(tmp_path):
+    path = tmp_path / "doc" / "trans" / "test.syllable.txt"
+    path.parent.mkdir(parents=True)
+    path.write_text("b ni3\n\nc\n  \na  hao3 ni3 \n")
+    line = corpus.Line("a", ["hao3", "ni3"], ["#0", "#0"])
+    corpus.write_transcript(str(tmp_path), [line, line._replace(name="d")])
+    assert path.read_text() == "a hao3 ni3\nb ni3\nd hao3 ni3\n"
+    assert thchs30.read_transcripts(str(tmp_path)) == dict(a="hao3 ni3", b="ni3", d="hao3 ni3")
 
 
 def test_the_wheel_is_missing(tmp_path):
