@@ -111,8 +111,25 @@ def fit(model, opts, train, valid=None, start_values=None):
             for variable in tf.global_variables():
                 if start_values and variable.op.name in start_values:
                     variable.load(start_values[variable.op.name], one)
+
+        def score(saved):
+            """Completes the last row of the history, and keeps the weights of its epoch where they are the best so far."""
+            row = history[-1]
+            to_evaluate.restore(evaluation, saved)
+            if valid is not None:
+                row["valid_accuracy"] = accuracy(predict(evaluation, model, *valid[:2]), valid[2])
+            if valid is None or row["valid_accuracy"] >= max(item["valid_accuracy"] for item in history):
+                best.save(evaluation, os.path.join(opts.output_dir, "best", "model"), write_meta_graph=False)
+            files.write_json(history_file, history)
+
         done = this.restore(saver, session)
-        history = files.read_json(history_file, list)[:done] if done else []
+        history = files.read_json(history_file, list) if done and os.path.exists(history_file) else []
+        history = [row for row in history if row["epoch"] <= done]  # a row is written before its checkpoint
+        if done and (not history or history[-1]["epoch"] < done):  # or was not, by an older version: its loss is lost
+            history.append(dict(epoch=done, loss=float("nan"), seconds=0.0, steps=0))
+        # A kill between a checkpoint and its score. Without a validation part the last epoch is kept, which may be done twice.
+        if done and "valid_accuracy" not in history[-1]:
+            score(os.path.join(this.checkpoint_dir, "model-%d" % done))
         if start_values and not done and valid is not None:
             before = accuracy(predict(evaluation, model, *valid[:2]), valid[2])
             print("before training: validation accuracy %.4f" % before, flush=True)
@@ -137,16 +154,12 @@ def fit(model, opts, train, valid=None, start_values=None):
                 break
             row = dict(epoch=epoch + 1, loss=float(np.mean(losses)), seconds=time.time() - begin, steps=len(losses))
             line = "step %d : loss= %.5f" % (row["epoch"], row["loss"])
-            saved = this.save(saver, session, epoch + 1)
-            to_evaluate.restore(evaluation, saved)
+            history.append(row)
+            files.write_json(history_file, history)  # before the checkpoint, which would be counted without its loss
+            score(this.save(saver, session, epoch + 1))
             if valid is not None:
-                row["valid_accuracy"] = accuracy(predict(evaluation, model, *valid[:2]), valid[2])
                 line += "  validation accuracy %.4f" % row["valid_accuracy"]
             print("%s  (%.0f s)" % (line, row["seconds"]), flush=True)
-            history.append(row)
-            if valid is None or row["valid_accuracy"] >= max(item["valid_accuracy"] for item in history):
-                best.save(evaluation, os.path.join(opts.output_dir, "best", "model"), write_meta_graph=False)
-            files.write_json(history_file, history)
             values = [
                 tf.Summary.Value(tag=key, simple_value=row[key]) for key in ("loss", "valid_accuracy") if key in row
             ]
