@@ -311,6 +311,16 @@ def _without_unit(cells, notes):
     return [cell if cell.lower() in MISSING else next(numbers) for cell in cells]
 
 
+def _mark_of(cells, delimiter, opts, path, notes):
+    """The decimal mark that the reader says, or else that of the cells; a note where commas are among them."""
+    mark = {"comma": ",", "point": "."}.get(opts.decimal) or _decimal_mark(cells, delimiter, path)
+    if mark == "," or any("," in cell for cell in cells):
+        notes.append(
+            "in the values a comma is read as %s" % ("the decimal mark" if mark == "," else "a separator of thousands")
+        )
+    return mark
+
+
 def _parse_number(cell, mark) -> Optional[float]:
     """The number in a cell, NaN where it is missing, None where it is none; separators of thousands are left out."""
     cell = cell.strip().replace("−", "-")
@@ -407,12 +417,22 @@ def _rows(path, pattern, notes):
     return rows[:blank], delimiter
 
 
-def _only_values(path, rows, opts):
-    """(lines, times, cells of values) of a file with one value a line; its title lines are left out."""
-    start = next((index for index, (_, row) in enumerate(rows) if _parse_number(row[0], ".") is not None), len(rows))
+def _only_values(path, rows, delimiter, opts, notes):
+    """(lines, times, cells of values, decimal mark) of a file with one value a line; its title lines are left out."""
+    if opts.decimal == "comma" and delimiter == ",":
+        rows = [(line, [",".join(row)]) for line, row in rows]  # no other comma stands in such a line
+    numbers = ([_parse_number(row[0], mark) for mark in ".,"] for _, row in rows)
+    start = next((index for index, found in enumerate(numbers) if found != [None, None]), len(rows))
     rows = rows[start:]
     if not rows:
         raise UserError("%s has neither dates nor numbers" % path)
+    for line, row in rows:
+        if any(row[1:]):
+            comma = "say --decimal comma if they are one number, or " if delimiter == "," else ""
+            raise UserError(
+                "%s, line %d: %d columns, where one value a line is read: %skeep the column of the values alone "
+                "(a table with dates: as .csv, without --first)" % (path, line, len(row), comma)
+            )
     if opts.first is None or opts.step is None:
         raise UserError(
             "%s has no dates: give the first value's with --first 2020-01-01 and the distance with --step day" % path
@@ -427,7 +447,9 @@ def _only_values(path, rows, opts):
     times = step.at(np.datetime64(first, "s"), np.arange(len(rows)))
     if (times[-1] < times[0]) or not FIRST_YEAR <= times[-1].astype("datetime64[Y]").astype(int) + 1970 <= LAST_YEAR:
         raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
-    return [line for line, _ in rows], list(times.astype(datetime.datetime)), [row[0] for _, row in rows], None
+    cells = [row[0] for _, row in rows]
+    mark = _mark_of(cells, delimiter, opts, path, notes)
+    return [line for line, _ in rows], list(times.astype(datetime.datetime)), cells, mark
 
 
 def _check_year(time, where, cell):
@@ -498,12 +520,7 @@ def _dated(path, rows, delimiter, opts, notes):
         times.append(time)
     times = _one_zone([row[date_index] for _, row in rows], times, notes)
     cells = _without_unit([row[value_index] for _, row in rows], notes)
-    mark = {"comma": ",", "point": "."}.get(opts.decimal) or _decimal_mark(cells, delimiter, path)
-    if mark == "," or any("," in cell for cell in cells):
-        notes.append(
-            "in the values a comma is read as %s" % ("the decimal mark" if mark == "," else "a separator of thousands")
-        )
-    return [line for line, _ in rows], times, cells, mark
+    return [line for line, _ in rows], times, cells, _mark_of(cells, delimiter, opts, path, notes)
 
 
 def parse_step(name: str) -> Step:
@@ -628,11 +645,14 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     notes = []
     rows, delimiter = _rows(path, opts.date_format, notes)
     dated = any(len(row) > 1 and _is_dated(row[0], opts.date_format) for _, row in rows[:2])
-    plain = {len(row) for _, row in rows} == {1} or path.lower().endswith(".dat") and not dated
-    lines, times, cells, mark = _only_values(path, rows, opts) if plain else _dated(path, rows, delimiter, opts, notes)
+    said = path.lower().endswith(".dat") or opts.first is not None  # that there are no dates
+    plain = {len(row) for _, row in rows} == {1} or said and not dated
+    if opts.first is not None and not plain:
+        raise UserError("%s has dates of its own: --first is for a file without dates, leave it out" % path)
+    lines, times, cells, mark = (_only_values if plain else _dated)(path, rows, delimiter, opts, notes)
     values = []
     for line, cell in zip(lines, cells):
-        value = _parse_number(cell, mark or ".")
+        value = _parse_number(cell, mark)
         if value is None:
             raise UserError(
                 "%s, line %d: %r is not a number (--value-column chooses the column)" % (path, line, cell[:40])

@@ -298,6 +298,43 @@ def test_a_file_without_dates_needs_its_first(read):
         assert found.values.tolist() == [1200.0, 1314.0, 1405.0]
 
 
+UNDATED = dict(first="2020-01-01", step="day")
+
+
+@pytest.mark.parametrize(
+    "text, more, expected",
+    [
+        ("10,5\n11,25\n12,0\n", dict(decimal="comma"), [10.5, 11.25, 12]),
+        ('"10,5"\n"11,25"\n"12,0"\n', {}, [10.5, 11.25, 12]),
+        ('"10,5"\n"11,25"\n"12,0"\n', dict(decimal="comma"), [10.5, 11.25, 12]),
+        ("sold\n1.500\n1.750\n2.000\n", dict(decimal="comma"), [1500, 1750, 2000]),
+        ("1.500\n1.750\n2.000\n", {}, [1.5, 1.75, 2]),
+        ('"1,500"\n"1,750"\n"2,000"\n', dict(decimal="point"), [1500, 1750, 2000]),
+        ("10;\n11;\n12;\n", {}, [10, 11, 12]),
+    ],
+)
+def test_decimal_marks_of_a_file_without_dates_are_those_of_a_table(text, more, expected, read):
+    """--decimal had no effect on it, and of 10,5 the 10 alone was read."""
+    for name in ("own.dat", "own.txt"):
+        assert read(text, name, **dict(UNDATED, **more)).values.tolist() == expected
+
+
+@pytest.mark.parametrize("text", ["10,0\n11,5\n12,0\n", "1\t208.5\n2\t241\n3\t274\n", "sold\n1;5\n2;7\n3;4\n"])
+def test_two_columns_without_dates_are_refused(text, read):
+    """Of these the first column alone was read, without a word."""
+    with pytest.raises(UserError) as caught:
+        read(text, "own.dat", **UNDATED)
+    line = 2 if text.startswith("sold") else 1
+    assert "own.dat, line %d: 2 columns, where one value a line is read" % line in str(caught.value)
+    assert ("--decimal comma" in str(caught.value)) == ("," in text)
+
+
+def test_a_first_date_is_not_taken_for_a_table_that_has_dates(read):
+    days = pd.date_range("2020-01-01", periods=20)
+    with pytest.raises(UserError, match="own.csv has dates of its own: --first .* leave it out"):
+        read(table(days), first="1999-01-01")
+
+
 @pytest.mark.parametrize(
     "text, expected", [("15 minutes", ("minute", 15)), ("2h", ("hour", 2)), ("Quarter", ("month", 3))]
 )
