@@ -25,7 +25,7 @@ import os
 import re
 import sys
 import textwrap
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional, Sequence, Union
 
 from common.errors import Stopped, UserError, one_line
 from common.files import read_json, write_json
@@ -34,6 +34,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETTINGS_FILE = "settings.json"
 _USERS_TO_MEND = (
     errno.EACCES,
+    errno.EEXIST,
     errno.EPERM,
     errno.ENOSPC,
     errno.EDQUOT,
@@ -129,6 +130,11 @@ class Value:
     def is_list(self) -> bool:
         return isinstance(self.value, (list, tuple))
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether a list may have no items: where the value or a preset has none."""
+        return not all([self.value] + list(self.presets.values()))
+
     def check(self, value):
         """``value`` in the row's own type; ValueError with the reason when it is not allowed."""
         if value is None:
@@ -140,6 +146,8 @@ class Value:
                 raise ValueError("%r is no list" % (value,))
             if self.count is not None and len(value) != self.count:
                 raise ValueError("%d values, not %d" % (len(value), self.count))
+            if not value and not self.may_be_empty:
+                raise ValueError("no values, at least one is needed")
             return [self._check_one(item) for item in value]
         return self._check_one(value)
 
@@ -223,7 +231,7 @@ def _add_values(parser: argparse.ArgumentParser, rows: Sequence[Value], base: st
             "{%s}" % ",".join(map(str, row.choices)) if row.choices else {int: "N", float: "X"}.get(row.type, "TEXT")
         )
         if row.is_list:
-            group.add_argument(flag, nargs=row.count or "*", metavar=metavar, **keywords)
+            group.add_argument(flag, nargs=row.count or ("*" if row.may_be_empty else "+"), metavar=metavar, **keywords)
         elif row.type is bool:
             group.add_argument(flag, nargs="?", const=True, metavar="true|false", **keywords)
         else:
@@ -237,7 +245,7 @@ def parse_values(
     argv=None,
     add: Optional[Callable[[argparse.ArgumentParser], None]] = None,
     base: str = "book",
-    folder: Optional[str] = None,
+    folder: Union[str, Callable[[argparse.Namespace], str], None] = None,
 ) -> argparse.Namespace:
     """Reads the command line of one script.
 
@@ -249,7 +257,7 @@ def parse_values(
       add: called with the parser to add options that are no values (files to read, say).
       base: name of the preset that ``Value.value`` is; the default.
       folder: name of the run's folder below ``output/<example>``; by default the preset's (``{preset}``), and ``beyond-tiny`` for
-        the tiny runs of `beyond`, whose settings are others than the listing's.
+        the tiny runs of `beyond`, whose settings are others than the listing's. A function makes it of what was given.
 
     Returns:
       A namespace with each value by name, ``preset``, ``seed``, ``threads``, ``data_dir`` (or None), ``output_dir`` (absolute, by
@@ -286,8 +294,11 @@ def parse_values(
     for name in ("output_dir", "data_dir"):
         if "\0" in (getattr(opts, name) or ""):
             parser.error("--%s holds a NUL character" % name.replace("_", "-"))
-    default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else "{preset}")
-    default = default.format(preset=opts.preset)
+    if callable(folder):
+        default = folder(opts)
+    else:
+        default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else "{preset}")
+        default = default.format(preset=opts.preset)
     default = os.path.join(REPOSITORY, "output", example, default)
     opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default))
     if opts.data_dir is not None:
@@ -380,6 +391,8 @@ def run(main: Callable) -> None:
         if error.errno not in _USERS_TO_MEND and not gone:
             raise
         hint = "; its folder is not there: was it removed meanwhile?" if gone else ""
+        if error.errno == errno.EEXIST:
+            hint = "; a file is there, where a folder belongs"
         print("error: %s%s" % (one_line(error), hint), file=sys.stderr)
         status = 2
     except Exception as error:

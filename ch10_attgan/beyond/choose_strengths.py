@@ -88,8 +88,6 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
     if not opts.weights:
         raise UserError("--weights names the exported generator (export.py) that gets the strengths")
-    if not opts.tried:
-        raise UserError("--tried names at least one strength")
     opts.split = "val"
     run.start(opts.seed)
     with tf.Session(config=run.session_config(opts.threads)) as session:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common import options
+from common import options, run
 from common.errors import Stopped, TrainingStopped, UserError
 from common.options import Value
 from tests.helpers import REPOSITORY, assert_user_error
@@ -25,6 +25,8 @@ ROWS = [
     Value("size", [360, 640], "height and width", low=4, count=2),
     Value("cap", None, "no more than this", kind=int, low=1, cpu=7, more=True),
     Value("words", ["a"], "words"),
+    Value("extras", [], "words that may be none", kind=str, tiny=["x"]),
+    Value("parts", ["a"], "words, of which one preset has none", cpu=[]),
     Value("mode", "wgan", "loss", choices=("wgan", "lsgan")),
 ]
 SCRIPT = os.path.join(REPOSITORY, "ch09_demo", "code_9_99_demo.py")
@@ -90,9 +92,24 @@ def test_booleans(argv, expected):
 
 def test_lists_take_the_type_of_their_first_item():
     assert parse("--widths", "1", "2", "3").widths == [1, 2, 3]
-    assert parse("--widths").widths == []
     assert parse("--words", "b", "c").words == ["b", "c"]
     assert parse("--size", "8", "12").size == [8, 12]
+
+
+def test_a_list_is_empty_only_where_the_value_or_a_preset_is(capsys):
+    assert parse("--extras", "--preset", "tiny").extras == [] and parse("--parts").parts == []
+    assert parse("--preset", "cpu").parts == [] and parse("--extras", "a", "b").extras == ["a", "b"]
+    with pytest.raises(SystemExit) as raised:
+        parse("--widths")
+    assert raised.value.code == 2 and "--widths: expected at least one argument" in capsys.readouterr().err
+
+
+def test_the_folder_of_a_run_may_follow_from_what_is_given(tmp_path):
+    def folder(opts):
+        return "of-{x}-%d" % opts.batch_size
+
+    assert parse("--batch-size", "3", folder=folder).output_dir == os.path.join(REPOSITORY, "output/demo/of-{x}-3")
+    assert parse("--output-dir", str(tmp_path / "mine"), folder=folder).output_dir == str(tmp_path / "mine")
 
 
 def test_folders_become_absolute(monkeypatch, tmp_path):
@@ -177,6 +194,7 @@ def test_settings_of_a_run_come_back_checked(tmp_path):
         (dict(widths=3), "widths: 3 is no list"),
         (dict(widths=[1, [2]]), "widths: [2] is no whole number"),
         (dict(size=[4]), "size: 1 values, not 2"),
+        (dict(widths=[]), "widths: no values, at least one is needed"),
         (dict(masked="yes"), "masked: 'yes' is neither true nor false"),
         (dict(mode="x"), "mode: 'x' is not one of wgan, lsgan"),
         ("words", "has no value 'words': it is not of a run of code_x.py"),
@@ -255,6 +273,21 @@ def test_run_turns_outcomes_into_a_status_and_a_line(outcome, status, said, caps
         options.run(main)
     assert raised.value.code == status
     assert capsys.readouterr().err == said
+
+
+def test_a_file_where_the_folder_of_the_run_belongs_is_a_line(tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("mine")
+    opts = parse("--output-dir", str(tmp_path / "notes.txt"))
+
+    def main():
+        with run.Run(opts):
+            pass
+
+    with pytest.raises(SystemExit) as raised:
+        options.run(main)
+    said = capsys.readouterr().err
+    assert raised.value.code == 2 and (tmp_path / "notes.txt").read_text() == "mine"
+    assert said == "error: [Errno 17] File exists: '%s'; a file is there, where a folder belongs\n" % opts.output_dir
 
 
 def test_a_full_disk_that_tensorflow_meets_is_a_line(capsys):
