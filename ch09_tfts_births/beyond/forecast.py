@@ -89,6 +89,18 @@ def shorten(data, setting_size):
     return data._replace(times=data.times[-most:], values=data.values[-most:])
 
 
+def count_fitted(opts, count, steps):
+    """How many of ``count`` values are fitted; the others are the hold-out.
+
+    Raises:
+      UserError: too few are left.
+    """
+    holdout = opts.holdout or max(min(count // 5, 4 * max(steps, 7) + ORIGINS), count // 10)
+    if count - holdout < 12:
+        raise UserError("%d values are too few for a hold-out of %d (--holdout)" % (count, holdout))
+    return count - holdout
+
+
 def known_part(values, last, count):
     """What is taken out first: the straight line through the first ``last`` values, continued to ``count``."""
     return np.polyval(np.polyfit(np.arange(last), values[:last], 1), np.arange(count))
@@ -131,25 +143,24 @@ def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
     return plotting.save_figure(figure, path)
 
 
+def run_folder(opts):
+    """Name of the run's folder: the file's, or that of the births at this preset."""
+    if opts.csv is None:
+        return "own-births-" + opts.preset
+    return "own-" + os.path.splitext(os.path.basename(opts.csv))[0]
+
+
 def main(argv=None):
     """Fits, measures, widens the bands, forecasts."""
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments, folder="own-births-{preset}")
-    if opts.csv is not None and os.path.basename(opts.output_dir).startswith("own-births-"):
-        stem = os.path.splitext(os.path.basename(opts.csv))[0]
-        opts.output_dir = os.path.join(os.path.dirname(opts.output_dir), "own-" + stem)
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments, folder=run_folder)
     run.start(opts.seed)
     data = series.load(opts, at_least=24)
     steps = opts.steps or max(1, STEPS[data.step.unit] // data.step.count)
-    count = len(data.values)
-    holdout = opts.holdout or max(min(count // 5, 4 * max(steps, 7) + ORIGINS), count // 10)
-    if count - holdout < 12:
-        raise UserError("%d values are too few for a hold-out of %d (--holdout)" % (count, holdout))
-    setting = own_setting(opts, data.step, count - holdout, None)
+    setting = own_setting(opts, data.step, count_fitted(opts, len(data.values), steps), None)
     data = shorten(data, sum(setting.latent_values) + 7)
     count = len(data.values)
-    if count - holdout < 12:
-        raise UserError("%d values are too few for a hold-out of %d (--holdout)" % (count, holdout))
-    last = count - holdout
+    last = count_fitted(opts, count, steps)  # of the values that are used, and so are the cycles that fit into them
+    setting, holdout = own_setting(opts, data.step, last, None), count - last
     opts.window_size = min(opts.window_size, last // 2)
     ahead = data.times_after(steps)
     if opts.holidays is not None:

@@ -152,6 +152,45 @@ def test_a_line_is_taken_out_first():
     np.testing.assert_allclose(forecast.known_part(bent, 40, 60), values)
 
 
+def stopped_before_the_fit(monkeypatch, arguments):
+    """The setting, count of fitted values and output folder with which forecast.py would begin to fit."""
+
+    class Enough(Exception):
+        pass
+
+    def fit(setting, opts, rest, last, origins):
+        raise Enough(setting, last, len(rest), opts.output_dir)
+
+    monkeypatch.setattr(forecast.fitting, "fit_structural", fit)
+    with pytest.raises(Enough) as caught:
+        forecast.main(["--preset", "tiny"] + arguments)
+    return caught.value.args
+
+
+def test_the_holdout_is_a_part_of_the_values_that_are_used(monkeypatch, tmp_path, capsys):
+    """It was that of the whole series: 20,000 of the 17,000 values that were left."""
+    times = np.datetime64("2000-01-01T00") + np.arange(200000)
+    values = np.random.RandomState(0).randint(100, size=len(times))
+    own = series.Series("hours", "hours", times.astype("datetime64[s]"), values * 1.0, series.Step("hour", 1), [])
+    monkeypatch.setattr(forecast.series, "load", lambda opts, at_least: own)
+    arguments = ["--csv", "hours.csv", "--output-dir", str(tmp_path)]
+    setting, last, count, _ = stopped_before_the_fit(monkeypatch, arguments)
+    assert count == int(forecast.MOST_STATE / (sum(setting.latent_values) + 7) ** 2) < 20000
+    assert count - last == count // 10 and "the last %d of 200000 values are used" % count in capsys.readouterr().out
+    with pytest.raises(UserError, match="%d values are too few for a hold-out of 20000" % count):
+        forecast.main(["--preset", "tiny", "--holdout", "20000"] + arguments)
+
+
+def test_a_folder_that_is_given_is_kept_whatever_its_name(monkeypatch, tmp_path):
+    path = str(tmp_path / "b.csv")
+    with open(path, "w", encoding="ascii") as stream:
+        stream.writelines("2020-01-%02d,%d\n" % (day, day * day % 7) for day in range(1, 32))
+    given = str(tmp_path / "own-births-2020")
+    words = ["--csv", path, "--steps", "2"]
+    assert stopped_before_the_fit(monkeypatch, words + ["--output-dir", given])[-1] == given
+    assert stopped_before_the_fit(monkeypatch, words)[-1].endswith(os.path.join("output", "tfts_births", "own-b"))
+
+
 @pytest.mark.parametrize(
     "script, arguments, message",
     [
