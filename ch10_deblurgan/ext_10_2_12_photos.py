@@ -111,17 +111,6 @@ def check_targets(paths, targets):
 
 
 # ------------------------------------------------------------------------------------------- pictures
-def shrunk(pixels, long_side):
-    """``pixels`` with a longer side of at most ``long_side``, if that is not 0."""
-    height, width = pixels.shape[:2]
-    scale = long_side / float(max(height, width)) if long_side else 1.0
-    return (
-        images.resize(pixels, max(1, int(round(height * scale))), max(1, int(round(width * scale))))
-        if scale < 1
-        else pixels
-    )
-
-
 def write_photo(path, pixels, exif):
     """PNG with the EXIF bytes of ``common.images.read_photo``, whole or not at all."""
     with files.atomic(path) as stream:
@@ -132,7 +121,7 @@ def write_photo(path, pixels, exif):
 def write_shown(path, pixels):
     """A JPEG of at most ``SHOWN_SIDE`` pixels a side, for pages that lay before and after over each other."""
     with files.atomic(path) as stream:
-        Image.fromarray(shrunk(pixels, SHOWN_SIDE)).save(stream, format="JPEG", quality=92)
+        Image.fromarray(images.shrunk(pixels, SHOWN_SIDE)).save(stream, format="JPEG", quality=92)
 
 
 def most_changed(before, after, side):
@@ -278,7 +267,7 @@ def restore_photos(opts, make_restorer):
             photo = read_or_leave_out(path, paths, left_out)
             if photo is None:
                 continue
-            before = shrunk(photo.pixels, opts.long_side)
+            before = images.shrunk(photo.pixels, opts.long_side)
             after = restore_photo(restore, before, opts)
             write_photo(target, after, photo.exif)
             done.append((path, target))

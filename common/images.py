@@ -193,6 +193,15 @@ def resize(pixels: np.ndarray, height: int, width: int, filter=Image.BICUBIC) ->
     return np.asarray(Image.fromarray(pixels).resize((width, height), filter))
 
 
+def shrunk(pixels: np.ndarray, long_side: int) -> np.ndarray:
+    """uint8 picture whose longer side has at most ``long_side`` pixels; as it is where that is 0, or no less than it has."""
+    height, width = pixels.shape[:2]
+    scale = long_side / float(max(height, width)) if long_side else 1.0
+    if scale >= 1.0:
+        return pixels
+    return resize(pixels, max(1, int(round(height * scale))), max(1, int(round(width * scale))))
+
+
 def psnr(truth: np.ndarray, result: np.ndarray) -> float:
     """Peak signal-to-noise ratio in dB of two uint8 pictures (peak 255); infinite for equal ones."""
     if truth.shape != result.shape:  # NumPy would stretch one over the other

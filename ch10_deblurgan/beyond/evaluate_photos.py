@@ -36,7 +36,7 @@ def packaged_photos():
     """Sharp photos of scikit-image, the longer side 480 pixels: uint8 ``[H, W, 3]``."""
     from skimage import data
 
-    return [photos_script.shrunk(np.ascontiguousarray(getattr(data, name)()[..., :3]), 480) for name in PACKAGED]
+    return [images.shrunk(np.ascontiguousarray(getattr(data, name)()[..., :3]), 480) for name in PACKAGED]
 
 
 def papers_shake(sharp, random):

@@ -68,7 +68,7 @@ def main(argv=None):
     tiles.check_tiles(opts)
     done = photos.restore_photos(opts, lambda session: restorer(session, opts))
     for path, target in done if opts.baselines else []:
-        pixels = photos.shrunk(images.read_rgb(path), opts.long_side)
+        pixels = images.shrunk(images.read_rgb(path), opts.long_side)
         for method, index in baselines.MIDDLE.items():
             _, function, arguments = baselines.GRID[method][index]
             beside = "%s-%s.png" % (os.path.splitext(target)[0], method.replace(" ", "-"))

@@ -109,7 +109,7 @@ def main(argv=None):
             photo = photos.read_or_leave_out(path, paths, left_out)
             if photo is None:
                 continue
-            pixels = photos.shrunk(photo.pixels, opts.long_side)
+            pixels = images.shrunk(photo.pixels, opts.long_side)
             picture, extents = drawn(pixels, of_tile, opts.tile)
             images.write_png(target, picture)
             found = [round(float(value), 1) for value in (np.median(extents), np.max(extents))]

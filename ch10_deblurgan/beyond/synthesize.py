@@ -30,14 +30,6 @@ def make_blur(pixels, random, max_blur):
     return motion.blur(pixels, motion.kernel_of(path))
 
 
-def shrunk(pixels, long_side):
-    """``pixels`` with at most this longer side (0: as they are)."""
-    scale = long_side / float(max(pixels.shape[:2])) if long_side else 1.0
-    if scale >= 1.0:
-        return pixels
-    return images.resize(pixels, *(max(1, int(round(side * scale))) for side in pixels.shape[:2]))
-
-
 def splits(names, test, val):
     """{name: 'test' or 'val'} of the photos to hold out; UserError for names that are not there."""
     unknown = sorted((set(test) | set(val)) - set(names))
@@ -72,7 +64,7 @@ def main(argv=None):
     mine = list(enumerate(zip(names, paths)))[opts.shard[0] - 1 :: opts.shard[1]]
     for number, (name, path) in run.progress(mine, desc="blurring", unit="photo"):
         random = np.random.RandomState([opts.seed, number])  # of this photo alone, whoever does the others
-        sharp = shrunk(images.read_rgb(path), opts.long_side)
+        sharp = images.shrunk(images.read_rgb(path), opts.long_side)
         folder = os.path.join(opts.target, held_out.get(name, "train"))
         images.write_png(os.path.join(folder, "A", name + ".png"), make_blur(sharp, random, opts.max_blur))
         images.write_png(os.path.join(folder, "B", name + ".png"), sharp)

@@ -283,7 +283,6 @@ def test_photos_become_pairs(tmp_path):
         assert sorted(os.listdir(str(tmp_path / "named" / split / "A"))) == names
     with pytest.raises(UserError, match="no photo is called 7; there are: 0, 1, 2, 3"):
         synthesize.main(words + [str(tmp_path / "none"), "--test", "7"])
-    assert synthesize.shrunk(picture(24, 32), 16).shape == (12, 16, 3)
 
 
 def test_shares_of_photos_get_the_blur_that_one_process_makes(tmp_path):

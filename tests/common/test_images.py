@@ -188,6 +188,14 @@ def test_resize_keeps_flat_colours_and_antialiases():
     assert abs(images.resize(stripes, 10, 10)[5, 5].astype(int) - 127).max() < 12
 
 
+def test_a_picture_is_shrunk_to_its_longer_side_and_never_enlarged():
+    pixels = np.zeros([24, 32, 3], np.uint8)
+    assert images.shrunk(pixels, 16).shape == (12, 16, 3) and images.shrunk(pixels[:, :8], 6).shape == (6, 2, 3)
+    assert images.shrunk(pixels[:1], 16).shape == (1, 16, 3)
+    for side in (0, 32, 100):
+        assert images.shrunk(pixels, side) is pixels
+
+
 def test_list_pictures(tmp_path):
     for name in ("b.PNG", "a.jpg", "._a.jpg", "note.txt"):
         (tmp_path / name).write_bytes(b"")
