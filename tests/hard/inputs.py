@@ -401,8 +401,7 @@ def cases_of_series():
     good = rows([1200 + 100 * (n % 7) + n for n in range(60)])
     for more in SERIES_OPTIONS:
         if more[1] != "a\0b":  # no process can be given that word; parse_values has its own test
-            ends = READ if more[0] == "--first" else REFUSED
-            yield Case("series: %s %s" % (more[0], more[1][:20]), 1, writes("x.csv", good), words + more, ends)
+            yield Case("series: %s %s" % (more[0], more[1][:20]), 1, writes("x.csv", good), words + more, REFUSED)
     listing = [
         "ch09_tfts_births/code_9_08_births.py",
         "--data-dir",

@@ -301,7 +301,7 @@ def test_any_transcript_is_read_or_refused(written, content):
     assert found is REFUSED or isinstance(found, list)
 
 
-@hypothesis.given(scraps("1\t你好#4\n", "\tni3 hao3\n", "²\tx\n", "\n", "\t", "#1", "000002 ", "儿", "wanr2"))
+@hypothesis.given(scraps("1\t你好#4\n", "\tni3 hao3\n", "²\tx\n", "../", "\n", "\t", "#1", "000002 ", "儿", "wanr2"))
 def test_any_label_file_is_read_or_refused(written, content):
     path = written(content)
     found = outcome(pinyin_accuracy.read_labels, path)
@@ -310,6 +310,7 @@ def test_any_label_file_is_read_or_refused(written, content):
     if found is not REFUSED:
         spoken, refused = found
         assert all(len(line.syllables) == len(line.pauses) > 0 for line in spoken)
+        assert not any(set("/.") & set(line.name) for line in spoken)  # the recording's file name
         assert all(isinstance(reason, str) for _, reason in refused)
 
 
@@ -414,7 +415,7 @@ def read_values(words):
     st.floats(-1e6, 1e6),
     st.booleans(),
     st.sampled_from("xy"),
-    st.lists(st.integers(0, 9), max_size=4),
+    st.lists(st.integers(0, 9), min_size=1, max_size=4),
 )
 def test_written_values_come_back(a, b, c, d, e):
     words = ["--a=%d" % a, "--b=%r" % b, "--c", options._shown(c), "--d", d, "--e"] + ["%d" % item for item in e]
