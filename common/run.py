@@ -148,11 +148,12 @@ def restore_newest(saver: tf.train.Saver, session: tf.Session, folder: str) -> O
 
 
 def keep_rows_until(path: str, step: int) -> None:
-    """Drops the rows of a CSV of losses (the step comes first) behind the checkpoint that training goes on from, and torn ones."""
+    """Drops the rows of a CSV of losses (the step comes first) behind the checkpoint that a training goes on from."""
     if not os.path.exists(path):
         return
     with open(path, encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
+    # a row may be torn where the process was killed
     kept = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdecimal() and int(row[0]) <= step]
     with files.atomic(path, "w") as stream:
         csv.writer(stream).writerows(rows[:1] + kept)
