@@ -44,13 +44,14 @@ MOST_SHOWN = 5  # whole photos in the record
 def add_options(parser):
     """The options of this script that are no values."""
     trained.add_model_options(parser)
-    parser.add_argument(
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
         "--edit",
         nargs="+",
         metavar="NAME=on|off|flip",
         help="switch these attributes, all at once; or NAME=STRENGTH (-2…2)",
     )
-    parser.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
+    ways.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
     parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos instead")
     parser.add_argument(
         "--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, centre, or celeba [found]"
@@ -59,6 +60,15 @@ def add_options(parser):
     parser.add_argument("--single", action="store_true", help="write each edited picture alone, without captions")
     parser.add_argument("--list-attributes", action="store_true", help="all 40 attributes, and which the model knows")
     add_data_options(parser)
+
+
+def check_options(opts):
+    """UserError for options that would be ignored."""
+    if opts.photo and "numbers" in opts.explicit:
+        raise UserError("--numbers are pictures of the test part and --photo your own: give one of them")
+    for name in ("box", "labels"):
+        if getattr(opts, name) is not None and not opts.photo:
+            raise UserError("--%s is of own photos: give them with --photo" % name)
 
 
 def parse_edits(words, atts):
@@ -147,6 +157,8 @@ def likeness(session, model, pictures, labels):
 def fitting_weights(opts):
     """Which of the shipped weights know the photos' kind: those that rebuild them best and know all attributes named."""
     asked = {word.split("=")[0] for word in opts.edit or []} | set(opts.labels or [])
+    if not opts.edit and not opts.sheet:
+        asked.add(opts.test_att)
     found = {}
     for name in trained.BY_NAME:
         attempt = argparse.Namespace(**dict(vars(opts), weights=name))
@@ -225,6 +237,7 @@ def in_chinese(caption):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options)
+    check_options(opts)
     run.start(opts.seed)
     if opts.photo and not opts.weights and not run.checkpoints(trained.run_folder(opts.output_dir)):
         opts.weights = fitting_weights(opts)

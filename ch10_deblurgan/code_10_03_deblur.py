@@ -42,7 +42,7 @@ RESHAPE = (360, 640)  # line 14, which 10.2.12 means
 
 VALUES = [
     Value("reshape", list(RESHAPE), "height and width of the pictures", tiny=[32, 48], count=2, low=4, high=4096),
-    Value("batch_size", batch_size, "pictures in a batch", low=1, high=1024),
+    Value("batch_size", batch_size, "pictures in a batch; names of results are for 10", low=1, high=10),
     Value("weights", None, "file of a generator's weights; none: the newest of the run folder"),
 ] + deblurmodel.GENERATOR_VALUES
 

@@ -54,7 +54,8 @@ TILE_VALUES = [
     Value(
         "tile",
         None,
-        "side of the tiles of large photos, a multiple of 16; none: 512 up to 2 megapixels, else 448, which takes less memory",
+        "side of the tiles of large photos, a multiple of 16; none: %d up to %d megapixels, else %d, which takes less memory"
+        % (tiles.TILE, tiles.LARGE // 10**6, tiles.TILE_OF_LARGE),
         kind=int,
         tiny=64,
         low=32,
@@ -111,13 +112,6 @@ def check_targets(paths, targets):
 
 
 # ------------------------------------------------------------------------------------------- pictures
-def write_photo(path, pixels, exif):
-    """PNG with the EXIF bytes of ``common.images.read_photo``, whole or not at all."""
-    with files.atomic(path) as stream:
-        Image.fromarray(pixels).save(stream, format="PNG", **(dict(exif=exif) if exif else {}))
-    return path
-
-
 def write_shown(path, pixels):
     """A JPEG of at most ``SHOWN_SIDE`` pixels a side, for pages that lay before and after over each other."""
     with files.atomic(path) as stream:
@@ -194,7 +188,7 @@ def tile_of(pixels, tile):
 
     The larger a tile, the more is known of its blur; in large photos tiles are smaller, so that they need less than 1 GB.
     """
-    return tile or (512 if pixels.shape[0] * pixels.shape[1] <= 2000000 else 448)
+    return tile or (tiles.TILE if pixels.shape[0] * pixels.shape[1] <= tiles.LARGE else tiles.TILE_OF_LARGE)
 
 
 def restore_photo(restore, pixels, opts):
@@ -237,15 +231,13 @@ def say_left_out(left_out, paths):
         raise UserError("%d of %d photos were left out: %s" % (len(left_out), len(paths), ", ".join(left_out[:10])))
 
 
-def restore_photos(opts, make_restorer):
+def restore_photos(opts, make_restorer, methods=()):
     """Restores the photos of ``opts`` into its folder and writes the record; what this script and ``beyond/restore.py`` do.
 
     Args:
       opts: with the values ``PHOTO_VALUES``, ``tile``, ``overlap`` and the list ``photos``.
       make_restorer: function of a session → a ``restore`` of ``tiles.py``.
-
-    Returns:
-      ``[(photo's path, result's path)]``.
+      methods: others to compare with, ``(name, function of pixels, other arguments)``; they make ``<photo>-<name>.png``.
 
     Raises:
       UserError: a photo is not there or would be written over; at the end: photos were left out, and which.
@@ -254,23 +246,25 @@ def restore_photos(opts, make_restorer):
     names = result_names(paths)
     targets = [os.path.join(opts.output_dir, "restored", name + ".png") for name in names]
     beside = [os.path.join(opts.output_dir, "comparison", name + ".png") for name in names]
-    check_targets(paths, targets + beside)
+    by_methods = [[target[: -len(".png")] + "-%s.png" % name for name, _, _ in methods] for target in targets]
+    check_targets(paths, targets + beside + sum(by_methods, []))
     run.start(opts.seed)
     record = Record(opts, opts.script, "section 10.2.12", "photos")
     for place in ("photos", "weights"):  # where files lay says nothing about the result
         record.content["settings"].pop(place, None)
-    left_out, done, large = [], [], False
+    left_out, done, large = [], 0, False
     with open_session(opts.threads) as session:
         restore = make_restorer(session)
-        for path, target, compared in zip(run.progress(paths, desc="sharpening", unit="photo"), targets, beside):
+        rows = zip(run.progress(paths, desc="sharpening", unit="photo"), targets, beside, by_methods)
+        for path, target, compared, others in rows:
             began = time.time()
             photo = read_or_leave_out(path, paths, left_out)
             if photo is None:
                 continue
             before = images.shrunk(photo.pixels, opts.long_side)
             after = restore_photo(restore, before, opts)
-            write_photo(target, after, photo.exif)
-            done.append((path, target))
+            images.write_png(target, after, photo.exif)
+            done += 1
             large = large or max(before.shape[:2]) > 2000
             size = "%d×%d" % photo.pixels.shape[1::-1]
             if before is not photo.pixels:
@@ -281,6 +275,8 @@ def restore_photos(opts, make_restorer):
                 "%s (%s) -> %s: %.1f s, changed by %.1f of 255 levels"
                 % (path, "; ".join(notes), target, time.time() - began, change)
             )
+            for other, (_, function, arguments) in zip(others, methods):
+                images.write_png(other, function(before, *arguments))
             if opts.comparison:
                 images.write_labelled(compared, functools.partial(comparison, before, after), ("before", "after"))
                 if len(record.content["files"]) < 2 * MOST_SHOWN:
@@ -293,13 +289,12 @@ def restore_photos(opts, make_restorer):
                     record.file(compared, "picture", "%s, the place that changed most" % name, "%s：变化最大处" % name)
     if large and not opts.long_side:
         print("Blur of more than some 25 pixels stays; if a large photo has it, try --long-side 1600.")
-    record.metric("photos restored", len(done))
+    record.metric("photos restored", done)
     if peak_memory():
         record.metric("peak memory", round(peak_memory()), "MiB", note="of the whole process")
         print("peak memory: %.0f MiB" % peak_memory())
     print("record: %s" % record.save())
     say_left_out(left_out, paths)
-    return done
 
 
 def add_options(parser):

@@ -7,6 +7,7 @@ sample that the project generates in the real set's format (``data/samples/<name
 import glob
 import hashlib
 import importlib
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -283,6 +284,11 @@ def find(name: str, data_dir: Optional[str] = None, required: Sequence[str] = ()
     if data_dir and os.path.isdir(inner) and not missing_files(inner, required):
         complaints.append("did you mean --data-dir %s?" % inner)
     raise UserError("data set %s: %s; %s" % (name, "; ".join(complaints), how_to_get(name)))
+
+
+def has_sample(name: str) -> bool:
+    """Whether there is a generator of samples of data set ``name``; a voice cannot be generated."""
+    return importlib.util.find_spec("data.sample_" + name) is not None
 
 
 def sample(name: str, **sizes) -> str:

@@ -54,9 +54,8 @@ class Photo(NamedTuple):
     note: str
 
 
-def _to_srgb(picture: Image.Image):
-    """``picture`` (RGB, grey or CMYK with a colour profile) in sRGB, and the profile's name where it changed anything."""
-    profile = picture.info.get("icc_profile")
+def _to_srgb(picture: Image.Image, profile: Optional[bytes]):
+    """``picture`` (RGB, grey or CMYK, of a colour profile) in sRGB, and the profile's name where it changed anything."""
     if not profile or picture.mode not in ("RGB", "L", "CMYK"):
         return picture, ""
     try:
@@ -133,17 +132,18 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                 picture = ImageOps.exif_transpose(picture)
                 exif.pop(0x0112, None)  # the orientation: the pixels are upright from here on
                 exif_bytes = exif.tobytes() if len(exif) else None
+                profile = picture.info.get("icc_profile")
                 if picture.mode.startswith("I") or picture.mode == "F":
                     picture = _to_8_bit(picture)
-                picture, note = _to_srgb(picture)
+                # as its profile has it: a grey one is of one channel, that of a palette's colours of three
+                mode = "L" if picture.mode in ("L", "LA", "La") else "RGB"
                 if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-                    profile = picture.info.get("icc_profile")
                     picture = picture.convert("RGBA")
                     white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-                    picture = Image.alpha_composite(white, picture).convert("RGB")
-                    if profile:
-                        picture.info["icc_profile"] = profile
-                        picture, note = _to_srgb(picture)
+                    picture = Image.alpha_composite(white, picture).convert(mode)
+                elif picture.mode == "P":
+                    picture = picture.convert(mode)
+                picture, note = _to_srgb(picture, profile)
                 pixels = np.array(picture.convert("RGB"))
     except UserError:
         raise

@@ -14,6 +14,7 @@ The loop stays on the page; this is the one word beside it::
 
 from __future__ import annotations  # TensorFlow 1.15 complains when an annotation is evaluated
 
+import csv
 import glob
 import os
 import random
@@ -26,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from common import options, records
+from common import files, options, records
 from common.errors import Stopped, TrainingStopped, UserError
 
 try:
@@ -144,6 +145,18 @@ def restore_newest(saver: tf.train.Saver, session: tf.Session, folder: str) -> O
             "choose another --output-dir, or remove them" % (len(found), folder)
         )
     return None
+
+
+def keep_rows_until(path: str, step: int) -> None:
+    """Drops the rows of a CSV of losses (the step comes first) behind the checkpoint that a training goes on from."""
+    if not os.path.exists(path):
+        return
+    with open(path, encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    # a row may be torn where the process was killed
+    kept = [row for row in rows[1:] if len(row) == len(rows[0]) and row[0].isdecimal() and int(row[0]) <= step]
+    with files.atomic(path, "w") as stream:
+        csv.writer(stream).writerows(rows[:1] + kept)
 
 
 # ---------------------------------------------------------------------------------------------- the run

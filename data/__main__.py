@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
             nargs="+",
             metavar="NAME",
             choices=sorted(datasets.DATASETS) + ["all"],
-            help="births, reuters, thchs30, gopro, vgg16, celeba, or all",
+            help="%s, or all" % ", ".join(datasets.DATASETS),
         )
         if name != "sample":
             command.add_argument("--data-dir", help="folder of the data set (one NAME only; default: data/<name>)")
@@ -78,6 +78,8 @@ def _verify(name: str, opts) -> bool:
 
 
 def _sample(name: str, opts) -> bool:
+    if not datasets.has_sample(name):
+        raise UserError("%s cannot be generated; %s" % (name, datasets.how_to_get(name)))
     print("%s: %s (generated sample, not real data)" % (name, datasets.sample(name)))
     return True
 
@@ -87,7 +89,9 @@ def main(argv=None) -> int:
     opts = _parser().parse_args(argv)
     if opts.command == "list":
         return _list()
-    names = list(datasets.DATASETS) if "all" in opts.names else opts.names
+    names = opts.names
+    if "all" in names:
+        names = [name for name in datasets.DATASETS if opts.command != "sample" or datasets.has_sample(name)]
     if getattr(opts, "data_dir", None) and len(names) != 1:
         raise UserError("--data-dir is the folder of one data set: give one NAME with it")
     action = {"fetch": _fetch, "verify": _verify, "sample": _sample}[opts.command]

@@ -118,7 +118,9 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
     if not verify.lacking(dataset, folder):
         for source in dataset.sources:
             path = os.path.join(folder, source.filename)
-            if not source.unpack_to and os.path.exists(path):
+            if source.unpack_to:
+                _unpacked(name, path, remove_archive)
+            elif os.path.exists(path):
                 obtain(dataset, source, folder)  # complains when it is damaged
         print("%s: complete in %s" % (name, folder))
         return
@@ -135,6 +137,16 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
     print("%s: complete in %s" % (name, folder))
 
 
+def _unpacked(name: str, path: str, remove_archive: bool) -> None:
+    """What becomes of the archive ``path``, if it is there, once its content is."""
+    if not os.path.exists(path):
+        return
+    if remove_archive:
+        os.remove(path)
+    else:
+        print("%s: %s is no longer needed; delete it when you want the room" % (name, path))
+
+
 def _complete(dataset: Dataset, folder: str, remove_archive: bool) -> None:
     """Downloads, unpacks and prepares what is not in ``folder``, and adds the checksums."""
     name, sums = dataset.name, {}
@@ -148,6 +160,7 @@ def _complete(dataset: Dataset, folder: str, remove_archive: bool) -> None:
                     "%s is not complete: there is no %s; move that folder away and run the same command again"
                     % (target, ", ".join(lacks))
                 )
+            _unpacked(name, os.path.join(folder, source.filename), remove_archive)
             continue
         path = obtain(dataset, source, folder)
         if target:
@@ -156,10 +169,7 @@ def _complete(dataset: Dataset, folder: str, remove_archive: bool) -> None:
                 os.rmdir(target)  # it is empty
             unpacked = archives.unpack(path, target, limit=3 * source.unpacked, room=source.unpacked)
             _add_sums(folder, {"%s/%s" % (source.unpack_to, key): value for key, value in unpacked.items()})
-            if remove_archive:
-                os.remove(path)
-            else:
-                print("%s: %s is no longer needed; delete it when you want the room" % (name, path))
+            _unpacked(name, path, remove_archive)
         else:
             sums[source.filename] = download.digest(path)
     for relative in PREPARE[name](folder) if name in PREPARE else ():

@@ -227,6 +227,8 @@ def main(argv=None):
     opts = parser.parse_args(argv)
     if opts.count < 1:
         raise UserError("--count must be at least 1")
+    if not 0 <= opts.seed < 2**32:
+        raise UserError("--seed must be 0 to %d" % (2**32 - 1))
     if os.path.isdir(opts.folder) and os.listdir(opts.folder):
         raise UserError("%s is not empty: name a new folder" % opts.folder)
     generate(opts.folder, opts.seed, opts.count)

@@ -215,6 +215,7 @@ def main(argv=None):
         sheet_pixels = tf.placeholder(tf.uint8, [None, None, 3])
         sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
         saver = tf.train.Saver(max_to_keep=2)
+        size_of_weights = tf.global_norm(tf.trainable_variables())
         sess.run(tf.global_variables_initializer())
         first_it = this.restore(saver, sess)
         if opts.start_from and not first_it:
@@ -236,6 +237,7 @@ def main(argv=None):
         writer = tf.summary.FileWriter(os.path.join(this.folder, "summaries"), sess.graph)
 
         def save(it):
+            this.check(it, size_of_the_weights=sess.run(size_of_weights))  # losses are looked at now and then only
             files.write_json(clock_file(this.folder), dict(seconds=seconds_before + time.time() - began))
             return this.save(saver, sess, it)
 
@@ -250,6 +252,7 @@ def main(argv=None):
 
         d_values, g_values, it = {}, {}, first_it
         log_path = os.path.join(this.folder, "log.csv")
+        run.keep_rows_until(log_path, first_it)
         with open(log_path, "a" if first_it else "w", encoding="utf-8", newline="") as log_file:
             log = csv.writer(log_file)
             for number in this.steps(first_it, max_it, unit="it"):

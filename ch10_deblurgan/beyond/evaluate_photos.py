@@ -86,12 +86,7 @@ def small_generator(session, opts):
     g, _ = generator.load_generator(generator.SHIPPED)
     photo = tf.placeholder(tf.float32, [1, None, None, 3])
     output, _ = fast.applied(g, photo, fast=opts.fast)
-
-    def restore(values):
-        return session.run(output, {photo: values})
-
-    restore = tiles.eight_ways(restore) if opts.ensemble else restore
-    return tiles.gentler(restore, opts.strength) if opts.strength != 1 else restore
+    return tiles.as_asked(lambda values: session.run(output, {photo: values}), opts)
 
 
 def add_options(parser):

@@ -15,7 +15,7 @@ from tensorflow.keras import backend as K
 from ch10_deblurgan import ext_10_2_12_photos as photos
 from ch10_deblurgan.beyond import baselines, fast, tiles
 from ch10_deblurgan.beyond.generator import SHIPPED, load_generator
-from common import images, options, run
+from common import options, run
 from common.errors import UserError
 from common.options import Value
 
@@ -54,6 +54,11 @@ def restorer(sess, opts):
     return tiles.as_asked(lambda values: sess.run(output, {photo: values}), opts)
 
 
+def classical_methods():
+    """``(name, function, arguments)`` of those of ``baselines.py``, with their settings for photos of one's own."""
+    return [(name.replace(" ", "-"),) + baselines.GRID[name][index][1:] for name, index in baselines.MIDDLE.items()]
+
+
 def add_weights_option(parser):
     parser.add_argument("--weights", metavar="FILE", help="h5 file in a run folder's weights/, or an npz of export.py")
 
@@ -66,13 +71,7 @@ def add_options(parser):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="cpu")
     tiles.check_tiles(opts)
-    done = photos.restore_photos(opts, lambda session: restorer(session, opts))
-    for path, target in done if opts.baselines else []:
-        pixels = images.shrunk(images.read_rgb(path), opts.long_side)
-        for method, index in baselines.MIDDLE.items():
-            _, function, arguments = baselines.GRID[method][index]
-            beside = "%s-%s.png" % (os.path.splitext(target)[0], method.replace(" ", "-"))
-            images.write_png(beside, function(pixels, *arguments))
+    photos.restore_photos(opts, lambda session: restorer(session, opts), classical_methods() if opts.baselines else ())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from common import images
 from common.errors import UserError
 from common.options import Value
 
+TILE = 512
+TILE_OF_LARGE = 448  # of photos of more than LARGE pixels, so that they need less than 1 GB
+LARGE = 2000000
 CHANGE_VALUES = [
     Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
     Value(
@@ -19,17 +22,17 @@ CHANGE_VALUES = [
     ),
 ]
 TILE_VALUES = [
-    Value("tile", 512, "side of the tiles of large photos, a multiple of 4", tiny=32, low=8, high=8192, more=True),
+    Value("tile", TILE, "side of the tiles of large photos, a multiple of 4", tiny=32, low=8, high=8192, more=True),
     Value("overlap", 64, "pixels that neighbouring tiles share and are blended over", tiny=8, low=4, more=True),
 ]
 
 
 def check_tiles(opts, multiple=4):
     """UserError for a ``--tile`` and ``--overlap`` that do not go together."""
-    tile = opts.tile or 4 * opts.overlap  # none: it depends on the photo
+    tile = opts.tile or min(TILE, TILE_OF_LARGE)  # none: it depends on the photo
     if tile % multiple or opts.overlap % multiple or 2 * opts.overlap > tile:
-        words = "--tile and --overlap must be multiples of %d, the overlap at most half the tile"
-        raise UserError(words % multiple)
+        words = "--tile and --overlap must be multiples of %d, the overlap at most half the tile, %d"
+        raise UserError(words % (multiple, tile // 2))
 
 
 def eight_ways(restore):
@@ -109,7 +112,7 @@ def in_order(function, items, workers):
             yield ahead.popleft().result()
 
 
-def restore_picture(restore, pixels, tile=512, overlap=64, workers=1):
+def restore_picture(restore, pixels, tile=TILE, overlap=64, workers=1):
     """A uint8 RGB picture of any size restored.
 
     Args:

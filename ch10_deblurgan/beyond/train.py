@@ -278,7 +278,7 @@ def batches(reader, opts, epoch, first=0, peers=ALONE):
 
 
 def rate_of(opts, epoch):
-    """The learning rate of an epoch."""
+    """The learning rate of an epoch; it stays as it is where ``decay_from`` lies behind the last."""
     if not opts.decay_from or epoch < opts.decay_from:
         return opts.learning_rate
     return opts.learning_rate * (opts.epoch_num - epoch) / float(opts.epoch_num - opts.decay_from)
@@ -384,8 +384,6 @@ def check_choices(opts):
         raise UserError("pictures of side %d are too small for SSIM: 12 at least, or --ssim-weight 0" % side)
     if not (opts.perceptual_weight or opts.adversarial_weight or opts.pixel_weight or opts.ssim_weight):
         raise UserError("all losses have weight 0: nothing would be trained")
-    if opts.decay_from >= opts.epoch_num:
-        opts.decay_from = 0
 
 
 def add_options(parser):

@@ -225,6 +225,10 @@ def test_a_photo_gets_the_shipped_weights_that_know_its_kind(tmp_path, faces, mo
     assert edit.fitting_weights(opts) == "shipped"
     opts.edit = ["Smiling=on"]  # only the others know it
     assert edit.fitting_weights(opts) == "real"
+    opts.edit, opts.test_att = None, "Smiling"
+    assert edit.fitting_weights(opts) == "real"
+    opts.sheet = True  # nothing slides
+    assert edit.fitting_weights(opts) == "shipped"
 
 
 def test_celeba_box_is_the_loaders(faces):
@@ -395,6 +399,27 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
 def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
     with pytest.raises(UserError, match=message):
         edit.main(trained_run.arguments + [photo if item == "PHOTO" else item for item in arguments])
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--photo", "me.jpg", "--numbers", "2"], "give one of them"),
+        (["--labels", "Male"], "--labels is of own photos"),
+        (["--labels"], "--labels is of own photos"),
+        (["--box", "centre"], "--box is of own photos"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        edit.main(words)
+
+
+def test_a_sheet_and_an_edit_are_not_asked_for_at_once(capsys):
+    """The sheet was made, and its first column went back into the photo under the edit's name."""
+    with pytest.raises(SystemExit):
+        edit.main(["--sheet", "--edit", "Eyeglasses=on", "--photo", "missing.jpg"])
+    assert "argument --edit: not allowed with argument --sheet" in capsys.readouterr().err
 
 
 def test_exported_generator_edits_like_the_checkpoint(trained_run, tmp_path):

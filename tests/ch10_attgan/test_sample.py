@@ -72,3 +72,10 @@ def test_script_refuses_a_folder_that_is_in_use(tmp_path):
         sample_celeba.main([str(tmp_path), "--count", "2"])
     sample_celeba.main([str(tmp_path / "new"), "--count", "2"])
     assert len(os.listdir(str(tmp_path / "new" / "img_align_celeba"))) == 2
+
+
+@pytest.mark.parametrize("words", [["--count", "0"], ["--seed", "-1"], ["--seed", "4294967296"]])
+def test_script_says_what_number_is_wrong(tmp_path, words):
+    with pytest.raises(UserError, match="%s must be" % words[0]):
+        sample_celeba.main([str(tmp_path / "new"), "--count", "2"] + words)
+    assert not os.listdir(str(tmp_path))

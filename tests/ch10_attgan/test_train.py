@@ -13,7 +13,7 @@ import tensorflow as tf
 from ch10_attgan import code_10_06_train as listing
 from ch10_attgan.beyond import export, networks, photos, sheets, train
 from common import files, images, options, run
-from common.errors import Stopped, UserError
+from common.errors import Stopped, TrainingStopped, UserError
 from tests.helpers import assert_user_error, run_script
 
 SCRIPT = "ch10_attgan/code_10_06_train.py"
@@ -308,6 +308,10 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
     assert "weight_rec: 100.0 before, 50.0 from here on" in capsys.readouterr().out
     rows = read_log(str(tmp_path))
     assert [int(row["it"]) for row in rows] == [1, 10, 15, 16, 20]
+    with open(str(tmp_path / "log.csv"), "a", encoding="utf-8") as stream:  # of a part that was killed before it saved
+        stream.write(",".join(["30"] + ["0"] * (len(rows[0]) - 1)) + "\n")
+    train.main(arguments + ["--max-it", "21"])
+    assert [int(row["it"]) for row in read_log(str(tmp_path))] == [1, 10, 15, 16, 20, 21]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
     assert float(rows[2]["xa__loss_rec"]) < 0.95 * float(rows[0]["xa__loss_rec"])  # the first stage learns
     assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
@@ -315,6 +319,26 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
         train.main([item for item in arguments if item != "--norm-first"])
     files.write_json(str(tmp_path / "seconds.json"), dict(seconds="nonsense"))
     assert train.seconds_so_far(str(tmp_path)) == 0.0
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_weights_that_are_no_numbers_are_never_saved(tmp_path, faces, monkeypatch, stopped):
+    """Losses are looked at in iterations 1, 10, 20 …; here it goes wrong in iteration 3, and is saved at 5 or by a stop."""
+    steps = run.Run.steps
+
+    def spoilt(this, *arguments, **keywords):
+        for number in steps(this, *arguments, **keywords):
+            if number == 2:
+                first = tf.trainable_variables()[0]
+                first.load(np.full(first.shape.as_list(), np.nan))
+                this.signal = 15 if stopped else None
+            yield number
+
+    monkeypatch.setattr(run.Run, "steps", spoilt)
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--save-every", "5"] + SMALL
+    with pytest.raises(TrainingStopped, match="size_of_the_weights is nan"):
+        train.main(arguments)
+    assert not run.checkpoints(str(tmp_path / "checkpoints"))
 
 
 def test_a_run_starts_from_another_and_may_drop_attributes(tmp_path, faces, capsys):

@@ -153,6 +153,16 @@ def test_learning_rate_falls_after_decay_from():
     assert train.rate_of(settings(learning_rate=1.0, decay_from=0, epoch_num=6), 5) == 1
 
 
+def test_a_run_that_ends_before_the_rate_falls_may_be_made_longer(tmp_path):
+    """Its settings once said 0 in place of the epoch, and the same command with more epochs was refused."""
+    for epochs, last in ((30, 1e-3), (60, 1e-3 * 1 / 25)):
+        words = ["--output-dir", str(tmp_path), "--epoch-num", str(epochs)]
+        opts = options.parse_values(train.__file__, train.__doc__, train.VALUES, words, train.add_options, base="cpu")
+        train.check_choices(opts)
+        run.check_settings(opts)
+        assert opts.decay_from == 35 and train.rate_of(opts, epochs - 1) == pytest.approx(last)
+
+
 def test_printed_preset_has_the_printed_values():
     opts = settings("printed")
     assert (opts.ngf, opts.ndf, opts.n_blocks, opts.batch_size, opts.epoch_num, opts.critic_updates) == (

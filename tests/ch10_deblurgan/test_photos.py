@@ -168,7 +168,16 @@ def test_tiles_of_large_photos_are_smaller_unless_asked_for():
     assert photos.tile_of(large, 96) == 96
 
 
-@pytest.mark.parametrize("wrong", [["--tile", "100"], ["--overlap", "40"], ["--tile", "32", "--overlap", "32"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--tile", "100"],
+        ["--overlap", "40"],
+        ["--tile", "32", "--overlap", "32"],
+        ["--preset", "photos", "--overlap", "240"],  # of large photos' tiles, 448, that is more than half
+        ["--preset", "photos", "--overlap", "448"],
+    ],
+)
 def test_tiles_that_do_not_fit_are_refused(weights, tmp_path, wrong):
     source = images.write_png(str(tmp_path / "a.png"), picture())
     with pytest.raises(UserError, match="multiples of 16"):

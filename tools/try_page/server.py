@@ -3,19 +3,20 @@
   python -m tools.try_page.server                  http://127.0.0.1:8765
   python -m tools.try_page.server --port 9000
 
-It listens on this machine only, unless --host says otherwise. Each job runs as a script of the example in a process of its own,
+It listens on this machine only, unless --host says otherwise: the machine's own name or address, or 0.0.0.0 (:: for IPv6), under
+which all of its addresses lead here, written in figures. Each job runs as a script of the example in a process of its own,
 one after the other; what is uploaded lies in a temporary folder that is removed when the page ends. Requests that come from
 other pages, or under another name than this machine's, are refused.
 """
 
 import argparse
+import ipaddress
 import logging
 import os
 import re
 import shutil
 import signal
 import sys
-from urllib.parse import urlsplit
 
 import flask
 from werkzeug.exceptions import HTTPException
@@ -35,6 +36,7 @@ MEDIA = {
     ".csv": "text/csv; charset=utf-8",
     ".txt": "text/plain; charset=utf-8",
 }
+ANY_ADDRESS = "any address in figures"  # among the names under which the page answers
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; "
 POLICY += "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -45,21 +47,37 @@ def without_options(said: str) -> str:
     return re.sub(r"[:;,：；，][^:;,：；，]*--[a-z].*", "", said, flags=re.DOTALL)
 
 
+def netloc(host: str, port: int) -> str:
+    """``host:port`` as a browser writes it: IPv6 in brackets, port 80 left out."""
+    return ("[%s]" if ":" in host else "%s") % host.lower() + (":%d" % port if port != 80 else "")
+
+
+def is_address(host: str) -> bool:
+    """Whether a ``host:port`` names its host by an address in figures, which no foreign page can have made to lead here."""
+    try:
+        ipaddress.ip_address(re.sub(r":[0-9]+$", "", host).strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def create_app(queue: jobs.Queue, names) -> flask.Flask:
     """The page's application.
 
     Args:
-      names: the ``host:port`` names under which it answers (another one means that a foreign page has its name resolved to here).
+      names: the ``host:port`` names under which it answers (another one means that a foreign page has its name resolved to here);
+        maybe ``ANY_ADDRESS``.
     """
     app = flask.Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_UPLOAD
 
     @app.before_request
     def only_from_here():
-        if flask.request.host not in names:
+        host = flask.request.host
+        if host not in names and not (ANY_ADDRESS in names and is_address(host)):
             flask.abort(403, "this page answers under %s only" % " and ".join(sorted(names)))
         origin = flask.request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc not in names:
+        if origin is not None and origin.partition("://")[2] != host:
             flask.abort(403, "requests from other pages are refused")
         if flask.request.method == "POST" and flask.request.headers.get("X-Companion") != "1":
             flask.abort(403, "this request did not come from the page")
@@ -163,10 +181,15 @@ def main(argv=None):
             server = make_server(opts.host, opts.port, create_app(queue, names), threaded=True)
         except (OSError, SystemExit) as error:  # Werkzeug ends the process itself where the port is taken
             raise UserError("port %d of %s cannot be used (%s): take another --port" % (opts.port, opts.host, error))
-        names |= {"%s:%d" % (name, server.port) for name in ("127.0.0.1", "localhost", opts.host)}
-        if opts.host not in ("127.0.0.1", "localhost"):
+        names |= {netloc(name, server.port) for name in ("127.0.0.1", "localhost", opts.host)}
+        bound = ipaddress.ip_address(server.socket.getsockname()[0].partition("%")[0])
+        shown = opts.host
+        if bound.is_unspecified:
+            names.add(ANY_ADDRESS)
+            shown = "127.0.0.1" if bound.version == 4 else "::1"
+        if not bound.is_loopback:
             print("note: this page can be reached from other machines, and anyone there can use it", file=sys.stderr)
-        print("open http://%s:%d (Ctrl-C ends it)" % (opts.host, server.port), flush=True)
+        print("open http://%s (Ctrl-C ends it)" % netloc(shown, server.port), flush=True)
         server.serve_forever()
     finally:
         queue.close()
