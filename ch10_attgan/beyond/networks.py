@@ -53,6 +53,16 @@ def softened(x):
     return tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
 
 
+def moved(x, shift):
+    """Pictures ``[N, S, S, C]``, all moved alike by up to ``shift`` pixels, what lies outside mirrored."""
+    height, width = x.shape.as_list()[1:3]
+    padded = tf.pad(x, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
+    corner = tf.random_uniform([2], 0, 2 * shift + 1, tf.int32)
+    result = padded[:, corner[0] : corner[0] + height, corner[1] : corner[1] + width]
+    result.set_shape(x.shape)
+    return result
+
+
 def dimmed(D, noise, shift, heads="both", soft=False):
     """The critic behind a shaking, grainy window.
 
@@ -67,12 +77,7 @@ def dimmed(D, noise, shift, heads="both", soft=False):
         if soft:
             x = softened(x)
         if shift:
-            height, width = x.shape.as_list()[1:3]
-            padded = tf.pad(x, [[0, 0], [shift, shift], [shift, shift], [0, 0]], "REFLECT")
-            corner = tf.random_uniform([2], 0, 2 * shift + 1, tf.int32)
-            moved = padded[:, corner[0] : corner[0] + height, corner[1] : corner[1] + width]
-            moved.set_shape(x.shape)
-            x = moved
+            x = moved(x, shift)
         return D(x + tf.random_normal(tf.shape(x), stddev=noise) if noise else x)
 
     if not (noise or shift or soft):
@@ -105,6 +110,25 @@ def smooth(shown, weight):
         return shown(xa, xa_, with_loss(xb_, pull))
 
     return shown_smooth
+
+
+def guided(shown, loss):
+    """``shown``, where what D sees of an edit is also asked for a small ``loss``, a function (before, edited) → scalar.
+
+    As in ``smooth`` the loss is added as its gradient.
+    """
+
+    def shown_guided(xa, xa_, xb_):
+        seen = tf.identity(shown(xa, xa_, xb_))
+        pull = tf.gradients(loss(xa, seen), seen)[0]
+
+        @tf.custom_gradient
+        def with_loss(pictures):
+            return tf.identity(pictures), lambda gradient: gradient + pull
+
+        return with_loss(seen)
+
+    return shown_guided
 
 
 def wanted(a, names, single, often=()):

@@ -4,7 +4,7 @@ The printed mathematics with smaller networks and faster convolutions (``fast.py
 in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
 (``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
 through grain (``--critic-noise``, ``--critic-shift``, ``--critic-soft``), single changes as they are asked for in use
-(``--single-edits``), which are to be smooth (``--weight-tv``).
+(``--single-edits``), which are to be smooth (``--weight-tv``) and seen by a classifier that is hard to fool (``--guide``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import fast, networks, sheets, trained
+from ch10_attgan.beyond import fast, guide, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from common import cluster, datasets, files, images, options, run, weights
 from common.errors import UserError
@@ -55,6 +55,15 @@ VALUES = [
     Value("weight_att", 10.0, "weight of the generator's attribute loss", low=0, fixed=False),
     Value("weight_gp", 10.0, "weight of the gradient penalty", low=0, fixed=False),
     Value("weight_tv", 0.0, "weight of the total variation of what an edit changes", low=0, fixed=False),
+    Value(
+        "guide",
+        [],
+        "files of guide.py: classifiers that must see what an edit changes, and it alone",
+        kind=str,
+        fixed=False,
+    ),
+    Value("weight_guide", 25.0, "weight of their loss of the attributes that an edit switches", low=0, fixed=False),
+    Value("weight_guide_rest", 50.0, "weight of their loss of the others", low=0, fixed=False),
     Value("flips", False, "mirror half of the training pictures", fixed=False),
     Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
     Value("critic_noise", 0.0, "standard deviation of the noise on what the critic sees (-1...1)", low=0, fixed=False),
@@ -165,11 +174,15 @@ def build(opts, xa, a):
     D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads, opts.critic_soft)
     factors = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
     parts = {}
-    if opts.put_back or opts.weight_tv:
+    if opts.put_back or opts.weight_tv or opts.guide:
         shown = networks.in_photo if opts.put_back else lambda xa, xa_, xb_: xb_
         parts.update(shown=networks.smooth(shown, opts.weight_tv) if opts.weight_tv else shown)
-    if opts.single_edits:
+    if opts.single_edits or opts.guide:
         parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
+    if opts.guide:
+        guides = [guide.load(path, opts.att_default, opts.img_size) for path in opts.guide]
+        loss = guide.edit_loss(guides, a, parts["b"], opts.weight_guide, opts.weight_guide_rest)
+        parts.update(shown=networks.guided(parts["shown"], loss))
     return trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts)
 
 

@@ -1,0 +1,146 @@
+"""beyond/guide: what pushes do, what an edit's loss asks for, and the way from its file into a training."""
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ch10_attgan.beyond import guide, networks, train
+from common import files, weights
+from common.errors import UserError
+
+ATTRIBUTES = ["Bangs", "Male", "Young"]
+
+
+def values_of(session, img_size=32, seed=0):
+    """Values of a small guide as arrays."""
+    tf.set_random_seed(seed)
+    values = guide.variables(img_size, len(ATTRIBUTES), 4)
+    session.run(tf.global_variables_initializer())
+    return session.run(values)
+
+
+def entropy(labels, logits):
+    """Sigmoid cross entropy of each value, as its definition says."""
+    log_p, log_not_p = -np.logaddexp(0, -np.float64(logits)), -np.logaddexp(0, np.float64(logits))
+    return -labels * log_p - (1 - labels) * log_not_p
+
+
+def test_a_push_is_no_longer_than_asked_and_harms_more_than_a_random_one():
+    random = np.random.RandomState(0)
+    pictures = random.uniform(-0.5, 0.5, (6, 32, 32, 3)).astype("f")
+    a = random.randint(0, 2, (6, 3))
+    longest = np.array([0, 0.5, 1, 1, 2, 2], "f")[:, None, None, None]
+    with tf.Session() as session:
+        values = values_of(session)
+        pushed = session.run(guide.pushed(tf.constant(pictures), tf.constant(a), values, tf.constant(longest)))
+        noise = random.normal(size=pictures.shape).astype("f")
+        noise *= longest / np.sqrt((noise**2).sum(axis=(1, 2, 3), keepdims=True))
+        x = tf.placeholder(tf.float32, pictures.shape)
+        answer = guide.logits(x, values)
+        losses = [entropy(a, session.run(answer, {x: p})).sum(axis=1) for p in (pictures, pictures + noise, pushed)]
+    lengths = np.sqrt(((pushed - pictures) ** 2).sum(axis=(1, 2, 3)))
+    np.testing.assert_allclose(lengths, longest.ravel(), atol=1e-3)  # nothing is cut off at −1 or 1 here
+    assert (losses[2] > losses[0])[1:].all() and (losses[2] > losses[1])[1:].all()
+
+
+def test_an_edits_loss_asks_for_the_change_and_for_nothing_else(monkeypatch):
+    monkeypatch.setattr(guide, "NOISE", 0.0)
+    monkeypatch.setattr(guide, "SHIFT", 0)
+    random = np.random.RandomState(0)
+    before, after = random.uniform(-1, 1, (2, 4, 32, 32, 3)).astype("f")
+    a = random.randint(0, 2, (4, 3))
+    b = a.copy()
+    b[[0, 1, 2], [0, 1, 2]] ^= 1  # the fourth picture is asked for no change
+    with tf.Session() as session:
+        two = [values_of(session, seed=1), None]
+        tf.get_variable_scope().reuse_variables()
+        two[1] = {name: 2 * value for name, value in two[0].items()}
+        x = tf.placeholder(tf.float32, before.shape)
+        answers = [guide.logits(x, values) for values in two]
+        was, now = [session.run(answers, {x: pictures}) for pictures in (before, after)]
+        loss = guide.edit_loss(two, tf.constant(a), tf.constant(b), 7.0, 3.0)
+        found = session.run(loss(tf.constant(before), tf.constant(after)))
+    wanted = 0.0
+    for i in range(2):
+        for picture in range(4):
+            for column in range(3):
+                switched = a[picture, column] != b[picture, column]
+                label = b[picture, column] if switched else 1 / (1 + np.exp(-np.float64(was[i][picture, column])))
+                wanted += (7.0 if switched else 3.0) * entropy(label, now[i][picture, column]) / (4 * 3 * 2)
+    assert found == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_guides_loss_is_added_as_its_gradient():
+    random = np.random.RandomState(0)
+    before, edit = random.uniform(-1, 1, (2, 2, 8, 8, 3))
+    variable = tf.Variable(edit)
+    shown = networks.guided(lambda xa, xa_, xb_: 2 * xb_, lambda xa, seen: tf.reduce_sum(seen**3 * xa))
+    seen = shown(tf.constant(before), None, variable)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        np.testing.assert_array_equal(session.run(seen), 2 * edit)
+        gradient = session.run(tf.gradients(tf.reduce_sum(seen), variable)[0])
+    np.testing.assert_allclose(gradient, 2 * (1 + 3 * (2 * edit) ** 2 * before), rtol=1e-9)
+
+
+def test_what_is_moved_is_a_part_of_the_mirrored_picture():
+    picture = np.arange(2 * 6 * 6 * 1, dtype="f").reshape(2, 6, 6, 1)
+    mirrored = np.pad(picture, [(0, 0), (2, 2), (2, 2), (0, 0)], "reflect")
+    places = set()
+    with tf.Session() as session:
+        op = networks.moved(tf.constant(picture), 2)
+        for _ in range(20):
+            value = session.run(op)
+            fits = [(y, x) for y in range(5) for x in range(5) if (mirrored[:, y : y + 6, x : x + 6] == value).all()]
+            assert len(fits) == 1
+            places.add(fits[0])
+    assert len(places) > 5
+
+
+@pytest.fixture(scope="module")
+def guide_run(tmp_path_factory, faces):
+    """(the arguments of a tiny guide's training, its folder)."""
+    folder = str(tmp_path_factory.mktemp("guide"))
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", folder, "--threads", "1", "--img-size", "32"]
+    arguments += ["--att-default"] + ATTRIBUTES
+    guide.main(arguments)
+    return arguments, folder
+
+
+def test_a_guide_is_trained_and_goes_on(guide_run, capsys):
+    arguments, folder = guide_run
+    before, saved = weights.load(os.path.join(folder, guide.FILE), "guide")
+    assert saved == dict(att_default=ATTRIBUTES, img_size=32, push=1.5)
+    assert before["conv0/weights"].shape == (4, 4, 3, 4) and before["logits/weights"].shape == (guide.DENSE, 3)
+    guide.main(arguments + ["--steps", "8"])
+    assert "resuming from" in capsys.readouterr().out
+    after, _ = weights.load(os.path.join(folder, guide.FILE), "guide")
+    assert not np.array_equal(before["logits/weights"], after["logits/weights"])
+    record = files.read_json(os.path.join(folder, "record-guide.json"))
+    assert record["metrics"]["steps"]["value"] == 8 and len(record["tables"][0]["rows"]) == 3
+
+
+def test_edits_are_trained_with_guides(guide_run, tmp_path, faces):
+    path = os.path.join(guide_run[1], guide.FILE)
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--threads", "1", "--img-size", "32", "--max-it", "2"]
+    arguments += ["--batch-size", "4", "--n-d", "1", "--n-sample", "2", "--put-back", "--weight-tv", "2"]
+    names = ["--att-default"] + ATTRIBUTES
+    train.main(arguments + names + ["--output-dir", str(tmp_path / "guided"), "--guide", path, path])
+    train.main(arguments + names + ["--output-dir", str(tmp_path / "alone")])
+    reader = [tf.train.load_checkpoint(str(tmp_path / name / "checkpoints")) for name in ("guided", "alone")]
+    names_of = [set(one.get_variable_to_shape_map()) for one in reader]
+    assert names_of[0] == names_of[1]  # a run may go on with other guides, or none
+    other = [not np.array_equal(*[one.get_tensor(name) for one in reader]) for name in names_of[0] if "Gdec" in name]
+    assert any(other)
+    for place, wrong in enumerate((["--att-default"] + ATTRIBUTES[:2], names + ["--img-size", "64"])):
+        with pytest.raises(UserError, match="is for other attributes or pictures of another size"):
+            train.main(arguments + wrong + ["--output-dir", str(tmp_path / str(place)), "--guide", path])
+    with pytest.raises(UserError, match="none.npz"):
+        train.main(arguments + names + ["--output-dir", str(tmp_path / "none"), "--guide", str(tmp_path / "none.npz")])
+
+
+def test_pictures_of_a_size_that_does_not_fit_are_refused(tmp_path, faces):
+    with pytest.raises(UserError, match="a multiple of 16"):
+        guide.main(["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--img-size", "40"])
