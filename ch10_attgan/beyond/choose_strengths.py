@@ -4,7 +4,7 @@ AttGAN feeds what is switched at one strength, whatever it is. A pair of glasses
 moves the rest of the face; blond hair wants more. Here every attribute of an exported generator is switched on and off at each
 of ``--tried``, on pictures of the validation part, and the classifier of ``evaluate.py`` says how many of the edits it sees
 and what else changed, as a photo gets the edit. Taken is the strength where the editing accuracy plus ``--others-count`` times
-the share of unchanged others is largest. Much more than was trained makes a white face of blond hair, which this classifier does
+the share of unchanged others is largest, among those that switch at least ``--least`` (if none does, the surest). Much more than was trained makes a white face of blond hair, which this classifier does
 not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
@@ -27,7 +27,8 @@ from common.options import Value
 
 VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
     Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
-    Value("others_count", 4.0, "how much the unchanged others count beside the editing accuracy", low=0),
+    Value("others_count", 8.0, "how much the unchanged others count beside the editing accuracy", low=0),
+    Value("least", 0.8, "editing accuracy that a strength must have if one of those tried has it", low=0, high=1),
 ]
 COLUMNS = ["attribute", "way", "strength", "editing accuracy", "others unchanged"]
 
@@ -61,11 +62,13 @@ def tried(session, model, judge, pictures, labels, opts):
     return found, counts
 
 
-def chosen(found, counts, others_count):
+def chosen(found, counts, others_count, least=0.0):
     """{(attribute, way): its line of ``found``}; a way that no picture goes has the strength 1 or the nearest to it."""
     result = {}
     for key, rows in found.items():
         if counts[key]:  # of equal ones the weakest
+            needed = min(least, max(row[1] for row in rows))
+            rows = [row for row in rows if row[1] >= needed]
             result[key] = max(rows, key=lambda row: (row[1] + others_count * np.nan_to_num(row[2]), -row[0]))
         else:
             result[key] = min(rows, key=lambda row: abs(row[0] - 1.0))
@@ -96,7 +99,7 @@ def main(argv=None):
         record = records.Record(opts, opts.script, "section 10.3", data_line)
         judge = evaluate.judge_of(opts, session, model)
         found, counts = tried(session, model, judge, pictures, labels, opts)
-    picked = chosen(found, counts, opts.others_count)
+    picked = chosen(found, counts, opts.others_count, opts.least)
     rows = []
     for (name, way), (strength, accuracy, others) in picked.items():
         full = min(found[name, way], key=lambda row: abs(row[0] - model.settings.test_int))

@@ -150,7 +150,9 @@ def accuracy(session, answer, feeds):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_data_options, base="faces", folder="guide-{preset}")
+    opts = options.parse_values(
+        __file__, __doc__, VALUES, argv=argv, add=add_data_options, base="faces", folder="guide-{preset}"
+    )
     if opts.img_size % 16:
         raise UserError("--img-size %d: a multiple of 16 is needed" % opts.img_size)
     run.start(opts.seed)

@@ -85,6 +85,9 @@ def test_the_strength_chosen_is_that_of_most_edits_for_least_change():
     assert [picked[key][0] for key in found] == [1.0, 1.0, 1.0, 1.0]  # the last has no picture
     assert choose_strengths.chosen(found, counts, 0.0)["b", "off"][0] == 1.5
     assert choose_strengths.chosen(found, counts, 20.0)["a", "on"][0] == 0.5  # the others count for more
+    least = choose_strengths.chosen(found, counts, 20.0, least=0.65)
+    assert [least[key][0] for key in found][:3] == [1.0, 1.0, 1.5]  # 0.5 switches too few
+    assert choose_strengths.chosen(found, counts, 20.0, least=0.95)["b", "off"][0] == 1.5  # none does: the surest
     equal = {("c", "on"): [(1.0, 1.0, 1.0), (0.5, 1.0, 1.0)]}
     assert choose_strengths.chosen(equal, {("c", "on"): 1}, 4.0)["c", "on"][0] == 0.5  # of equal ones the weakest
 
