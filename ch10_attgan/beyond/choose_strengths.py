@@ -3,9 +3,10 @@
 AttGAN feeds what is switched at one strength, whatever it is. A pair of glasses is there at half of it, and all that is stronger
 moves the rest of the face; blond hair wants more. Here every attribute of an exported generator is switched on and off at each
 of ``--tried``, on pictures of the validation part, and the classifier of ``evaluate.py`` says how many of the edits it sees
-and what else changed, as a photo gets the edit. Taken is the strength where the editing accuracy plus ``--others-count`` times
-the share of unchanged others is largest, among those that switch at least ``--least`` (if none does, the surest). Much more than was trained makes a white face of blond hair, which this classifier does
-not mind: look at ``--sheet`` when you widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
+and what else changed, as a photo gets the edit. Of the strengths that switch at least ``--least`` (of all, the surest, where
+none does), that one is taken whose editing accuracy plus ``--others-count`` times the share of unchanged others is largest.
+Much more than was trained makes a white face of blond hair, which this classifier does not mind: look at ``--sheet`` when you
+widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
 Writes: the strengths into the weights file (or a copy: ``--file``; weights that ship are not written over), which
