@@ -69,10 +69,12 @@ def model_variables():
 def _update(model, opts, step):
     """The training operation, and a saver that reads the weights to be evaluated out of a checkpoint."""
     variables = tf.trainable_variables()
+    # gate_gradients, as in Optimizer.minimize: no weight is written before the gradients of the layers below have read it.
+    found = tf.gradients(model.loss, variables, gate_gradients=True)
     # The embedding's gradient as one table: the update of the whole table (Adam moves words that do not occur as well) is
     # then one operation instead of eight.
     warnings.filterwarnings("ignore", message="Converting sparse IndexedSlices")  # tables of a few thousand words
-    gradients = [tf.convert_to_tensor(gradient) for gradient in tf.gradients(model.loss, variables)]
+    gradients = [tf.convert_to_tensor(gradient) for gradient in found]
     update = tf.train.AdamOptimizer(opts.learning_rate).apply_gradients(zip(gradients, variables), step)
     weights = {variable.op.name: variable for variable in variables}
     if opts.averaging:

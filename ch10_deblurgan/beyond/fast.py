@@ -276,7 +276,8 @@ class Recomputed:
                 again = {name: tf.identity(self._known[name]) for name in taken}
             starts = [again[name] for name in taken]
             self._walk.run(piece, again)
-            results = tf.gradients(again[made[-1]], starts + weights, flowing[made[-1]])
+            # gate_gradients: no optimizer writes a weight of the piece that another gradient of it still needs
+            results = tf.gradients(again[made[-1]], starts + weights, flowing[made[-1]], gate_gradients=True)
             flowing.update(zip(taken, results))  # of the input's, which several pieces take, none is asked for
             found.update(zip(weights, results[len(taken) :]))
         return [found[weight] for weight in wanted]

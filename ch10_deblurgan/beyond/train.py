@@ -190,7 +190,7 @@ def build(opts, image_shape, peers=ALONE):
         if opts.recompute:
             gradients = pieces.gradients(weights, tf.gradients(g_loss, fake)[0])
         else:
-            gradients = tf.gradients(g_loss, weights)
+            gradients = tf.gradients(g_loss, weights, gate_gradients=True)
         net.g_step = optimizer.apply_gradients(zip(peers.mean(gradients), weights), global_step=net.step)
     net.averages = []
     if opts.average:  # what single batches do to the weights evens out (Polyak averaging); see `averaged`
@@ -214,7 +214,7 @@ def critic_steps(net, opts, peers):
 
     def train(loss, updates):
         with tf.control_dependencies(updates):
-            gradients = peers.mean(tf.gradients(loss, weights))
+            gradients = peers.mean(tf.gradients(loss, weights, gate_gradients=True))
             return optimizer.apply_gradients(zip(gradients, weights), global_step=net.critic_step)
 
     real, real_updates = fast.applied(net.critic, net.sharp, True, opts.fast)

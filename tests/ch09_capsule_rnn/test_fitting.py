@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch09_capsule_rnn.beyond import fitting
+from ch09_capsule_rnn.beyond import fitting, hybrid
 from common import run
+from tests import graphs
+from tests.ch09_capsule_rnn import test_hybrid
 
 
 class Killed(BaseException):
@@ -80,3 +82,20 @@ def test_a_run_without_its_history_is_scored_and_goes_on(tmp_path):
     assert np.isnan(row["loss"]) and row["valid_accuracy"] == second["valid_accuracy"] >= first["valid_accuracy"]
     assert_same(([], again), ([], kept))
     assert [row["epoch"] for row in train(tmp_path, 3, part(1))[0]] == [2, 3]
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.99])
+def test_no_weight_is_written_before_all_of_its_readers_have_read_it(averaging):
+    """Without gates, Adam's new weights of a layer and the gradient of the layer below, which needs the old, have no order."""
+    opts = argparse.Namespace(learning_rate=0.003, averaging=averaging)
+    model = hybrid.build(test_hybrid.settings())
+    update, _ = fitting._update(model, opts, tf.train.get_or_create_global_step())
+    assert not graphs.races(model.loss, update)
+
+
+def test_races_are_found():
+    model = hybrid.build(test_hybrid.settings())
+    variables = tf.trainable_variables()
+    gradients = tf.gradients(model.loss, variables)
+    update = tf.train.AdamOptimizer().apply_gradients(zip(gradients, variables))
+    assert "topics/kernel" in " ".join(name for name, _ in graphs.races(model.loss, update))

@@ -8,6 +8,7 @@ from ch10_deblurgan.beyond import fast, generator, kernels, losses, train
 from ch10_deblurgan.code_10_01_models import discriminator_model, generator_model
 from common import run
 from common.normalization import SwitchNormalization
+from tests import graphs
 from tests.ch10_deblurgan.test_beyond_train import settings
 from tests.ch10_deblurgan.test_train import batch
 
@@ -212,6 +213,23 @@ def test_recomputed_gradients_are_those_of_the_plain_pass(norm, quick):
         for one, other in zip(once, g.get_weights()):
             np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
         assert any(np.abs(one - other).max() > 1e-3 for one, other in zip(once, before))
+
+
+def test_no_weight_is_written_before_a_piece_that_needs_it_is_worked_out_again():
+    """Two linear layers in one piece: the first bias's gradient needs neither, the second kernel's the first layer's output."""
+    numbers = tf.keras.layers.Input((5,))
+    model = tf.keras.Model(numbers, tf.keras.layers.Dense(3)(tf.keras.layers.Dense(4)(numbers)))
+    pieces = fast.Recomputed(model, tensors((2, 5))[0])
+    loss, weights = tf.reduce_mean(tf.square(pieces.output)), model.trainable_weights
+    gradients = pieces.gradients(weights, tf.gradients(loss, pieces.output)[0])
+    step = tf.train.AdamOptimizer().apply_gradients(zip(gradients, weights))
+    assert not graphs.races(loss, step)
+
+
+def test_the_generators_step_has_one_order():
+    opts = settings(ngf=4, ndf=4, fast=True, recompute=True)
+    net = train.build(opts, (32, 32))
+    assert not graphs.races(net.g_step, *net.g_losses.values())
 
 
 def test_recomputing_keeps_only_what_goes_from_piece_to_piece():
