@@ -29,7 +29,7 @@ from common.options import Value
 VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
     Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
     Value("others_count", 8.0, "how much the unchanged others count beside the editing accuracy", low=0),
-    Value("least", 0.8, "editing accuracy that a strength must have if one of those tried has it", low=0, high=1),
+    Value("least", 0.85, "editing accuracy that a strength must have if one of those tried has it", low=0, high=1),
 ]
 COLUMNS = ["attribute", "way", "strength", "editing accuracy", "others unchanged"]
 
