@@ -37,6 +37,12 @@ def shaken(random):
         Image.fromarray(noisy).save(stream, format="JPEG", quality=92)
 
 
+def portrait(random):
+    """scikit-image's photo `astronaut` (NASA, public domain)."""
+    with files.atomic(os.path.join(FOLDER, "portrait.jpg")) as stream:
+        Image.fromarray(data.astronaut()).save(stream, format="JPEG", quality=92)
+
+
 def face(random):
     """A drawn face, as the generated sample of CelebA has them."""
     labels = dict(sample_celeba.random_attributes(random), Eyeglasses=False, Bald=False)
@@ -44,7 +50,7 @@ def face(random):
 
 
 def main():
-    for make in (visitors, shaken, face):
+    for make in (visitors, shaken, portrait, face):
         make(np.random.RandomState(4))
     print("wrote %s" % FOLDER)
 
