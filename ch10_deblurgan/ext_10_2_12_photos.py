@@ -255,8 +255,8 @@ def restore_photos(opts, make_restorer, methods=()):
     left_out, done, large = [], 0, False
     with open_session(opts.threads) as session:
         restore = make_restorer(session)
-        rows = zip(run.progress(paths, desc="sharpening", unit="photo"), targets, beside, by_methods)
-        for path, target, compared, others in rows:
+        rows = list(zip(paths, targets, beside, by_methods))
+        for path, target, compared, others in run.progress(rows, desc="sharpening", unit="photo"):
             began = time.time()
             photo = read_or_leave_out(path, paths, left_out)
             if photo is None:

@@ -11,6 +11,7 @@ from ch10_deblurgan import ext_10_2_12_photos as photos
 from ch10_deblurgan.beyond import wide_view
 from common import images, run
 from common.errors import UserError
+from tests.helpers import assert_user_error, run_script
 
 SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, estimates=1)
 DATE = "2019:05:04 10:11:12"
@@ -202,3 +203,12 @@ def test_the_detail_is_where_most_changed():
 def test_a_comparison_of_any_size(size):
     shown = photos.comparison(picture(*size), picture(*size, seed=1))
     assert shown.dtype == np.uint8 and shown.shape[1] == 2 * min(640, size[1])
+
+
+def test_an_error_begins_a_line_of_its_own(tmp_path):
+    """Not one at the end of the bar, where the local page would not find it."""
+    path = str(tmp_path / "cut.png")
+    with open(path, "wb") as stream:
+        stream.write(b"\x89PNG\r\n\x1a\n")
+    script = "ch10_deblurgan/ext_10_2_12_photos.py"
+    assert_user_error(run_script(script, path, "--output-dir", tmp_path, check=False), "is not a readable picture")

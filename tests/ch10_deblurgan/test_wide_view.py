@@ -374,7 +374,7 @@ def test_shake_in_a_whole_picture_is_noise_and_blur_in_place():
         (dict(estimates=9), "setting estimates: 9 is not 0 to 8"),
         (dict(n_blocks=None), "setting n_blocks: there is no value"),
         (dict(down_blocks=[2]), "as long as each other"),
-        (dict(wide=[], down_blocks=[]), "as long as each other"),
+        (dict(wide=[], down_blocks=[]), "setting wide: no values, at least one is needed"),
     ],
 )
 def test_settings_of_a_weights_file_that_are_none(tmp_path, changes, complaint):
