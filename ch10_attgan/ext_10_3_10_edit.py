@@ -186,8 +186,8 @@ def load_test_faces(opts, session, model):
     atts, img_size = model.settings.att_default, model.settings.img_size
     count = len(Faces(folder, atts, img_size, 1, **arguments))
     wrong = [number for number in opts.numbers if number > count]
-    if wrong or not opts.numbers:
-        raise UserError("there is no test picture %s: the numbers go from 1 to %d" % (wrong[:1] or "named", count))
+    if wrong:
+        raise UserError("there is no test picture %d: the numbers go from 1 to %d" % (wrong[0], count))
     faces = Faces(folder, atts, img_size, 1, part=(0, max(opts.numbers)), **arguments)  # only these are read
     batches = list(faces)
     chosen = [batches[number - 1] for number in opts.numbers]

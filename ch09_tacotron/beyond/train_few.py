@@ -153,16 +153,6 @@ def summary(scalars, pictures=None, sounds=None):
     return tf.Summary(value=values)
 
 
-def keep_losses_until(path, step):
-    """Drops the lines of ``losses.csv`` behind the checkpoint that training goes on from; writes the head if new."""
-    lines = [["step", "seconds"] + list(LOSSES)]
-    if os.path.exists(path):
-        with open(path, encoding="utf-8", newline="") as stream:
-            lines += [line for line in list(csv.reader(stream))[1:] if line and int(line[0]) <= step]
-    with files.atomic(path, "w") as stream:
-        csv.writer(stream).writerows(lines)
-
-
 def speak_samples(voice, samples, folder, step, record, writer, griffin_lim_iters):
     """A known and a held-out sentence, spoken freely: files, lines of the log, metrics of the record."""
     metrics, pictures, sounds = {}, {}, {}
@@ -233,13 +223,15 @@ def train(opts):
             session.run(tf.global_variables_initializer())
             done = this.restore(saver, session)
             session.run(iterator.initializer, {first_batch: done})
-            keep_losses_until(losses_path, done)
+            run.keep_rows_until(losses_path, done)
             writer = tf.summary.FileWriter(this.checkpoint_dir)
             full_fetches = [model.optimize, [getattr(model, name) for name in LOSSES]]
             short_fetches = [model.decoder_optimize, [getattr(model, name) for name in SHORT]]
             step = saved = done
-            with open(losses_path, "a", encoding="utf-8", newline="") as stream:
+            with open(losses_path, "a" if done else "w", encoding="utf-8", newline="") as stream:
                 losses_file = csv.writer(stream)
+                if stream.tell() == 0:
+                    losses_file.writerow(["step", "seconds"] + list(LOSSES))
                 for number in this.steps(done, opts.steps):
                     start = time.time()
                     full = number % opts.post_interval == 0

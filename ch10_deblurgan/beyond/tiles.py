@@ -29,7 +29,7 @@ TILE_VALUES = [
 
 def check_tiles(opts, multiple=4):
     """UserError for a ``--tile`` and ``--overlap`` that do not go together."""
-    tile = opts.tile or min(TILE, TILE_OF_LARGE)  # none: it depends on the photo
+    tile = opts.tile or TILE_OF_LARGE  # none: it depends on the photo; the smaller of the two
     if tile % multiple or opts.overlap % multiple or 2 * opts.overlap > tile:
         words = "--tile and --overlap must be multiples of %d, the overlap at most half the tile, %d"
         raise UserError(words % (multiple, tile // 2))

@@ -105,16 +105,6 @@ def test_e35_the_mean_is_of_the_last_100_steps(loop):
     assert lines[-1].endswith("avg_loss=%.05f]" % np.mean([step % 90 for step in range(30, 130)]))
 
 
-def test_losses_behind_the_checkpoint_are_dropped(tmp_path):
-    path = str(tmp_path / "losses.csv")
-    train_few.keep_losses_until(path, 0)
-    with open(path, "a", encoding="utf-8") as stream:
-        stream.write("1,0.1,2\n2,0.1,2\n3,0.1,2\n")
-    train_few.keep_losses_until(path, 2)
-    with open(path, encoding="utf-8") as stream:
-        assert [line.split(",")[0] for line in stream] == ["step", "1", "2"]
-
-
 def test_a_voice_cuts_each_sample_at_its_own_end():
     values = [np.arange(2 * 6 * 3).reshape(2, 6, 3), np.zeros([2, 6, 4]), np.zeros([2, 7, 3]), np.array([1, 3])]
     values.append(np.array([[0.1, 0.9, 0, 0, 0, 0], [0, 0, 0, 0, 0.2, 0.3]]))

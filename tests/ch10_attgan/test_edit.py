@@ -394,7 +394,7 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
         (["--photo", "PHOTO"], "no face found in .*me.png"),
         (["--photo", "missing.png", "--box", "centre"], "missing.png does not exist"),
         (["--photo", "PHOTO", "--box", "centre", "--labels", "Tall"], "unknown attribute Tall; the model knows"),
-        (["--numbers", "5"], "no test picture .5.: the numbers go from 1 to 4"),
+        (["--numbers", "5"], "no test picture 5: the numbers go from 1 to 4"),
         (["--test-att", "Nose"], "does not know 'Nose'"),
         (["--weights", "missing.npz"], "missing.npz does not exist"),
     ],

@@ -127,13 +127,18 @@ def test_edits_are_trained_with_guides(guide_run, tmp_path, faces):
     arguments = ["--preset", "tiny", "--data-dir", faces, "--threads", "1", "--img-size", "32", "--max-it", "2"]
     arguments += ["--batch-size", "4", "--n-d", "1", "--n-sample", "2", "--put-back", "--weight-tv", "2"]
     names = ["--att-default"] + ATTRIBUTES
-    train.main(arguments + names + ["--output-dir", str(tmp_path / "guided"), "--guide", path, path])
-    train.main(arguments + names + ["--output-dir", str(tmp_path / "alone")])
-    reader = [tf.train.load_checkpoint(str(tmp_path / name / "checkpoints")) for name in ("guided", "alone")]
-    names_of = [set(one.get_variable_to_shape_map()) for one in reader]
-    assert names_of[0] == names_of[1]  # a run may go on with other guides, or none
-    other = [not np.array_equal(*[one.get_tensor(name) for one in reader]) for name in names_of[0] if "Gdec" in name]
-    assert any(other)
+    guided = arguments + names + ["--guide", path, path]
+    unweighed = guided + ["--weight-guide", "0", "--weight-guide-rest", "0"]
+    runs = dict(guided=guided, unweighed=unweighed, again=unweighed, alone=arguments + names)
+    values = {}
+    for name, words in runs.items():
+        train.main(words + ["--output-dir", str(tmp_path / name)])
+        reader = tf.train.load_checkpoint(str(tmp_path / name / "checkpoints"))
+        values[name] = {key: reader.get_tensor(key) for key in reader.get_variable_to_shape_map()}
+    assert set(values["guided"]) == set(values["alone"])  # a run may go on with other guides, or none
+    decoder = "Gdec/Conv2d_transpose/weights"
+    np.testing.assert_array_equal(values["unweighed"][decoder], values["again"][decoder])
+    assert not np.array_equal(values["guided"][decoder], values["unweighed"][decoder])
     for place, wrong in enumerate((["--att-default"] + ATTRIBUTES[:2], names + ["--img-size", "64"])):
         with pytest.raises(UserError, match="is for other attributes or pictures of another size"):
             train.main(arguments + wrong + ["--output-dir", str(tmp_path / str(place)), "--guide", path])
