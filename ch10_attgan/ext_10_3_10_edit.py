@@ -287,7 +287,7 @@ def main(argv=None):
         record.file(path, "picture", caption, caption_zh)
         written.append(path)
     for number, (path, box) in enumerate(places if opts.edit else []):
-        whole = photos.put_back(path, box, edited[0][number], edited[1][number])
+        whole = photos.put_back(path, box, pictures[number], edited[0][number], edited[1][number])
         target = os.path.join(folder, "%s_%s_whole.png" % (names[number], kind))
         written.append(images.write_png(target, whole))
         if number < MOST_SHOWN:

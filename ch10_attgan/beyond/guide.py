@@ -36,6 +36,8 @@ VALUES = [
 FILE = "guide.npz"
 NOISE = 0.05  # standard deviation of what lies on a picture that is looked at for a loss
 SHIFT = 4  # pixels by which it is moved at most
+LEAST_COLOUR = 0.0  # of a picture's colours, what is left at least when it is looked at for a loss
+MARGIN = 2.0  # logit from which on an edit is seen clearly enough
 DENSE = 128
 MEAN_DECAY = 0.998  # of the moving mean
 
@@ -105,19 +107,22 @@ def varied(x):
     return moved * tf.random_uniform(one, 0.9, 1.1) + tf.random_uniform(one, -0.1, 0.1)
 
 
-def load(path, att_default, img_size):
-    """The values of ``guide.npz`` by name; UserError where it is for other attributes or another size."""
+def load(path, att_default):
+    """(values by name, side of the pictures that it knows) of ``guide.npz``; UserError where it is for other attributes."""
     values, saved = weights.load(path, "guide")
-    if saved.get("att_default") != list(att_default) or saved.get("img_size") != img_size:
-        raise UserError("%s is for other attributes or pictures of another size: train it with the same values" % path)
-    return values
+    if saved.get("att_default") != list(att_default) or not isinstance(saved.get("img_size"), int):
+        raise UserError("%s is for other attributes: train it with the same --att-default" % path)
+    return values, saved["img_size"]
 
 
 def edit_loss(guides, a, b, switched, rest):
     """A function (pictures before, the same edited) → loss, for ``networks.guided``: do the guides see the edit, and it alone?
 
+    An edit that is seen clearly (a logit of ``MARGIN``) gains nothing by more, which would only be caricature. The guides see
+    pictures more or less without their colours: a loud tint pleases them no more than what is darker or lighter.
+
     Args:
-      guides: lists of values (``load``), whose losses are averaged.
+      guides: list of what ``load`` returns; their losses are averaged. Each sees pictures of its own size.
       a, b: labels before, and those asked for, 0/1 ``[N, n_att]``.
       switched: weight of the attributes that differ; wanted is the label.
       rest: weight of the others; wanted is what the guide says of the picture before.
@@ -130,14 +135,16 @@ def edit_loss(guides, a, b, switched, rest):
 
     def loss(xa, edited):
         both = networks.moved(tf.concat([xa, edited], axis=3), SHIFT)
-        before, after = tf.split(both + tf.tile(tf.random_normal(tf.shape(xa), stddev=NOISE), [1, 1, 1, 2]), 2, axis=3)
+        both += tf.tile(tf.random_normal(tf.shape(xa), stddev=NOISE), [1, 1, 1, 2])
+        colour = tf.random_uniform([tf.shape(xa)[0], 1, 1, 1], LEAST_COLOUR, 1.0)
+        before, after = (networks.grey(side) * (1 - colour) + side * colour for side in tf.split(both, 2, axis=3))
         total = 0.0
-        for values in guides:
-            wanted = changed * b + (1 - changed) * tf.sigmoid(logits(before, values))
-            errors = tf.nn.sigmoid_cross_entropy_with_logits(
-                labels=tf.stop_gradient(wanted), logits=logits(after, values)
-            )
-            total += tf.reduce_mean(errors * (switched * changed + rest * (1 - changed)))
+        for values, side in guides:
+            answer = logits(networks.resized(after, side), values)
+            as_before = tf.stop_gradient(tf.sigmoid(logits(networks.resized(before, side), values)))
+            missing = tf.nn.relu(MARGIN - (2 * b - 1) * answer)
+            moved = tf.nn.sigmoid_cross_entropy_with_logits(labels=as_before, logits=answer)
+            total += tf.reduce_mean(switched * changed * missing + rest * (1 - changed) * moved)
         return total / len(guides)
 
     return loss

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 import tensorflow.contrib.slim as slim
+from scipy import ndimage
 
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import photos
@@ -13,6 +14,7 @@ from ch10_attgan.code_10_04_dataset import Celeba
 from common.errors import UserError
 from common.options import Value
 
+CHROMA = 2.0  # how much more than lightness colour counts in the size of a change
 ROWS = [
     Value("norm_first", False, "the paper's order of a layer: batch norm before the activation", more=True),
     Value("bn_decay", 0.99, "decay of batch norm's running means", tiny=0.9, low=0, high=0.9999, more=True),
@@ -51,6 +53,23 @@ def softened(x):
     kernel = tf.constant(np.outer(row, row)[:, :, None, None] * np.ones([1, 1, 3, 1], np.float32))
     padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], "REFLECT")
     return tf.nn.depthwise_conv2d(padded, kernel, [1, 1, 1, 1], "VALID")
+
+
+def grey(x):
+    """The mean of the colours of pictures ``[N, S, S, 3]``, ``[N, S, S, 1]``."""
+    return tf.reduce_mean(x, axis=3, keepdims=True)
+
+
+def resized(x, side):
+    """Pictures ``[N, S, S, C]`` as ``[N, side, side, C]``: each value the mean of the area that it covers."""
+    old = x.shape[1].value
+    if side == old:
+        return x
+    ends = np.minimum.outer(np.arange(1, side + 1) * old, np.arange(1, old + 1) * side)
+    starts = np.maximum.outer(np.arange(side) * old, np.arange(old) * side)
+    shares = np.float32(np.maximum(ends - starts, 0) / float(old))  # of the old values (columns) in each new one
+    rows = tf.tensordot(x, shares, [[1], [1]])  # [N, S, C, side]
+    return tf.transpose(tf.tensordot(rows, shares, [[1], [1]]), [0, 2, 3, 1])
 
 
 def moved(x, shift):
@@ -110,6 +129,21 @@ def smooth(shown, weight):
         return shown(xa, xa_, with_loss(xb_, pull))
 
     return shown_smooth
+
+
+def small(shown, weight):
+    """``shown``, where what an edit changes is also asked to be little: ``weight`` times the mean of its absolute values.
+
+    So a faint tint of the whole face costs as much as the strong lines of a few pixels. What departs from grey costs
+    ``CHROMA`` times more, for without colour's cheap help edits look like faces. Added as in ``smooth``.
+    """
+
+    def loss(xa, seen):
+        change = seen - xa
+        light = grey(change)
+        return weight * tf.reduce_mean(tf.abs(light) + CHROMA * tf.abs(change - light))
+
+    return guided(shown, loss)
 
 
 def guided(shown, loss):
@@ -179,3 +213,15 @@ def for_attributes(value, shape, old, new):
         first = value.shape[axis] - len(old)
         value = np.take(value, list(range(first)) + [first + place for place in kept], axis)
     return value
+
+
+def for_side(value, count, maps):
+    """The first dense layer of a critic, ``[side² * maps, units]``, for pictures whose maps have ``count`` values in all.
+
+    The weights of each map are enlarged or shrunk like a picture, and count as much less as there are more of them.
+    """
+    old, new = (int(round(np.sqrt(values / maps))) for values in (value.shape[0], count))
+    if old == new or old**2 * maps != value.shape[0]:
+        return value
+    planes = ndimage.zoom(value.reshape(old, old, -1), (new / old, new / old, 1), order=1, mode="nearest")
+    return planes.reshape(count, -1) * (old / new) ** 2

@@ -4,7 +4,8 @@ The printed mathematics with smaller networks and faster convolutions (``fast.py
 in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
 (``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
 through grain (``--critic-noise``, ``--critic-shift``, ``--critic-soft``), single changes as they are asked for in use
-(``--single-edits``), which are to be smooth (``--weight-tv``) and seen by a classifier that is hard to fool (``--guide``).
+(``--single-edits``), which are to be smooth (``--weight-tv``), little (``--weight-change``) and seen by a classifier that is hard
+to fool (``--guide``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -23,11 +24,17 @@ import tensorflow as tf
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import fast, guide, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
+from ch10_attgan.code_10_05_models import MAX_DIM
 from common import cluster, datasets, files, images, options, run, weights
 from common.errors import UserError
 from common.options import Value
 from data import celeba
 
+# Of the critic: the only layers whose sizes hang on that of the pictures.
+FIRST_DENSE = (
+    "D/fully_connected/weights",
+    "D/fully_connected_2/weights",
+)
 PRINTED = {row.name: row for row in trainattgan.VALUES}
 
 
@@ -55,6 +62,7 @@ VALUES = [
     Value("weight_att", 10.0, "weight of the generator's attribute loss", low=0, fixed=False),
     Value("weight_gp", 10.0, "weight of the gradient penalty", low=0, fixed=False),
     Value("weight_tv", 0.0, "weight of the total variation of what an edit changes", low=0, fixed=False),
+    Value("weight_change", 0.0, "weight of the size (L1) of what an edit changes", low=0, fixed=False),
     Value(
         "guide",
         [],
@@ -152,17 +160,20 @@ def values_of_export(name):
 def load_start(session, start, opts):
     """Fills the networks from a run folder or from exported weights; returns the file. Adam starts anew.
 
-    Exported weights hold no real/fake head; that of the critic then keeps its first values.
+    Pictures may have another size than there. Exported weights hold no real/fake head; that of the critic then keeps its first
+    values.
     """
     exported = start in trained.BY_NAME or start.endswith(".npz")
     values, old, source = values_of_export(start) if exported else values_of_run(start)
+    maps = min(opts.dis_dim * 2 ** (opts.dis_layers - 1), MAX_DIM)
     for variable in networks.variables(("Genc", "Gdec", "D")):
         name, shape = variable.op.name, variable.shape.as_list()
         if exported and name.startswith("D/") and not name.startswith(trained.HEAD_LAYERS):
             continue
         if name not in values:
             raise UserError("%s knows no %s: its networks are others" % (source, name))
-        variable.load(networks.for_attributes(values[name], shape, old, opts.att_default), session)
+        value = networks.for_side(values[name], shape[0], maps) if name in FIRST_DENSE else values[name]
+        variable.load(networks.for_attributes(value, shape, old, opts.att_default), session)
     return source
 
 
@@ -174,13 +185,15 @@ def build(opts, xa, a):
     D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads, opts.critic_soft)
     factors = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
     parts = {}
-    if opts.put_back or opts.weight_tv or opts.guide:
+    if opts.put_back or opts.weight_tv or opts.weight_change or opts.guide:
         shown = networks.in_photo if opts.put_back else lambda xa, xa_, xb_: xb_
         parts.update(shown=networks.smooth(shown, opts.weight_tv) if opts.weight_tv else shown)
+    if opts.weight_change:
+        parts.update(shown=networks.small(parts["shown"], opts.weight_change))
     if opts.single_edits or opts.guide:
         parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
     if opts.guide:
-        guides = [guide.load(path, opts.att_default, opts.img_size) for path in opts.guide]
+        guides = [guide.load(path, opts.att_default) for path in opts.guide]
         loss = guide.edit_loss(guides, a, parts["b"], opts.weight_guide, opts.weight_guide_rest)
         parts.update(shown=networks.guided(parts["shown"], loss))
     return trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts)

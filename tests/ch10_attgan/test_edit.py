@@ -109,19 +109,45 @@ def test_lone_dots_of_an_edit_go_and_lines_stay():
 def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
     photo = np.random.RandomState(0).randint(60, 190, (120, 100, 3), dtype=np.uint8)
     path = images.write_png(str(tmp_path / "photo.png"), photo)
-    rebuilt = np.zeros((16, 16, 3), "f")
+    face, rebuilt = np.zeros((16, 16, 3), "f"), np.zeros((16, 16, 3), "f")
     box = (10, 20, 64, 64)
-    np.testing.assert_array_equal(photos.put_back(path, box, rebuilt, rebuilt), photo)
-    whole = photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    np.testing.assert_array_equal(photos.put_back(path, box, face, rebuilt, rebuilt), photo)
+    whole = photos.put_back(path, box, face, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
     assert whole[52, 42].tolist() == [24, 24, 24] and 0 < whole[21, 42, 0] < 24
+    of_face = whole[20:84, 10:74].copy()
     whole[20:84, 10:74] = 0
     assert not whole.any()
-    reaching_out = photos.put_back(path, (-14, -4, 64, 64), rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
-    np.testing.assert_array_equal(
-        reaching_out[:60, :50],
-        (photos.put_back(path, box, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo)[24:84, 24:74],
-    )
+    reaching_out = photos.put_back(path, (-14, -4, 64, 64), face, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    np.testing.assert_array_equal(reaching_out[:60, :50], of_face[4:, 14:])
     assert not reaching_out[60:].any() and not reaching_out[:, 50:].any()
+
+
+def test_a_change_lies_in_the_photo_where_the_network_saw_it(tmp_path):
+    path = images.write_png(str(tmp_path / "photo.png"), np.full((512, 512, 3), 128, np.uint8))
+    grey, edited = np.zeros((64, 64, 3), "f"), np.zeros((64, 64, 3), "f")
+    edited[:, 10] = edited[:, 53] = 0.5
+    row = photos.put_back(path, (0, 0, 512, 512), grey, grey, edited)[256, :, 0] - 128.0
+    for part, column in ((slice(0, 256), 10), (slice(256, 512), 53)):
+        centre = np.sum(np.arange(512)[part] * row[part]) / np.sum(row[part])
+        assert abs(centre - ((column + 0.5) * 8 - 0.5)) < 0.05  # a pixel of the network covers eight of the photo
+
+
+def test_detail_of_the_photo_stays_under_a_tint_and_goes_where_structure_changes(tmp_path):
+    rows, columns = np.mgrid[:256, :256]
+    photo = np.uint8(128 + 40 * np.where((rows + columns) % 2, 1, -1))[:, :, None].repeat(
+        3, 2
+    )  # finer than the network sees
+    path = images.write_png(str(tmp_path / "photo.png"), photo)
+    face, box = photos.read_face(path, ["centre"], 64)
+    grey, tint, lines = (np.zeros((64, 64, 3), "f") for _ in range(3))
+    tint += 0.2
+    lines[24:40:4] = 0.8
+    tinted = photos.put_back(path, box, face[0], grey, tint)[128, 96:160, 0].astype(float)
+    assert np.ptp(tinted) == 80
+    lined = photos.put_back(path, box, face[0], grey, lines)
+    assert np.ptp(lined[128, 96:160, 0].astype(float)) < 16 and np.ptp(lined[220, 96:160, 0].astype(float)) == 80
+    small = images.from_uint8(images.resize(lined, 64, 64))
+    np.testing.assert_allclose(small[28:36, 16:48], (face[0] + lines)[28:36, 16:48], atol=0.25)
 
 
 def test_erratum_e89_sliding_respects_sign_and_contradictions():

@@ -48,6 +48,7 @@ def test_a_push_is_no_longer_than_asked_and_harms_more_than_a_random_one():
 def test_an_edits_loss_asks_for_the_change_and_for_nothing_else(monkeypatch):
     monkeypatch.setattr(guide, "NOISE", 0.0)
     monkeypatch.setattr(guide, "SHIFT", 0)
+    monkeypatch.setattr(guide, "LEAST_COLOUR", 1.0)
     random = np.random.RandomState(0)
     before, after = random.uniform(-1, 1, (2, 4, 32, 32, 3)).astype("f")
     a = random.randint(0, 2, (4, 3))
@@ -60,16 +61,62 @@ def test_an_edits_loss_asks_for_the_change_and_for_nothing_else(monkeypatch):
         x = tf.placeholder(tf.float32, before.shape)
         answers = [guide.logits(x, values) for values in two]
         was, now = [session.run(answers, {x: pictures}) for pictures in (before, after)]
-        loss = guide.edit_loss(two, tf.constant(a), tf.constant(b), 7.0, 3.0)
+        loss = guide.edit_loss([(values, 32) for values in two], tf.constant(a), tf.constant(b), 7.0, 3.0)
         found = session.run(loss(tf.constant(before), tf.constant(after)))
     wanted = 0.0
     for i in range(2):
         for picture in range(4):
             for column in range(3):
-                switched = a[picture, column] != b[picture, column]
-                label = b[picture, column] if switched else 1 / (1 + np.exp(-np.float64(was[i][picture, column])))
-                wanted += (7.0 if switched else 3.0) * entropy(label, now[i][picture, column]) / (4 * 3 * 2)
+                answer, label = now[i][picture, column], b[picture, column]
+                if a[picture, column] != label:
+                    error = 7.0 * max(0.0, 2.0 - (answer if label else -answer))
+                else:
+                    error = 3.0 * entropy(1 / (1 + np.exp(-np.float64(was[i][picture, column]))), answer)
+                wanted += error / (4 * 3 * 2)
     assert found == pytest.approx(wanted, rel=1e-4)
+
+
+def test_guides_see_edits_with_and_without_their_colours(monkeypatch):
+    monkeypatch.setattr(guide, "NOISE", 0.0)
+    monkeypatch.setattr(guide, "SHIFT", 0)
+    before, after = np.random.RandomState(0).uniform(-1, 1, (2, 4, 32, 32, 3)).astype("f")
+    labels = np.eye(4, 3, dtype=int)
+    with tf.Session() as session:
+        guides = [(values_of(session, seed=1), 32)]
+        x, y = tf.placeholder(tf.float32, before.shape), tf.placeholder(tf.float32, after.shape)
+        loss = guide.edit_loss(guides, tf.constant(labels), tf.constant(1 - labels), 7.0, 3.0)(x, y)
+        coloured = [session.run(loss, {x: before, y: after}) for _ in range(3)]
+        light = [picture.mean(3, keepdims=True).repeat(3, 3) for picture in (before, after)]
+        grey = [session.run(loss, dict(zip((x, y), light))) for _ in range(3)]
+    assert np.ptp(grey) < 1e-4 < np.ptp(coloured)
+
+
+def test_pictures_are_resized_by_areas():
+    pictures = np.random.RandomState(0).uniform(-1, 1, (2, 12, 12, 3)).astype("f")
+    with tf.Session() as session:
+        half, two_thirds, same = session.run([networks.resized(tf.constant(pictures), side) for side in (6, 8, 12)])
+    np.testing.assert_allclose(half, pictures.reshape(2, 6, 2, 6, 2, 3).mean((2, 4)), atol=1e-6)
+    doubled = pictures.repeat(2, 1).repeat(2, 2)
+    np.testing.assert_allclose(two_thirds, doubled.reshape(2, 8, 3, 8, 3, 3).mean((2, 4)), atol=1e-6)
+    np.testing.assert_array_equal(same, pictures)
+
+
+def test_an_edit_is_to_be_little_and_its_colour_less():
+    before, edit = np.random.RandomState(0).uniform(-1, 1, (2, 2, 4, 4, 3))
+    variable = tf.Variable(edit)
+    shown = networks.small(lambda xa, xa_, xb_: xb_, 6.0)(tf.constant(before), None, variable)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        found = session.run(tf.gradients(0.0 * shown, variable)[0])
+
+    def size(edited):
+        change = edited - before
+        light = change.mean(3, keepdims=True)
+        return 6.0 * np.mean(np.abs(light) + 2.0 * np.abs(change - light))
+
+    step = 1e-6 * np.eye(edit.size)[:20].reshape((20,) + edit.shape)
+    wanted = [(size(edit + one) - size(edit - one)) / 2e-6 for one in step]
+    np.testing.assert_allclose(found.reshape(-1)[:20], wanted, rtol=1e-5, atol=1e-8)
 
 
 def test_a_guides_loss_is_added_as_its_gradient():
@@ -139,9 +186,11 @@ def test_edits_are_trained_with_guides(guide_run, tmp_path, faces):
     decoder = "Gdec/Conv2d_transpose/weights"
     np.testing.assert_array_equal(values["unweighed"][decoder], values["again"][decoder])
     assert not np.array_equal(values["guided"][decoder], values["unweighed"][decoder])
-    for place, wrong in enumerate((["--att-default"] + ATTRIBUTES[:2], names + ["--img-size", "64"])):
-        with pytest.raises(UserError, match="is for other attributes or pictures of another size"):
-            train.main(arguments + wrong + ["--output-dir", str(tmp_path / str(place)), "--guide", path])
+    larger = guided + ["--img-size", "48", "--start-from", str(tmp_path / "guided"), "--weight-change", "9"]
+    train.main(larger + ["--output-dir", str(tmp_path / "larger")])  # a guide sees pictures at its own size
+    wrong = arguments + ["--att-default"] + ATTRIBUTES[:2] + ["--output-dir", str(tmp_path / "other"), "--guide", path]
+    with pytest.raises(UserError, match="is for other attributes"):
+        train.main(wrong)
     with pytest.raises(UserError, match="none.npz"):
         train.main(arguments + names + ["--output-dir", str(tmp_path / "none"), "--guide", str(tmp_path / "none.npz")])
 

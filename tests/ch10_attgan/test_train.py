@@ -368,6 +368,20 @@ def test_a_run_starts_from_another_and_may_drop_attributes(tmp_path, faces, caps
         train.main(arguments + ["--start-from", str(tmp_path / "none"), "--output-dir", str(tmp_path / "third")])
 
 
+def test_a_critic_of_other_pictures_gets_the_same_weights_enlarged():
+    maps, units = 5, 3
+    weights_ = np.random.RandomState(0).standard_normal((2 * 2 * maps, units))
+    assert networks.for_side(weights_, len(weights_), maps) is weights_
+    larger = networks.for_side(weights_, 4 * 4 * maps, maps)
+    flat = np.random.RandomState(1).standard_normal(
+        maps
+    )  # maps of one value each: what a unit sees stays nearly the same
+    seen = [np.tile(flat, len(values) // maps) @ values for values in (weights_, larger)]
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-6)
+    corners = larger.reshape(4, 4, maps, units)[[0, 0, 3, 3], [0, 3, 0, 3]]
+    np.testing.assert_allclose(corners.reshape(weights_.shape), weights_ / 4, rtol=1e-6)
+
+
 def test_a_run_starts_from_exported_weights(tmp_path, faces, capsys):
     """What is exported comes in; the real/fake head, which is not, keeps its first values."""
     old, new, file = str(tmp_path / "old"), str(tmp_path / "new"), str(tmp_path / "generator.npz")
