@@ -496,6 +496,30 @@ def test_what_is_shown_is_what_the_critic_judges():
     np.testing.assert_allclose(logits, np.repeat(logits[:1], 8, axis=0), atol=1e-5)  # of zeros, all alike
 
 
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--critic-shift", "8"], "--critic-shift 8: pictures of 8 pixels allow less"),
+        (["--often", "Tall", "--single-edits", "0.5"], "--often Tall: not among the attributes"),
+        (["--often", "Tall"], "--often Tall: not among the attributes"),
+        (["--often", "Male"], "--often does nothing without --single-edits"),
+        (["--weight-guide", "5"], "--weight-guide does nothing without --guide"),
+        (["--weight-guide-rest", "5"], "--weight-guide-rest does nothing without --guide"),
+        (["--critic-heads", "attributes"], "--critic-heads does nothing without --critic-noise"),
+    ],
+)
+def test_values_that_cannot_work_or_would_be_ignored(tmp_path, words, message):
+    with pytest.raises(UserError, match=message):
+        train.main(["--preset", "tiny", "--output-dir", str(tmp_path)] + SMALL + words)
+    assert not os.listdir(str(tmp_path))
+
+
+def test_a_critics_largest_shift_trains(tmp_path, faces):
+    words = ["--critic-shift", "7", "--critic-heads", "attributes", "--single-edits", "0.5", "--often", "Male"]
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--max-it", "1"]
+    train.main(arguments + SMALL + words)
+
+
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):
     folder = str(tmp_path / "faces")
     shutil.copytree(faces, folder)
