@@ -66,6 +66,14 @@ def check_options(opts):
     """UserError for options that would be ignored."""
     if opts.photo and "numbers" in opts.explicit:
         raise UserError("--numbers are pictures of the test part and --photo your own: give one of them")
+    if opts.edit or opts.sheet:
+        ignored = opts.explicit & {"test_att", "n_slide", "test_int_min", "test_int_max"}
+        reason = "is of a slide: leave it, or --edit and --sheet, out"
+    else:
+        ignored = opts.explicit & {"test_int"}
+        reason = "is of --edit and --sheet: a slide goes from --test-int-min to --test-int-max"
+    if ignored:
+        raise UserError("--%s %s" % (min(ignored).replace("_", "-"), reason))
     for name in ("box", "labels"):
         if getattr(opts, name) is not None and not opts.photo:
             raise UserError("--%s is of own photos: give them with --photo" % name)

@@ -411,6 +411,11 @@ def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
         (["--labels", "Male"], "--labels is of own photos"),
         (["--labels"], "--labels is of own photos"),
         (["--box", "centre"], "--box is of own photos"),
+        (["--edit", "Male=on", "--test-att", "Male"], "--test-att is of a slide"),
+        (["--sheet", "--n-slide", "3"], "--n-slide is of a slide"),
+        (["--sheet", "--test-int-min", "-1"], "--test-int-min is of a slide"),
+        (["--edit", "Male=on", "--test-int-max", "1"], "--test-int-max is of a slide"),
+        (["--test-int", "1"], "--test-int is of --edit and --sheet"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(words, message):
