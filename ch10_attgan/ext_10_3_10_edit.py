@@ -303,7 +303,7 @@ def main(argv=None):
     print("\n".join(written))
     if any(title.endswith(BEYOND) for title in titles):
         print("%s: beyond the strength of the training's own sheets, ±%g" % (BEYOND, settings.test_int))
-    if opts.weights in trained.BY_NAME:
+    if trained.name_of(model.source):
         record.shipped_weights()
     record.metric("edited pictures", len(names))
     record.save()

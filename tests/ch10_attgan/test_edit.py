@@ -284,6 +284,18 @@ def test_weights_of_real_faces_say_their_terms(capsys):
     assert "non-commercial research" in capsys.readouterr().out
 
 
+def test_the_terms_are_said_however_the_path_is_spelled(tmp_path, capsys):
+    """A relative path, or one through a link, said nothing."""
+    link = tmp_path / "link"
+    link.symlink_to(trained.WEIGHTS_FOLDER)
+    for path in (os.path.relpath(trained.REAL), str(link / os.path.basename(trained.REAL))):
+        assert trained.name_of(path) == "real"
+        with tf.Graph().as_default(), tf.Session() as session:
+            trained.open_model(SimpleNamespace(weights=path, output_dir=""), session)
+        assert "non-commercial research" in capsys.readouterr().out
+    assert trained.name_of(str(tmp_path / os.path.basename(trained.REAL))) is None
+
+
 @pytest.mark.parametrize(
     "changes,message",
     [
@@ -473,26 +485,28 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeyp
     export.main(trained_run.arguments + ["--file", path])
     before = weights.load(path)
     arguments = trained_run.arguments + ["--weights", path, "--output-dir", str(tmp_path), "--n-test", "4"]
-    choose_strengths.main(arguments + ["--cls-steps", "4", "--despeck", "0.1", "--tried", "0.5", "0.8"])
+    choose_strengths.main(arguments + ["--cls-steps", "4", "--despeck", "0.1", "--tried", "0.5", "0.85"])
     values, settings = weights.load(path)
     assert sorted(settings["strengths"]) == sorted(ATTS) and settings["despeck"] == 0.1
-    assert {number for pair in settings["strengths"].values() for number in pair} <= {0.5, 0.8}
+    assert {number for pair in settings["strengths"].values() for number in pair} <= {0.5, 0.85}
     for name, value in before[0].items():
         np.testing.assert_array_equal(values[name], value)
-    rows = options.read_json(str(tmp_path / "record-choose_strengths.json"))["tables"][0]["rows"]
-    assert [row[:2] for row in rows] == [[name, way] for name in ATTS for way in ("off", "on")]
-    capsys.readouterr()
+    chosen = options.read_json(str(tmp_path / "record-choose_strengths.json"))["tables"][0]
+    assert [row[:2] for row in chosen["rows"]] == [[name, way] for name in ATTS for way in ("off", "on")]
+    assert chosen["columns"][5:] == ["accuracy at 0.85", "others at 0.85"]  # nearest to 1, the training's own
+    assert "; at 0.85 " in capsys.readouterr().out
     evaluate.main(arguments + ["--cls-steps", "4"])
     assert "classifier:" in capsys.readouterr().out
     evaluate.main(arguments + ["--cls-steps", "4", "--seed", "1"])  # another judge was asked for
     assert "classifier:" not in capsys.readouterr().out
-    # weights that ship get a copy in the run folder
+    # weights that ship get a copy in the run folder, by name and by path
     monkeypatch.setitem(trained.BY_NAME, "mine", path)
-    copied = trained_run.arguments + ["--weights", "mine", "--output-dir", str(tmp_path / "run"), "--n-test", "4"]
-    choose_strengths.main(copied + ["--cls-steps", "4", "--tried", "0.7"])
-    assert weights.load(path)[1]["strengths"] == settings["strengths"]
-    strengths = weights.load(str(tmp_path / "run" / os.path.basename(path)))[1]["strengths"]
-    assert {number for pair in strengths.values() for number in pair} == {0.7}
+    for name, strength in (("mine", 0.7), (os.path.relpath(path), 0.6)):
+        copied = trained_run.arguments + ["--weights", name, "--output-dir", str(tmp_path / "run"), "--n-test", "4"]
+        choose_strengths.main(copied + ["--cls-steps", "4", "--tried", str(strength)])
+        assert weights.load(path)[1]["strengths"] == settings["strengths"]
+        strengths = weights.load(str(tmp_path / "run" / os.path.basename(path)))[1]["strengths"]
+        assert {number for pair in strengths.values() for number in pair} == {strength}
     with pytest.raises(UserError, match="--weights names"):
         choose_strengths.main(trained_run.arguments)
 
