@@ -180,7 +180,8 @@ def fitting_weights(opts):
 
 
 def say_foreign(session, model, pictures, labels, names):
-    """Says of which photos the network knows nothing: drawn faces of photos, and the other way round."""
+    """Says which photos the network rebuilds badly for want of their kind: photos with the weights of drawn faces, seldom
+    the other way round (``photos.FOREIGN``)."""
     for name, value in zip(names, likeness(session, model, pictures, labels)):
         if value < photos.FOREIGN:
             text = "%s: these weights learnt from other pictures (%s): they rebuild it at %.1f dB only, so expect mud"
