@@ -463,6 +463,10 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     first = capsys.readouterr().out
     evaluate.main(arguments + ["--split", "val"])  # other pictures, other scores, a record of its own
     second = capsys.readouterr().out
+    evaluate.main(arguments + ["--cls-lr", "0.01"])  # another classifier was asked for
+    assert "classifier:" not in capsys.readouterr().out
+    evaluate.main(arguments)
+    assert "classifier:" not in capsys.readouterr().out
     assert "classifier:" in second and "classifier:" not in first
     assert first.split("reconstruction")[1] != second.split("reconstruction")[1]
     record = options.read_json(os.path.join(trained_run.folder, "record-evaluate.json"))
