@@ -236,7 +236,7 @@ def main(argv=None):
     record.metric("%s pictures" % opts.split, len(pairs))
     if not opts.weights:
         newest = run.checkpoints(trained.run_folder(opts.output_dir))[0]
-        record.metric("training of the model", run.step_of(newest), "iterations")
+        record.metric("iterations of the model's training", run.step_of(newest))
     record.file(table, "table", "Editing accuracy by attribute", "各属性的编辑准确率")
     record.save()
 

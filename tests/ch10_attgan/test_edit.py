@@ -15,6 +15,7 @@ from ch10_attgan.beyond.faces import Faces
 from common import images, options, weights
 from common.errors import UserError
 from data import celeba
+from tests.helpers import half_translated
 
 ATTS = ["Bald", "Bangs", "Male", "Eyeglasses"]
 
@@ -474,7 +475,7 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     assert [row[0] for row in rows] == ATTS + ["mean"]
     assert 0 <= rows[-1][3] <= 1 and record["metrics"]["reconstruction PSNR"]["value"] > 0
     assert record["metrics"]["test pictures"]["value"] == 4
-    assert record["metrics"]["training of the model"]["value"] == 2
+    assert record["metrics"]["iterations of the model's training"]["value"] == 2
     in_the_photo = record["tables"][1]["rows"]
     assert [row[0] for row in in_the_photo] == ATTS + ["mean"] and len(in_the_photo[0]) == 5
     assert record["metrics"]["others unchanged in the photo (mean)"]["value"] == pytest.approx(
@@ -482,6 +483,8 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     )
     other = options.read_json(os.path.join(trained_run.folder, "record-evaluate-val.json"))
     assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
+    for name in ("evaluate", "evaluate-val"):
+        assert half_translated(os.path.join(trained_run.folder, "record-%s.json" % name)) == set()
 
 
 def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeypatch):
