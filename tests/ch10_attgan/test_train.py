@@ -134,10 +134,13 @@ def test_losses_are_the_printed_sums_and_each_step_changes_its_own_networks(mode
 def test_erratum_e84_a_scope_named_as_the_network_collides():
     D = listing.networks(settings())[2]
     D(tf.zeros([2, 16, 16, 3]))
-    with tf.name_scope("D"):  # as published, after the network has taken the name
-        printed = tf.summary.scalar("d_loss", tf.constant(1.0))
+    printed = listing.summary({tf.constant(1.0): "d_loss"}, scope="D")  # after the network has taken the name
     with tf.Session() as session:
         assert tf.Summary.FromString(session.run(printed)).value[0].tag.startswith("D_")
+    tf.reset_default_graph()
+    built(settings())
+    tags = [op.name for op in tf.get_default_graph().get_operations() if op.type == "ScalarSummary"]
+    assert {tag.split("/")[0] for tag in tags} == {"critic_losses", "Learning_Rate", "generator_losses"}
 
 
 def test_reconstruction_comes_after_the_edit():
