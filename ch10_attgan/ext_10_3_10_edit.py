@@ -66,6 +66,14 @@ def check_options(opts):
     """UserError for options that would be ignored."""
     if opts.photo and "numbers" in opts.explicit:
         raise UserError("--numbers are pictures of the test part and --photo your own: give one of them")
+    if opts.edit or opts.sheet:
+        ignored = opts.explicit & {"test_att", "n_slide", "test_int_min", "test_int_max"}
+        reason = "is of a slide: leave it, or --edit and --sheet, out"
+    else:
+        ignored = opts.explicit & {"test_int"}
+        reason = "is of --edit and --sheet: a slide goes from --test-int-min to --test-int-max"
+    if ignored:
+        raise UserError("--%s %s" % (min(ignored).replace("_", "-"), reason))
     for name in ("box", "labels"):
         if getattr(opts, name) is not None and not opts.photo:
             raise UserError("--%s is of own photos: give them with --photo" % name)
@@ -172,7 +180,8 @@ def fitting_weights(opts):
 
 
 def say_foreign(session, model, pictures, labels, names):
-    """Says of which photos the network knows nothing: drawn faces of photos, and the other way round."""
+    """Says which photos the network rebuilds badly for want of their kind: photos with the weights of drawn faces, seldom
+    the other way round (``photos.FOREIGN``)."""
     for name, value in zip(names, likeness(session, model, pictures, labels)):
         if value < photos.FOREIGN:
             text = "%s: these weights learnt from other pictures (%s): they rebuild it at %.1f dB only, so expect mud"
@@ -295,7 +304,7 @@ def main(argv=None):
     print("\n".join(written))
     if any(title.endswith(BEYOND) for title in titles):
         print("%s: beyond the strength of the training's own sheets, ±%g" % (BEYOND, settings.test_int))
-    if opts.weights in trained.BY_NAME:
+    if trained.name_of(model.source):
         record.shipped_weights()
     record.metric("edited pictures", len(names))
     record.save()

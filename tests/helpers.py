@@ -3,14 +3,49 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
-from tools import readme_commands
+from common import files
+from data import celeba
+from tools import gallery, readme_commands
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+# What stays as it is in a Chinese text: names of data sets, folders, libraries, values of the print, options.
+NAMES = (
+    "bznsyp celeba choose dtype elnino gdp gp highway hires idf image judge learn load log pypinyin report sales scikit"
+)
+NAMES = (NAMES + " statsmodels sunspots tf tiny train val visits").split()
+
+
+def english_left(text):
+    """The English words that ``text``'s Chinese still has but names: files, functions, data sets, pinyin, Reuters topics
+    (behind their Chinese). Chinese characters are letters to ``\\b``, so the ends of a word are looked for otherwise."""
+    said = re.sub(r"（[a-z-]+）|\S*[\d_./]\S*", " ", celeba.in_chinese(text))
+    return [word for word in re.findall(r"(?<![A-Za-z])[a-z]{2,}(?![A-Za-z])", said) if word not in NAMES]
+
+
+def shown_texts(record):
+    """What the gallery shows of a record in two languages, but a reader's words, which stay as they are."""
+    yield from (record["data"], gallery.place(record["listing"]))
+    for name, entry in record["metrics"].items():
+        yield from (name, entry["unit"], entry["note"], entry["printed"] or "")
+    for table in record["tables"]:
+        yield from [table["title"]] + table["columns"]
+        if table["columns"][0] != "word":
+            yield from [cell for row in table["rows"] for cell in row if isinstance(cell, str)]
+        if table["columns"][0] not in ("word", "topic"):
+            yield table["note"]
+
+
+def half_translated(path):
+    """The texts of the record ``path`` in whose Chinese an English word is left."""
+    return {text for text in shown_texts(files.read_json(path)) if english_left(text)}
 
 
 @functools.lru_cache(maxsize=None)

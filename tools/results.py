@@ -167,7 +167,7 @@ CLAIMS_HEAD = {
 
 [中文](claims.zh-CN.md)
 
-One row a statement of chapters 9.6 to 10.3 that one of the `ext_…` scripts tries: whether it holds in our runs, and the figure
+One row a statement of chapters 9.6 to 10.3 that one of the scripts tries: whether it holds in our runs, and the figure
 from the record (`results/<example>/`). The runs are small, most of a minute or two on one core, on drawn faces, digits or short
 texts: *does not hold here* says no more than that. `make results` writes this page from `results/claims.json`.
 
@@ -178,7 +178,7 @@ texts: *does not hold here* says no more than that. `make results` writes this p
 
 [English](claims.md)
 
-每行是 9.6 至 10.3 节的一个说法，由某个 `ext_…` 脚本检验：在我们的运行中是否成立，
+每行是 9.6 至 10.3 节的一个说法，由某个脚本检验：在我们的运行中是否成立，
 数值取自记录（`results/<实例>/`）。这些运行都很小，大多在一个核上只需一两分钟，
 数据是卡通脸、数字图片或短文本；“此处不成立”也只说明在这样的运行中不成立。
 本页由 `make results` 根据 `results/claims.json` 生成。

@@ -9,7 +9,7 @@ Much more than was trained makes a white face of blond hair, which this classifi
 widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
 Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
-Writes: the strengths into the weights file (or a copy: ``--file``; weights that ship are not written over), which
+Writes: the strengths into the weights file (or a copy: ``--file``; of weights that ship, in the run folder), which
 ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that was tried) and a record. Time: five minutes.
 Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1`` (a judge that chose nothing).
 """
@@ -31,7 +31,7 @@ VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
     Value("others_count", 8.0, "how much the unchanged others count beside the editing accuracy", low=0),
     Value("least", 0.85, "editing accuracy that a strength must have if one of those tried has it", low=0, high=1),
 ]
-COLUMNS = ["attribute", "way", "strength", "editing accuracy", "others unchanged"]
+COLUMNS = ["attribute", "switched", "strength", "editing accuracy", "others unchanged"]
 
 
 def tried(session, model, judge, pictures, labels, opts):
@@ -102,22 +102,23 @@ def main(argv=None):
         found, counts = tried(session, model, judge, pictures, labels, opts)
     picked = chosen(found, counts, opts.others_count, opts.least)
     rows = []
+    nearest = min(opts.tried, key=lambda strength: abs(strength - model.settings.test_int))  # to the training's own
     for (name, way), (strength, accuracy, others) in picked.items():
-        full = min(found[name, way], key=lambda row: abs(row[0] - model.settings.test_int))
+        full = next(row for row in found[name, way] if row[0] == nearest)
         rows.append([name, way, strength, accuracy, others, full[1], full[2]])
-        print("%-22s %-3s at %.1f: %.3f, others %.3f; at %.1f %.3f, %.3f" % tuple(rows[-1][:5] + list(full)))
-    shipped = os.path.join(opts.output_dir, os.path.basename(model.source)) if opts.weights in trained.BY_NAME else None
-    target = opts.file or shipped or model.source
+        print("%-22s %-3s at %g: %.3f, others %.3f; at %g %.3f, %.3f" % tuple(rows[-1][:5] + list(full)))
+    copy = os.path.join(opts.output_dir, os.path.basename(model.source))
+    target = opts.file or (copy if trained.name_of(model.source) else model.source)
     values, settings = weights.load(model.source, "generator")
     ways = ("off", "on")
     settings["strengths"] = {name: [picked[name, way][0] for way in ways] for name in model.settings.att_default}
     settings["despeck"] = model.settings.despeck
     half = all(np.array_equal(value, np.float16(value)) for value in values.values() if value.ndim > 1)
     weights.save(target, values, settings, half=half)
-    if target != model.source and os.path.exists(trained.head_path(model.source)):
+    if os.path.realpath(target) != os.path.realpath(model.source) and os.path.exists(trained.head_path(model.source)):
         shutil.copyfile(trained.head_path(model.source), trained.head_path(target))
     print("strengths written into %s" % target)
-    columns = COLUMNS + ["accuracy at %.1f" % model.settings.test_int, "others at %.1f" % model.settings.test_int]
+    columns = COLUMNS + ["accuracy at %g" % nearest, "others at %g" % nearest]
     table = os.path.join(opts.output_dir, "strengths.csv")
     all_tried = [list(key + row) for key, lines in found.items() for row in lines]
     text.write_csv(table, [COLUMNS] + rounded(all_tried))

@@ -151,7 +151,8 @@ def judge_of(opts, session, model):
     path = os.path.join(opts.output_dir, "classifier.npz")
     facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size, seed=opts.seed, cls_steps=opts.cls_steps)
     folder = trained.locate_data(opts, model)
-    facts.update(cls_batch=opts.cls_batch, data=os.path.basename(os.path.abspath(folder)))
+    facts.update(cls_batch=opts.cls_batch, cls_lr=opts.cls_lr, data=os.path.basename(os.path.abspath(folder)))
+    facts.update(pictures=opts.pictures, attribute_file=opts.attribute_file)
     values = None if opts.retrain else saved_classifier(path, facts, trained.shapes(variables))
     if values is None:
         arguments = dict(sess=session, flips=True, **data_arguments(opts))
@@ -235,7 +236,7 @@ def main(argv=None):
     record.metric("%s pictures" % opts.split, len(pairs))
     if not opts.weights:
         newest = run.checkpoints(trained.run_folder(opts.output_dir))[0]
-        record.metric("training of the model", run.step_of(newest), "iterations")
+        record.metric("iterations of the model's training", run.step_of(newest))
     record.file(table, "table", "Editing accuracy by attribute", "各属性的编辑准确率")
     record.save()
 

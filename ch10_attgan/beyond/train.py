@@ -107,6 +107,25 @@ VALUES = [
 ] + networks.ROWS
 
 
+def check_options(opts):
+    """UserError for values that cannot work, and for those that would be ignored."""
+    unknown = [name for name in opts.often if name not in opts.att_default]
+    if unknown:
+        raise UserError("--often %s: not among the attributes of the training" % ", ".join(unknown))
+    if opts.critic_shift >= opts.img_size:  # as many pixels are mirrored at each side
+        raise UserError("--critic-shift %d: pictures of %d pixels allow less" % (opts.critic_shift, opts.img_size))
+    dims = opts.critic_noise or opts.critic_shift or opts.critic_soft
+    needs = [
+        (opts.often, opts.single_edits, "--often", "--single-edits"),
+        ("weight_guide" in opts.explicit, opts.guide, "--weight-guide", "--guide"),
+        ("weight_guide_rest" in opts.explicit, opts.guide, "--weight-guide-rest", "--guide"),
+        (opts.critic_heads != "both", dims, "--critic-heads", "--critic-noise, --critic-shift or --critic-soft"),
+    ]
+    for given, used, name, other in needs:
+        if given and not used:
+            raise UserError("%s does nothing without %s" % (name, other))
+
+
 def sample_faces(opts, folder, session):
     """Pictures and labels of the third validation batch (or the last there is) for the sample sheets."""
     arguments = dict(shuffle=False, repeat=1, sess=session, mode="val", **data_arguments(opts))
@@ -214,6 +233,7 @@ def seconds_so_far(folder):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
+    check_options(opts)
     peers = cluster.join(opts)
     began = time.time()
     with peers.run(opts) as this, peers.session(opts.threads) as sess:

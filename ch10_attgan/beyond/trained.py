@@ -17,7 +17,7 @@ WEIGHTS_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__
 SHIPPED = os.path.join(WEIGHTS_FOLDER, "faces_generator.npz")
 REAL = os.path.join(WEIGHTS_FOLDER, "real_generator.npz")
 BY_NAME = dict(shipped=SHIPPED, real=REAL)
-TERMS = {REAL: "trained on CelebA: for non-commercial research and education only"}
+TERMS = dict(real="trained on CelebA: for non-commercial research and education only")
 # The layers of D that guess attributes; the real/fake head (the first two dense layers) is left out.
 HEAD_LAYERS = ("D/Conv", "D/fully_connected_2/", "D/fully_connected_3/")
 MADE_BY = "ch10_attgan/code_10_06_train.py (or take --weights shipped)"
@@ -92,6 +92,11 @@ def edit_strengths(settings, column, test_int=None):
     return tuple(settings.strengths.get(settings.att_default[column], (settings.test_int,) * 2))
 
 
+def name_of(path):
+    """Which of the weights that come along ``path`` is, however it is spelled: a key of ``BY_NAME``, or None."""
+    return next((name for name, own in BY_NAME.items() if os.path.realpath(own) == os.path.realpath(path)), None)
+
+
 def head_path(path):
     """Where the attribute head of the exported generator ``path`` lies."""
     return os.path.splitext(path)[0] + "_head.npz"
@@ -123,8 +128,8 @@ def open_model(opts, session):
     """
     if opts.weights:
         source = BY_NAME.get(opts.weights, opts.weights)
-        if source in TERMS:
-            print("weights %s: %s" % (os.path.basename(source), TERMS[source]))
+        if name_of(source) in TERMS:
+            print("weights %s: %s" % (os.path.basename(source), TERMS[name_of(source)]))
         values, saved = weights.load(source, "generator")
     else:
         source, values = run_folder(opts.output_dir), None

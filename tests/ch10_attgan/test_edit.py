@@ -15,6 +15,7 @@ from ch10_attgan.beyond.faces import Faces
 from common import images, options, weights
 from common.errors import UserError
 from data import celeba
+from tests.helpers import half_translated
 
 ATTS = ["Bald", "Bangs", "Male", "Eyeglasses"]
 
@@ -310,6 +311,18 @@ def test_weights_of_real_faces_say_their_terms(capsys):
     assert "non-commercial research" in capsys.readouterr().out
 
 
+def test_the_terms_are_said_however_the_path_is_spelled(tmp_path, capsys):
+    """A relative path, or one through a link, said nothing."""
+    link = tmp_path / "link"
+    link.symlink_to(trained.WEIGHTS_FOLDER)
+    for path in (os.path.relpath(trained.REAL), str(link / os.path.basename(trained.REAL))):
+        assert trained.name_of(path) == "real"
+        with tf.Graph().as_default(), tf.Session() as session:
+            trained.open_model(SimpleNamespace(weights=path, output_dir=""), session)
+        assert "non-commercial research" in capsys.readouterr().out
+    assert trained.name_of(str(tmp_path / os.path.basename(trained.REAL))) is None
+
+
 @pytest.mark.parametrize(
     "changes,message",
     [
@@ -437,6 +450,11 @@ def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
         (["--labels", "Male"], "--labels is of own photos"),
         (["--labels"], "--labels is of own photos"),
         (["--box", "centre"], "--box is of own photos"),
+        (["--edit", "Male=on", "--test-att", "Male"], "--test-att is of a slide"),
+        (["--sheet", "--n-slide", "3"], "--n-slide is of a slide"),
+        (["--sheet", "--test-int-min", "-1"], "--test-int-min is of a slide"),
+        (["--edit", "Male=on", "--test-int-max", "1"], "--test-int-max is of a slide"),
+        (["--test-int", "1"], "--test-int is of --edit and --sheet"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(words, message):
@@ -472,6 +490,10 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     first = capsys.readouterr().out
     evaluate.main(arguments + ["--split", "val"])  # other pictures, other scores, a record of its own
     second = capsys.readouterr().out
+    evaluate.main(arguments + ["--cls-lr", "0.01"])  # another classifier was asked for
+    assert "classifier:" not in capsys.readouterr().out
+    evaluate.main(arguments)
+    assert "classifier:" not in capsys.readouterr().out
     assert "classifier:" in second and "classifier:" not in first
     assert first.split("reconstruction")[1] != second.split("reconstruction")[1]
     record = options.read_json(os.path.join(trained_run.folder, "record-evaluate.json"))
@@ -479,7 +501,7 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     assert [row[0] for row in rows] == ATTS + ["mean"]
     assert 0 <= rows[-1][3] <= 1 and record["metrics"]["reconstruction PSNR"]["value"] > 0
     assert record["metrics"]["test pictures"]["value"] == 4
-    assert record["metrics"]["training of the model"]["value"] == 2
+    assert record["metrics"]["iterations of the model's training"]["value"] == 2
     in_the_photo = record["tables"][1]["rows"]
     assert [row[0] for row in in_the_photo] == ATTS + ["mean"] and len(in_the_photo[0]) == 5
     assert record["metrics"]["others unchanged in the photo (mean)"]["value"] == pytest.approx(
@@ -487,6 +509,8 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     )
     other = options.read_json(os.path.join(trained_run.folder, "record-evaluate-val.json"))
     assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
+    for name in ("evaluate", "evaluate-val"):
+        assert half_translated(os.path.join(trained_run.folder, "record-%s.json" % name)) == set()
 
 
 def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeypatch):
@@ -494,26 +518,28 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeyp
     export.main(trained_run.arguments + ["--file", path])
     before = weights.load(path)
     arguments = trained_run.arguments + ["--weights", path, "--output-dir", str(tmp_path), "--n-test", "4"]
-    choose_strengths.main(arguments + ["--cls-steps", "4", "--despeck", "0.1", "--tried", "0.5", "0.8"])
+    choose_strengths.main(arguments + ["--cls-steps", "4", "--despeck", "0.1", "--tried", "0.5", "0.85"])
     values, settings = weights.load(path)
     assert sorted(settings["strengths"]) == sorted(ATTS) and settings["despeck"] == 0.1
-    assert {number for pair in settings["strengths"].values() for number in pair} <= {0.5, 0.8}
+    assert {number for pair in settings["strengths"].values() for number in pair} <= {0.5, 0.85}
     for name, value in before[0].items():
         np.testing.assert_array_equal(values[name], value)
-    rows = options.read_json(str(tmp_path / "record-choose_strengths.json"))["tables"][0]["rows"]
-    assert [row[:2] for row in rows] == [[name, way] for name in ATTS for way in ("off", "on")]
-    capsys.readouterr()
+    chosen = options.read_json(str(tmp_path / "record-choose_strengths.json"))["tables"][0]
+    assert [row[:2] for row in chosen["rows"]] == [[name, way] for name in ATTS for way in ("off", "on")]
+    assert chosen["columns"][5:] == ["accuracy at 0.85", "others at 0.85"]  # nearest to 1, the training's own
+    assert "; at 0.85 " in capsys.readouterr().out
     evaluate.main(arguments + ["--cls-steps", "4"])
     assert "classifier:" in capsys.readouterr().out
     evaluate.main(arguments + ["--cls-steps", "4", "--seed", "1"])  # another judge was asked for
     assert "classifier:" not in capsys.readouterr().out
-    # weights that ship get a copy in the run folder
+    # weights that ship get a copy in the run folder, by name and by path
     monkeypatch.setitem(trained.BY_NAME, "mine", path)
-    copied = trained_run.arguments + ["--weights", "mine", "--output-dir", str(tmp_path / "run"), "--n-test", "4"]
-    choose_strengths.main(copied + ["--cls-steps", "4", "--tried", "0.7"])
-    assert weights.load(path)[1]["strengths"] == settings["strengths"]
-    strengths = weights.load(str(tmp_path / "run" / os.path.basename(path)))[1]["strengths"]
-    assert {number for pair in strengths.values() for number in pair} == {0.7}
+    for name, strength in (("mine", 0.7), (os.path.relpath(path), 0.6)):
+        copied = trained_run.arguments + ["--weights", name, "--output-dir", str(tmp_path / "run"), "--n-test", "4"]
+        choose_strengths.main(copied + ["--cls-steps", "4", "--tried", str(strength)])
+        assert weights.load(path)[1]["strengths"] == settings["strengths"]
+        strengths = weights.load(str(tmp_path / "run" / os.path.basename(path)))[1]["strengths"]
+        assert {number for pair in strengths.values() for number in pair} == {strength}
     with pytest.raises(UserError, match="--weights names"):
         choose_strengths.main(trained_run.arguments)
 

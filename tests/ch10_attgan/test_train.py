@@ -134,10 +134,13 @@ def test_losses_are_the_printed_sums_and_each_step_changes_its_own_networks(mode
 def test_erratum_e84_a_scope_named_as_the_network_collides():
     D = listing.networks(settings())[2]
     D(tf.zeros([2, 16, 16, 3]))
-    with tf.name_scope("D"):  # as published, after the network has taken the name
-        printed = tf.summary.scalar("d_loss", tf.constant(1.0))
+    printed = listing.summary({tf.constant(1.0): "d_loss"}, scope="D")  # after the network has taken the name
     with tf.Session() as session:
         assert tf.Summary.FromString(session.run(printed)).value[0].tag.startswith("D_")
+    tf.reset_default_graph()
+    built(settings())
+    tags = [op.name for op in tf.get_default_graph().get_operations() if op.type == "ScalarSummary"]
+    assert {tag.split("/")[0] for tag in tags} == {"critic_losses", "Learning_Rate", "generator_losses"}
 
 
 def test_reconstruction_comes_after_the_edit():
@@ -508,6 +511,30 @@ def test_what_is_shown_is_what_the_critic_judges():
         session.run(tf.global_variables_initializer())
         logits = session.run(net.xb__logit_att)
     np.testing.assert_allclose(logits, np.repeat(logits[:1], 8, axis=0), atol=1e-5)  # of zeros, all alike
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--critic-shift", "8"], "--critic-shift 8: pictures of 8 pixels allow less"),
+        (["--often", "Tall", "--single-edits", "0.5"], "--often Tall: not among the attributes"),
+        (["--often", "Tall"], "--often Tall: not among the attributes"),
+        (["--often", "Male"], "--often does nothing without --single-edits"),
+        (["--weight-guide", "5"], "--weight-guide does nothing without --guide"),
+        (["--weight-guide-rest", "5"], "--weight-guide-rest does nothing without --guide"),
+        (["--critic-heads", "attributes"], "--critic-heads does nothing without --critic-noise"),
+    ],
+)
+def test_values_that_cannot_work_or_would_be_ignored(tmp_path, words, message):
+    with pytest.raises(UserError, match=message):
+        train.main(["--preset", "tiny", "--output-dir", str(tmp_path)] + SMALL + words)
+    assert not os.listdir(str(tmp_path))
+
+
+def test_a_critics_largest_shift_trains(tmp_path, faces):
+    words = ["--critic-shift", "7", "--critic-heads", "attributes", "--single-edits", "0.5", "--often", "Male"]
+    arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--max-it", "1"]
+    train.main(arguments + SMALL + words)
 
 
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):

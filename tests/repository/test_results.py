@@ -34,6 +34,14 @@ def test_claims_take_their_figures_from_the_records():
             assert not re.search(r"\d\.\d", seen.replace("0.01…1", "")), seen  # (the name of a kind of input)
 
 
+def test_the_head_of_the_claims_is_true_of_every_row():
+    """It said that an ``ext_…`` script tries each; one of beyond does, too."""
+    rows = options.read_json(os.path.join(FOLDER, "claims.json"), list)
+    commands = [options.read_json(os.path.join(FOLDER, row["record"] + ".json"))["command"] for row in rows]
+    only_exercises = all("/ext_" in command.split()[1] for command in commands)
+    assert only_exercises or not any("ext_" in head for head in results.CLAIMS_HEAD.values())
+
+
 def test_published_records_are_real_runs_without_machine_paths():
     names = sorted(glob.glob(os.path.join(FOLDER, "*", "*.json")))
     assert names
