@@ -82,7 +82,7 @@ def main(argv=None):
     path = os.path.join(gopro.image_folder(opts), "test")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
     # Erratum E54: paired by name, not by the place in a list
-    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG")))
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG"), folder=path))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     dataset = dataset.map(partial(_parseone, image_shape=opts.reshape))
     dataset = dataset.batch(opts.batch_size)
