@@ -125,7 +125,8 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options)
-    if opts.preset == "tiny" and not opts.source:
+    sample = opts.preset == "tiny" and not opts.source and not opts.data_dir
+    if sample:
         opts.source = os.path.join(datasets.sample("gopro"), "clips")
     opts.source = os.path.abspath(opts.source or datasets.find("gopro", opts.data_dir))
     if not os.path.isdir(opts.source):
@@ -138,7 +139,7 @@ def main(argv=None):
     for split in sorted(counts):
         gopro.find_pairs(os.path.join(opts.target, split))
         print("%s: %d pairs in %s" % (split, counts[split], os.path.join(opts.target, split)))
-    record = Record(opts, opts.script, "section 10.2.1", "generated sample" if opts.preset == "tiny" else "photos")
+    record = Record(opts, opts.script, "section 10.2.1", "generated sample" if sample else "photos")
     for split in sorted(counts):
         record.metric("pairs: " + split, counts[split])
     for place in ("source", "target"):

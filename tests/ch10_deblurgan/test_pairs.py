@@ -1,5 +1,6 @@
 """Pairs, made blur and the layout command (section 10.2.1)."""
 
+import json
 import os
 
 import numpy as np
@@ -302,6 +303,16 @@ def test_pictures_that_the_listings_do_not_look_for_are_named(tmp_path):
         os.remove(str(tmp_path / "train" / part / "1.png"))
     with pytest.raises(UserError, match="only"):
         code_10_02_train.main(words)
+
+
+@pytest.mark.parametrize("option", ["--source", "--data-dir"])
+def test_own_clips_are_taken_at_preset_tiny_too(tmp_path, option):
+    make_clips(tmp_path / "mine", ["one"], count=2)
+    words = ["--preset", "tiny", option, tmp_path / "mine", "--target", tmp_path / "image", "--output-dir"]
+    run(*words, tmp_path / "out")
+    assert sorted(os.listdir(str(tmp_path / "image" / "train" / "A"))) == ["one_000000.png", "one_000001.png"]
+    record = json.loads((tmp_path / "out" / "record-ext_10_2_1_layout.json").read_text(encoding="utf-8"))
+    assert record["data"] == "photos"
 
 
 def test_clips_of_one_name_are_told_apart(tmp_path):
