@@ -222,7 +222,7 @@ def test_vgg_files_that_are_none(tmp_path, vgg_folder):
         (["--batch-size", "0"], "batch-size"),
         (["--epoch-num", "-1"], "epoch-num"),
         (["--data-dir", "nowhere"], "nowhere"),
-        (["--vgg-dir", "nowhere"], "nowhere"),
+        (["--vgg-dir", "nowhere"], "give its folder with --vgg-dir"),
     ],
 )
 def test_wrong_options_are_said_in_one_line(tmp_path, capsys, words, complaint):
