@@ -80,11 +80,12 @@ def main(argv=None):
     settings = options.load_values(opts.output_dir, listing.VALUES, MADE_BY)
     folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
     _, (texts, labels) = reuters.load_data(folder, settings.num_words)
-    texts, labels = texts[: opts.texts], labels[: opts.texts]
     if opts.text >= len(texts):
         raise UserError("--text: the test part has the texts 0 to %d" % (len(texts) - 1))
     x = tf.keras.preprocessing.sequence.pad_sequences(texts, maxlen=settings.maxlen, padding="post")
     lengths = np.count_nonzero(x, axis=1)
+    drawn, length = x[opts.text : opts.text + 1], lengths[opts.text]  # it need not be among those that are counted
+    x, lengths, labels = x[: opts.texts], lengths[: opts.texts], labels[: opts.texts]
     model, asked = build(settings)
     answers, capsules, shares = {rounds: [] for rounds in ROUNDS}, {rounds: [] for rounds in ROUNDS}, {}
     with tf.Session(config=run.session_config(opts.threads)) as sess:
@@ -96,9 +97,9 @@ def main(argv=None):
             for rounds, (v, logits) in found.items():
                 capsules[rounds].append(v)
                 answers[rounds].append(logits.argmax(axis=1))
-        feed = {model.x: x[opts.text : opts.text + 1], model.x_len: lengths[opts.text : opts.text + 1]}
+        feed = {model.x: drawn, model.x_len: [length]}
         for rounds in ROUNDS:
-            shares[rounds] = sess.run(asked[rounds][1], feed)[0][: lengths[opts.text]]
+            shares[rounds] = sess.run(asked[rounds][1], feed)[0][:length]
     answers = {rounds: np.concatenate(parts) for rounds, parts in answers.items()}
     capsules = {rounds: np.concatenate(parts) for rounds, parts in capsules.items()}
     rows, last = [], ROUNDS[-1]
@@ -112,7 +113,7 @@ def main(argv=None):
     for row in [columns] + rows:
         print("  ".join("%-12s" % item for item in row))
     names = word_names(folder)
-    words = [names.get(int(number), "?") for number in x[opts.text][: lengths[opts.text]]]
+    words = [names.get(int(number), "?") for number in drawn[0][:length]]
     path = draw(os.path.join(opts.output_dir, "rounds.png"), words, shares)
     print(path)
     kind = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"

@@ -161,9 +161,13 @@ def read_parts(folder, opts):
         rows = [row for row, text in enumerate(part.texts) if len(text) >= opts.shortest]
         parts.append(reuters.Newswires([part.texts[row] for row in rows], part.labels[rows]))
     train, test = parts
-    if len(train.texts) < 2 * opts.batch_size or not test.texts:
-        raise UserError("too few newswires of %d words or more in %s (--shortest)" % (opts.shortest, folder))
     train, valid = reuters.hold_out(train, opts.validation)
+    if len(train.texts) < opts.batch_size or not valid.texts or not test.texts:
+        raise UserError(
+            "%s has too few newswires of %d words or more: %d to train on, %d for validation, %d to test; change --shortest,"
+            " --validation or --batch-size"
+            % (folder, opts.shortest, *(len(part.texts) for part in (train, valid, test)))
+        )
     return [reuters.pad(part.texts, opts.maxlen, "post") + (part.labels,) for part in (train, valid, test)]
 
 

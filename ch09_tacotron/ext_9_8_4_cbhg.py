@@ -17,6 +17,7 @@ import tensorflow as tf
 from ch09_tacotron import code_9_10_cbhg as cbhg
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from common import options, records, run, weights
+from common.errors import UserError
 from common.plotting import plt, save_figure
 
 VALUES = [
@@ -35,6 +36,16 @@ STAGES = {
     "highway 4": "/highway_4/add",
     "bidirectional GRU": "/encoder_cbhg/concat",
 }
+
+
+def ids_of(sentence):
+    """The symbols' ids of ``--sentence``; UserError where it is empty, or a character has no symbol."""
+    if not sentence.strip():
+        raise UserError("--sentence: it is empty: write pinyin with tone digits")
+    unknown = [symbol for symbol in sentence if symbol not in cn_dataset.index_symbols]
+    if unknown:
+        raise UserError("--sentence: no symbol for %r: write pinyin with tone digits" % unknown[0])
+    return [cn_dataset.index_symbols[symbol] for symbol in sentence]
 
 
 def encoder(inputs, input_lengths):
@@ -90,7 +101,7 @@ def draw(values, symbols, seen, path):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
-    sequence = [cn_dataset.index_symbols[symbol] for symbol in opts.sentence if symbol in cn_dataset.index_symbols]
+    sequence = ids_of(opts.sentence)
     inputs, input_lengths = tf.placeholder(tf.int32, [None, None]), tf.placeholder(tf.int32, [None])
     stages = encoder(inputs, input_lengths)
     feed, middle = {inputs: [sequence], input_lengths: [len(sequence)]}, len(sequence) // 2

@@ -19,8 +19,8 @@ from ch09_tacotron import code_9_12_decoder_wrapper as rnnwrapper
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from ch09_tacotron import code_9_16_tacotron as tacotron
 from ch09_tacotron import code_9_17_train as train
+from ch09_tacotron.ext_9_8_4_cbhg import ids_of
 from common import options, records, run, weights
-from common.errors import UserError
 from common.plotting import plt, save_figure
 
 LocationSensitiveAttention = attention.LocationSensitiveAttention
@@ -102,11 +102,7 @@ def asked(opts, kind):
     """The shipped voice with another attention; (alignment ``[symbols, steps]`` of ``opts.sentence``, whether it stopped)."""
     run.start(opts.seed)
     values, settings = weights.load(SHIPPED, "voice")
-    sentence = opts.sentence + ("~" if settings["end_symbol"] else "")
-    unknown = [symbol for symbol in sentence if symbol not in cn_dataset.index_symbols]
-    if unknown:
-        raise UserError("--sentence: no symbol for %r: write pinyin with tone digits" % unknown[0])
-    ids = [cn_dataset.index_symbols[symbol] for symbol in sentence]
+    ids = ids_of(opts.sentence) + ([cn_dataset.index_symbols["~"]] if settings["end_symbol"] else [])
     with tf.variable_scope("model"):
         model = tacotron.Tacotron(
             tf.constant([ids]),

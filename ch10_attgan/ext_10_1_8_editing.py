@@ -76,10 +76,10 @@ class Interpolation:
     The optimisation's own variables, the pixels, are the only ones that are trained.
     """
 
-    def __init__(self, opts, session, size):
+    def __init__(self, opts, session, size, vgg_file):
         self.opts, self.session = opts, session
         self.x = tf.placeholder(tf.float32, [None, size, size, 3])
-        features = features_of(vgg16.find(None, sample=opts.preset == "tiny"), opts.scaling)
+        features = features_of(vgg_file, opts.scaling)
         kept = [variable for variable in tf.global_variables() if variable.op.name.startswith("block")]
         self.features = features(self.x)
         self.pixels = tf.Variable(tf.zeros([opts.faces, size, size, 3]), trainable=False, name="pixels")
@@ -112,6 +112,7 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv)
     run.start(opts.seed)
     names = sample_celeba.DRAWN
+    vgg_file = vgg16.find(opts.data_dir, sample=opts.preset == "tiny", option="--data-dir")
     with tf.Session(config=run.session_config(opts.threads)) as session:
         tf.keras.backend.set_session(session)
         settings, by_attgan = attgan(session)
@@ -123,7 +124,7 @@ def main(argv=None):
         judge = Judge(*learned, steps=opts.judge_steps, seed=opts.seed, threads=opts.threads)
         pixels, labels = sample_celeba.faces(opts.faces, size, [opts.seed, 2], SQUARE)
         faces, seen = images.from_uint8(pixels), judge(pixels)
-        dfi = Interpolation(opts, session, size)
+        dfi = Interpolation(opts, session, size, vgg_file)
         columns, rows = [("drawn", pixels)], []
         for attribute in opts.attributes:
             column = names.index(attribute)

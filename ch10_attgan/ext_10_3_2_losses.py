@@ -107,12 +107,15 @@ def main(argv=None):
     if opts.shown not in att_default:
         raise UserError("--shown must be one of: %s" % " ".join(att_default))
     if opts.data_dir:
+        if "faces" in opts.explicit:
+            raise UserError("--faces is the number of generated faces: all of --data-dir are learnt from")
         folder = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
     else:
         folder = datasets.sample("celeba", count=opts.faces)
     run.start(opts.seed)
     with tf.Session() as session:
         graph = build(opts, folder, session)
+    count = len(graph[3]) if opts.data_dir else opts.faces
     columns, titles, rows = [], ["original"], []
     for name, left_out in VARIANTS:
         pictures, rebuilt, flipped, figures = train(opts, graph, left_out)
@@ -131,7 +134,7 @@ def main(argv=None):
         celeba.in_chinese,
     )
     print(path)
-    record = records.Record(opts, opts.script, "section 10.3.2", celeba.describe(folder, opts.faces))
+    record = records.Record(opts, opts.script, "section 10.3.2", celeba.describe(folder, count))
     heads = ["losses", "reconstruction (L1)", "attributes (cross entropy)", "attributes that are right"]
     note = "of eight test faces; attributes of the edited ones, as the training's own critic sees them"
     record.table("AttGAN with each loss left out", heads, rows, note)

@@ -151,7 +151,7 @@ def main(argv=None, norm=SwitchNormalization):
     path = os.path.join(gopro.image_folder(opts), "train")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
     # Erratum E54: paired by name, not by the place in a list
-    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG")))
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG"), folder=path))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     # the seed is drawn anew in each pass: else equal runs would have equal passes, too
     seed = tf.random_uniform([], maxval=tf.int64.max, dtype=tf.int64)

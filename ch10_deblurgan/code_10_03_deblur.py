@@ -4,10 +4,8 @@ Reads: pairs ``image/test/{A,B}/*.png``; the newest ``generator_….h5`` of the 
 the script), or ``--weights``. Writes into the run folder: ``results<batch><index>.png``, 1920×360, sharp | blurred | restored
 (figure 10-1), and a record. Time on two cores: tiny seconds, the printed size some ten seconds a picture.
 
-Differs from the print: E54, E62; E64 is kept as printed. Another size is ``--reshape`` (10.2.12; multiples of 4, E63); the text
-errs: E115.
-Beyond it: ``beyond/restore.py`` restores photos of any size with the weights that come with the project, ``beyond/evaluate.py``
-measures PSNR and SSIM.
+Differs from the print: E54, E62; E64 is kept as printed. Another size: ``--reshape`` (multiples of 4, E63). The text errs: E115.
+Beyond it: ``beyond/restore.py`` (photos of any size, weights that come with the project), ``beyond/evaluate.py`` (PSNR, SSIM).
 Next: ``ext_10_2_11_batchnorm.py``.
 """
 
@@ -77,12 +75,14 @@ def main(argv=None):
     run.start(opts.seed)
     weights = opts.weights or newest_weights(opts.output_dir)
     if not opts.weights:
+        if opts.explicit & {"ngf", "n_blocks_gen"}:
+            raise UserError("--ngf and --n-blocks-gen are for --weights: the run in %s has its own" % opts.output_dir)
         saved = options.load_values(opts.output_dir, deblurmodel.GENERATOR_VALUES, "ch10_deblurgan/code_10_02_train.py")
         opts.ngf, opts.n_blocks_gen = saved.ngf, saved.n_blocks_gen
     path = os.path.join(gopro.image_folder(opts), "test")
     A_paths, B_paths = (os.path.join(escape(path), part, "*.png") for part in ("A", "B"))
     # Erratum E54: paired by name, not by the place in a list
-    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG")))
+    A_fnames, B_fnames = zip(*gopro.paired(glob(A_paths), glob(B_paths), formats=("PNG", "JPEG"), folder=path))
     dataset = tf.data.Dataset.from_tensor_slices((list(A_fnames), list(B_fnames)))
     dataset = dataset.map(partial(_parseone, image_shape=opts.reshape))
     dataset = dataset.batch(opts.batch_size)

@@ -102,13 +102,14 @@ def normalize(x, groups):
 def draw_axes(path, samples, channels, groups):
     """Each norm as a grid of planes; those that share a mean with the marked plane are filled."""
     figure, axes = plt.subplots(1, len(FAMILY), figsize=(15, 3.4))
+    sample, channel = min(1, samples - 1), min(1, channels - 1)  # the plane that is marked
     for axis, (name, over) in zip(axes, FAMILY.items()):
-        mask = shared(name, samples, channels, groups, sample=1, channel=1)
+        mask = shared(name, samples, channels, groups, sample, channel)
         axis.imshow(mask, cmap="Blues", vmin=0, vmax=1.4)
         axis.set_xticks(np.arange(-0.5, channels), minor=True)
         axis.set_yticks(np.arange(-0.5, samples), minor=True)
         axis.grid(which="minor", color="0.6")
-        axis.plot(1, 1, "r*", markersize=12)
+        axis.plot(channel, sample, "r*", markersize=12)
         axis.set_title("%s\n%s" % (name, textwrap.fill(over, 22)), fontsize=9)
         axis.set_xlabel("channel C (each cell: H x W values)", fontsize=7)
         axis.set_ylabel("sample N", fontsize=8)

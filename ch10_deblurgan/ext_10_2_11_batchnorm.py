@@ -84,7 +84,7 @@ def row_of(name, pictures_of_seeds):
 
 
 def main(argv=None):
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, folder="batchnorm")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, folder="batchnorm-{preset}")
     pairs = gopro.find_pairs(os.path.join(gopro.image_folder(opts), "test"))
     results = {}
     for name, norm in NORMS.items():

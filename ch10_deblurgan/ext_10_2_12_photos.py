@@ -85,20 +85,25 @@ def stem_of(path):
     return name[:200].decode("utf-8", "ignore")
 
 
-def result_names(paths):
+def result_names(paths, methods=()):
     """A name for the result of each photo, without ending: its own, or, where two would have one, with a number that is free.
 
     ``shot.jpg``, ``shot.png``, ``shot-2.jpg`` → ``shot``, ``shot-3``, ``shot-2``. Capitals make no other file on some systems.
+    Each of ``methods`` makes a result more, ``<name>-<method>``.
     """
+
+    def results(name):
+        return {name.lower()} | {("%s-%s" % (name, method)).lower() for method in methods}
+
     stems = [stem_of(path) for path in paths]
     reserved = {stem.lower() for stem in stems}
     taken, names = set(), []
     for stem in stems:
         name, number = stem, 1
-        while name.lower() in taken or (number > 1 and name.lower() in reserved):
+        while results(name) & taken or (number > 1 and results(name) & reserved):
             number += 1
             name = "%s-%d" % (stem, number)
-        taken.add(name.lower())
+        taken |= results(name)
         names.append(name)
     return names
 
@@ -243,7 +248,7 @@ def restore_photos(opts, make_restorer, methods=()):
       UserError: a photo is not there or would be written over; at the end: photos were left out, and which.
     """
     paths = photo_paths(opts.photos)
-    names = result_names(paths)
+    names = result_names(paths, [name for name, _, _ in methods])
     targets = [os.path.join(opts.output_dir, "restored", name + ".png") for name in names]
     beside = [os.path.join(opts.output_dir, "comparison", name + ".png") for name in names]
     by_methods = [[target[: -len(".png")] + "-%s.png" % name for name, _, _ in methods] for target in targets]

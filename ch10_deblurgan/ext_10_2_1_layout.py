@@ -5,7 +5,8 @@ Takes GOPRO_Large as unpacked, ``{train,test}/<sequence>/{blur,sharp}/*.png``, o
 training pairs are spread evenly over the clips. (Photos without a blurred partner: ``beyond/synthesize.py``.)
 
 Reads: ``--source`` (default: the data set gopro). Writes: ``--target`` (default ``data/gopro/image``): links where the system
-has them, else copies; names are ``<sequence>_<file>``. Time: some minutes for the 3,214 pairs of GOPRO_Large. Next:
+has them, else copies. Names are ``<sequence>_<file>.png``, which the listings look for, JPEG files' too: TensorFlow looks at the
+content. Other kinds, and what EXIF data turn, are made PNG. Time: some minutes for the 3,214 pairs of GOPRO_Large. Next:
 ``code_10_02_train.py``.
 """
 
@@ -60,24 +61,25 @@ def evenly(items, count):
 
 
 def put(source, target):
-    """A link to ``source`` at ``target``; a copy where links are not allowed."""
+    """A link to ``source`` at ``target`` (a copy where links are not allowed); a PNG of what the listings would not read."""
+    with images.open_picture(source) as picture:
+        readable = picture.format in ("PNG", "JPEG") and not images.upright_size(picture)[1]
+    if not readable:
+        images.write_png(target, images.read_rgb(source))
+        return
     try:
         os.symlink(os.path.abspath(source), target)
     except OSError:
         shutil.copyfile(source, target)
 
 
-def clip_pairs(clip, folder, blur_name):
-    """(name, blurred path, sharp path) of one clip; UserError when the two folders do not match."""
-    blurred, sharp = (
-        {os.path.basename(path): path for path in images.list_pictures(os.path.join(folder, part))}
-        for part in (blur_name, "sharp")
-    )
+def clip_pairs(folder, blur_name, prefix):
+    """(name in the layout, blurred path, sharp path) of one clip; UserError when the two folders do not match."""
+    blurred, sharp = (gopro.by_name(images.list_pictures(os.path.join(folder, part))) for part in (blur_name, "sharp"))
     alone = sorted(set(blurred) ^ set(sharp))
     if alone:
         raise UserError("%s: pictures without a partner: %s" % (folder, ", ".join(alone[:10])))
-    prefix = "" if clip == "." else os.path.basename(clip) + "_"
-    return [(prefix + name, blurred[name], sharp[name]) for name in sorted(blurred)]
+    return [(prefix + name + ".png", blurred[name], sharp[name]) for name in sorted(blurred)]
 
 
 def lay_out_clips(opts):
@@ -86,23 +88,30 @@ def lay_out_clips(opts):
     clips = find_clips(opts.source, blur_name)
     if not clips:
         raise UserError("%s: no folder below it holds both %s and sharp" % (opts.source, blur_name))
-    names = {os.path.basename(clip) for clip in clips} | set(clips)
-    unknown = sorted((set(opts.test) | set(opts.val)) - names)
+    names = [os.path.basename(clip) for clip in clips]
+    unknown = sorted((set(opts.test) | set(opts.val)) - set(names) - set(clips))
     if unknown:
         raise UserError("no clip is called %s; there are: %s" % (", ".join(unknown), ", ".join(sorted(clips))))
     splits = {"train": [], "val": [], "test": []}
-    for clip, folder in clips.items():
-        splits[split_of(clip, opts.test, opts.val, clips)] += clip_pairs(clip, folder, blur_name)
+    for (clip, folder), name in zip(clips.items(), names):
+        # two clips of one name are told apart by the folders above them
+        prefix = name + "_" if names.count(name) == 1 else clip.replace(os.sep, "_") + "_"
+        found = clip_pairs(folder, blur_name, "" if clip == "." else prefix)
+        splits[split_of(clip, opts.test, opts.val, clips)] += found
     splits["train"] = evenly(splits["train"], opts.train_pairs)
     splits["test"] = evenly(splits["test"], opts.test_pairs)
+    for found in splits.values():  # all are looked at before anything is written
+        taken = {}
+        for name, blurred, sharp in found:
+            if name in taken:
+                raise UserError("%s and %s would both be called %s: rename a clip" % (taken[name], blurred, name))
+            taken[name] = blurred
+            gopro.check_pair(blurred, sharp)
     for split, found in splits.items():
         for name, blurred, sharp in found:
-            gopro.check_pair(blurred, sharp)
             for part, path in (("A", blurred), ("B", sharp)):
                 target = os.path.join(opts.target, split, part, name)
                 os.makedirs(os.path.dirname(target), exist_ok=True)
-                if os.path.lexists(target):
-                    raise UserError("%s is there already: choose an empty --target" % target)
                 put(path, target)
     return {split: len(found) for split, found in splits.items() if found}
 
@@ -116,7 +125,8 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options)
-    if opts.preset == "tiny" and not opts.source:
+    sample = opts.preset == "tiny" and not opts.source and not opts.data_dir
+    if sample:
         opts.source = os.path.join(datasets.sample("gopro"), "clips")
     opts.source = os.path.abspath(opts.source or datasets.find("gopro", opts.data_dir))
     if not os.path.isdir(opts.source):
@@ -129,7 +139,7 @@ def main(argv=None):
     for split in sorted(counts):
         gopro.find_pairs(os.path.join(opts.target, split))
         print("%s: %d pairs in %s" % (split, counts[split], os.path.join(opts.target, split)))
-    record = Record(opts, opts.script, "section 10.2.1", "generated sample" if opts.preset == "tiny" else "photos")
+    record = Record(opts, opts.script, "section 10.2.1", "generated sample" if sample else "photos")
     for split in sorted(counts):
         record.metric("pairs: " + split, counts[split])
     for place in ("source", "target"):

@@ -233,14 +233,15 @@ DATASETS = {
 }
 
 
-def how_to_get(name: str) -> str:
-    """One sentence: the official source, the command that fetches it, and where it goes."""
+def how_to_get(name: str, option: str = "--data-dir") -> str:
+    """One sentence: the official source, the command that fetches it, and the option that says where it is."""
     dataset = DATASETS.get(name)
     if dataset is None:
-        return "give its folder with --data-dir"
-    return "fetch it with `python -m data fetch %s` (from %s), or give its folder with --data-dir" % (
+        return "give its folder with %s" % option
+    return "fetch it with `python -m data fetch %s` (from %s), or give its folder with %s" % (
         name,
         dataset.homepage,
+        option,
     )
 
 
@@ -260,13 +261,14 @@ def missing_files(folder: str, required: Sequence[str]) -> Sequence[str]:
     return [pattern for pattern in required if not glob.glob(os.path.join(glob.escape(folder), pattern))]
 
 
-def find(name: str, data_dir: Optional[str] = None, required: Sequence[str] = ()) -> str:
+def find(name: str, data_dir: Optional[str] = None, required: Sequence[str] = (), option: str = "--data-dir") -> str:
     """The folder of data set ``name``.
 
     Args:
       name: a key of ``DATASETS`` (or another folder name, e.g. ``bznsyp``).
       data_dir: the user's ``--data-dir``; nothing else is looked at when it is given.
       required: glob patterns below the folder, each of which must match a file.
+      option: that ``data_dir`` was given by, where it is another.
 
     Raises:
       UserError: no folder has all files; says which are missing where, and how to get them.
@@ -282,8 +284,8 @@ def find(name: str, data_dir: Optional[str] = None, required: Sequence[str] = ()
         complaints.append("%s lacks %s" % (folder, ", ".join(missing)))
     inner = os.path.join(data_dir or "", name)
     if data_dir and os.path.isdir(inner) and not missing_files(inner, required):
-        complaints.append("did you mean --data-dir %s?" % inner)
-    raise UserError("data set %s: %s; %s" % (name, "; ".join(complaints), how_to_get(name)))
+        complaints.append("did you mean %s %s?" % (option, inner))
+    raise UserError("data set %s: %s; %s" % (name, "; ".join(complaints), how_to_get(name, option)))
 
 
 def has_sample(name: str) -> bool:

@@ -3,7 +3,7 @@
 import glob
 import os
 import warnings
-from typing import List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from common import datasets, files, images
 from common.errors import UserError
@@ -23,30 +23,58 @@ def has_split(folder: str, split: str) -> bool:
     return bool(glob.glob(os.path.join(glob.escape(folder), split, "A", "*")))
 
 
-def _by_name(paths: Sequence[str]) -> dict:
-    return {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
+def by_name(paths: Sequence[str]) -> Dict[str, str]:
+    """{name without ending: path}; UserError where two of the pictures of one folder have one name."""
+    found = {}
+    for path in paths:
+        name = os.path.splitext(os.path.basename(path))[0]
+        if name in found:
+            raise UserError("%s and %s have one name: remove one of them" % (found[name], path))
+        found[name] = path
+    return found
 
 
-def paired(blurred: Sequence[str], sharp: Sequence[str], formats: Sequence[str] = ()) -> List[Tuple[str, str]]:
+def _other_pictures(folder: str, taken: Sequence[str]) -> List[str]:
+    """Names (``A/1.jpg``) of the pictures in ``folder/A`` and ``folder/B`` that are not among the paths ``taken``."""
+    paths = sorted(set(glob.glob(os.path.join(glob.escape(folder), "[AB]", "*"))) - set(taken))
+    return [os.path.relpath(path, folder) for path in paths if path.lower().endswith(images.PICTURE_ENDINGS)]
+
+
+def _first_of(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (" and %d more" % (len(names) - 10) if len(names) > 10 else "")
+
+
+def paired(
+    blurred: Sequence[str], sharp: Sequence[str], formats: Sequence[str] = (), folder: Optional[str] = None
+) -> List[Tuple[str, str]]:
     """(blurred path, sharp path) of equal names, sorted; the ending does not count.
 
     Args:
       formats: what a file may be, as Pillow names it, whatever its ending says, where TensorFlow reads it, which does not turn
         pictures upright; empty: all that Pillow reads.
+      folder: where A and B lie, for who looks for ``*.png`` only: pictures with other endings are not left out in silence.
 
     Raises:
-      UserError: none at all; names without a partner (ten of them named); a picture that is damaged; a pair of two sizes.
+      UserError: none at all; pictures that are no ``*.png`` in ``folder``; names without a partner (ten of them named); a picture
+        that is damaged; a pair of two sizes.
     """
     # Erratum E54: two unsorted globs pair pictures in whatever order the file system has; here the names must agree
+    others = _other_pictures(folder, list(blurred) + list(sharp)) if folder else []
+    if others:
+        raise UserError(
+            "%s: only *.png are read, not %s: call PNG and JPEG files so (ext_10_2_1_layout.py does)"
+            % (folder, _first_of(others))
+        )
     if not blurred and not sharp:
         raise UserError("no pairs of pictures in the folders A and B: lay them out with ext_10_2_1_layout.py")
-    blurred, sharp = _by_name(blurred), _by_name(sharp)
+    blurred, sharp = by_name(blurred), by_name(sharp)
     alone = ["A/%s" % name for name in sorted(set(blurred) - set(sharp))]
     alone += ["B/%s" % name for name in sorted(set(sharp) - set(blurred))]
     if alone:
-        shown = ", ".join(alone[:10]) + (" and %d more" % (len(alone) - 10) if len(alone) > 10 else "")
         folder = os.path.dirname(os.path.dirname((list(blurred.values()) + list(sharp.values()))[0]))
-        raise UserError("%s: pictures without a partner of the same name: %s; add or remove them" % (folder, shown))
+        raise UserError(
+            "%s: pictures without a partner of the same name: %s; add or remove them" % (folder, _first_of(alone))
+        )
     pairs = [(blurred[name], sharp[name]) for name in sorted(blurred)]
     for pair in pairs:
         check_pair(*pair, formats)

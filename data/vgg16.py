@@ -18,16 +18,17 @@ LAYERS = (  # name, input channels, output channels; all 3×3
 )
 
 
-def find(folder=None, sample=False):
+def find(folder=None, sample=False, option="--vgg-dir"):
     """The path of the weights file, checked.
 
     Args:
       folder: the user's own; None: where data sets are looked for.
       sample: the generated stand-in with random weights (preset tiny), unless there is a ``folder``.
+      option: that ``folder`` was given by.
     """
     if sample and folder is None:
         folder = datasets.sample("vgg16")
-    folder = datasets.find("vgg16", folder, required=["vgg16*notop.h5"])
+    folder = datasets.find("vgg16", folder, required=["vgg16*notop.h5"], option=option)
     names = sorted(name for name in os.listdir(folder) if name.startswith("vgg16") and name.endswith("notop.h5"))
     return check(os.path.join(folder, names[0]))
 

@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from ch09_capsule_rnn import ext_9_6_7_documents as documents
 from ch09_capsule_rnn.beyond import ablation, aggregation, fast_rnn, fast_routing, hybrid, word_vectors
+from common import datasets
+from common.errors import UserError
 from data import reuters
 
 
@@ -206,6 +208,16 @@ def test_windows_are_for_the_linear_machine_and_the_network_trains_on_the_texts(
 
 
 # ------------------------------------------------------------------------------------------- documents
+@pytest.mark.parametrize("changes", [dict(validation=0.9, batch_size=40), dict(validation=0.01, shortest=80)])
+def test_documents_that_are_too_few_once_the_validation_part_is_gone(changes):
+    """No batch was left to train on: a loss of NaN, and the accuracies of random weights in the record."""
+    tiny = {row.name: row.presets.get("tiny", row.value) for row in documents.VALUES}
+    folder = datasets.sample("reuters")
+    assert len(documents.read_parts(folder, types.SimpleNamespace(**tiny))) == 3
+    with pytest.raises(UserError, match="too few newswires of .*--validation"):
+        documents.read_parts(folder, types.SimpleNamespace(**dict(tiny, **changes)))
+
+
 def test_sentences_of_documents():
     x = np.array([[1, 2, 3, 4, 5], [6, 7, 0, 0, 0], [0, 0, 0, 0, 0]], np.int32)
     with tf.Session() as session:

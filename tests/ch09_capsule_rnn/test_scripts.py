@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -57,6 +58,18 @@ def test_couplings_are_equal_at_first_and_part_from_round_to_round(printed_run):
     assert rounds[3]["answers other than with 3"] == 0 and rounds[10]["capsules' distance to those of 10"] == 0
     measured = record(printed_run, "record-evaluate.json")["metrics"]["test_accuracy"]["value"]
     assert rounds[3]["test accuracy"] == pytest.approx(measured, abs=1e-4)  # three rounds are the model itself
+
+
+def test_the_text_that_is_drawn_need_not_be_among_those_that_are_counted(printed_run, tmp_path):
+    """The message named the texts that are counted as the whole test part."""
+    copy = tmp_path / "run"
+    shutil.copytree(printed_run, str(copy))
+    words = [FOLDER + "/ext_9_6_4_couplings.py", "--preset", "tiny", "--output-dir", copy, "--texts", 5, "--text"]
+    run_script(*words, 7)
+    assert record(str(copy), "record-ext_9_6_4_couplings.json")["data"] == "generated sample, 5 of the test part"
+    found = run_script(*words, 99999, check=False)
+    assert_user_error(found, "the test part has the texts 0 to ")
+    assert "0 to 4" not in found.stderr
 
 
 def test_the_hybrid_learns_the_generated_topics(runs, walk):

@@ -23,6 +23,17 @@ def test_how_far_each_stage_looks():
     assert seen["bank of convolutions"] == (13, 28)
 
 
+@pytest.mark.parametrize(
+    "sentence, complaint", [("你好", "no symbol for '你'"), ("ni2 hao3。", "'。'"), (" ", "empty")]
+)
+@pytest.mark.parametrize("script", [stages, kinds])
+def test_a_sentence_that_is_no_pinyin_is_one_line(tmp_path, script, sentence, complaint):
+    """The CBHG's script left out what has no symbol, and broke down where nothing was left."""
+    words = ["--sentence", sentence, "--output-dir", str(tmp_path)] + (["--voice"] if script is kinds else [])
+    with pytest.raises(UserError, match="--sentence: .*%s.*: write pinyin with tone digits" % complaint):
+        script.main(words)
+
+
 def alignments(kind, memory, query, state, name):
     with tf.variable_scope(name):
         return kinds.KINDS[kind](8, memory)(query, state)

@@ -10,6 +10,7 @@ from ch10_deblurgan import ext_10_1_normalizations as family
 from ch10_deblurgan import ext_10_2_11_batchnorm as exercise
 from ch10_deblurgan.beyond import ablation, train
 from common import datasets, images
+from common.errors import UserError
 from data import sample_gopro
 
 AXES = {"Batch": (0, 1, 2), "Layer": (1, 2, 3), "Instance": (1, 2)}
@@ -67,6 +68,22 @@ def test_layer_norm_cells_that_there_are():
 def test_switchable_is_drawn_as_the_mix():
     mask = family.shared("Switchable", 3, 4, 2, sample=0, channel=2)
     assert mask[0, 2] == pytest.approx(1.0) and mask[0, 0] == mask[2, 2] == pytest.approx(1 / 3.0) and mask[1, 1] == 0
+
+
+@pytest.mark.parametrize("samples, channels", [(1, 6), (4, 1), (1, 1)])
+def test_a_single_sample_or_channel_is_drawn_too(tmp_path, samples, channels):
+    family.draw_axes(str(tmp_path / "axes.png"), samples, channels, groups=1)
+    assert (tmp_path / "axes.png").stat().st_size > 1000
+
+
+def test_the_exercise_at_tiny_is_not_in_the_way_of_the_real_one(monkeypatch):
+    """One folder for all presets: the README's tiny command had taken it, and the next was refused ('ngf 8')."""
+    folders = []
+    monkeypatch.setattr(exercise.gopro, "image_folder", lambda opts: folders.append(opts.output_dir) or "nowhere")
+    for preset in ("tiny", "book"):
+        with pytest.raises(UserError):
+            exercise.main(["--preset", preset])
+    assert [os.path.basename(folder) for folder in folders] == ["batchnorm-tiny", "batchnorm-book"]
 
 
 def test_grain_sees_noise_where_it_is():

@@ -1,15 +1,18 @@
 """Pairs, made blur and the layout command (section 10.2.1)."""
 
+import json
 import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from scipy.ndimage import convolve
 
 from ch10_deblurgan import code_10_02_train
 from ch10_deblurgan import ext_10_2_1_layout as layout
 from ch10_deblurgan.beyond import motion, pairs, synthesize
+from common import images
 from common.errors import UserError
 from data import gopro
 
@@ -261,6 +264,79 @@ def test_clips_are_held_out_by_name(tmp_path):
         run(*arguments)
     with pytest.raises(UserError, match="no clip is called four"):
         run(*(arguments[:-4] + ["--target", tmp_path / "image3", "--output-dir", tmp_path / "out", "--test", "four"]))
+
+
+def test_clips_of_all_kinds_are_laid_out_as_the_listings_read_them(tmp_path):
+    """Listings 10-2 and 10-3 look for ``*.png`` only and read PNG and JPEG, whatever a file is called."""
+    source, target = tmp_path / "source" / "clip", tmp_path / "image"
+    for part in ("blur", "sharp"):
+        for name in ("1.jpg", "2.PNG", "3.bmp", "4.jpeg"):
+            write(source / part / name, picture())
+        turned = Image.fromarray(picture(16, 12))
+        exif = turned.getexif()
+        exif[0x0112] = 6
+        turned.save(str(source / part / "4.jpeg"), exif=exif)
+    write(source / "sharp" / "1.png", picture())  # the partner of blur/1.jpg
+    os.remove(str(source / "sharp" / "1.jpg"))
+    run("--source", source.parent, "--target", target, "--output-dir", tmp_path / "out")
+    names = ["clip_%d.png" % number for number in (1, 2, 3, 4)]
+    paths = [[str(target / "train" / part / name) for name in names] for part in ("A", "B")]
+    found = gopro.paired(*paths, formats=("PNG", "JPEG"), folder=str(target / "train"))
+    assert [os.path.islink(blurred) for blurred, _ in found] == [True, True, False, False]
+    with tf.Session() as session:
+        for blurred, sharp in found:
+            for values in session.run(code_10_02_train._parseone(blurred, sharp, (12, 16))):
+                assert values.shape == (12, 16, 3)
+            np.testing.assert_array_equal(images.read_rgb(blurred).shape, (12, 16, 3))
+
+
+def test_pictures_that_the_listings_do_not_look_for_are_named(tmp_path):
+    """They were left out in silence, or nothing was found and the layout that made them was advised."""
+    words = ["--preset", "tiny", "--data-dir", str(tmp_path), "--output-dir", str(tmp_path / "out")]
+    for name in ("1.png", "2.JPG"):
+        for part in ("A", "B"):
+            write(tmp_path / "train" / part / name, picture())
+    (tmp_path / "train" / "A" / "notes.txt").write_text("no picture")
+    with pytest.raises(UserError, match=r"only \*\.png are read, not A.2\.JPG, B.2\.JPG: "):
+        code_10_02_train.main(words)
+    for part in ("A", "B"):
+        os.remove(str(tmp_path / "train" / part / "1.png"))
+    with pytest.raises(UserError, match="only"):
+        code_10_02_train.main(words)
+
+
+@pytest.mark.parametrize("option", ["--source", "--data-dir"])
+def test_own_clips_are_taken_at_preset_tiny_too(tmp_path, option):
+    make_clips(tmp_path / "mine", ["one"], count=2)
+    words = ["--preset", "tiny", option, tmp_path / "mine", "--target", tmp_path / "image", "--output-dir"]
+    run(*words, tmp_path / "out")
+    assert sorted(os.listdir(str(tmp_path / "image" / "train" / "A"))) == ["one_000000.png", "one_000001.png"]
+    record = json.loads((tmp_path / "out" / "record-ext_10_2_1_layout.json").read_text(encoding="utf-8"))
+    assert record["data"] == "photos"
+
+
+def test_clips_of_one_name_are_told_apart(tmp_path):
+    make_clips(tmp_path / "source", ["a/s1", "b/s1", "b/s2"], count=1)
+    run("--source", tmp_path / "source", "--target", tmp_path / "image", "--output-dir", tmp_path / "out")
+    names = ["a_s1_000000.png", "b_s1_000000.png", "s2_000000.png"]
+    assert sorted(os.listdir(str(tmp_path / "image" / "train" / "A"))) == names
+
+
+@pytest.mark.parametrize("clips", [["a/b_s", "a_b/s", "c/s", "c/b_s"], ["one"]])
+def test_what_cannot_be_laid_out_leaves_nothing_behind(tmp_path, clips):
+    make_clips(tmp_path / "source", clips)
+    if clips == ["one"]:
+        write(tmp_path / "source" / "one" / "sharp" / "000002.png", picture(12, 20))
+    with pytest.raises(UserError, match="would both be called a_b_s_000000.png|12×20 but|both of a pair"):
+        run("--source", tmp_path / "source", "--target", tmp_path / "image", "--output-dir", tmp_path / "out")
+    assert not (tmp_path / "image").exists()
+
+
+def test_two_pictures_of_one_name_in_a_folder_are_named(tmp_path):
+    make_pairs(tmp_path, ["a"])
+    write(tmp_path / "A" / "a.bmp", picture())
+    with pytest.raises(UserError, match="a.bmp and .*a.png have one name"):
+        gopro.find_pairs(str(tmp_path))
 
 
 def test_the_book_takes_200_pairs_spread_evenly():

@@ -54,6 +54,16 @@ def test_no_two_results_share_a_file():
     assert photos.result_names(paths) == ["shot", "shot-3", "shot-2", "SHOT-4", "other"]
 
 
+@pytest.mark.parametrize(
+    "paths", [["a.jpg", "a-wiener.jpg"], ["a-wiener.jpg", "a.jpg"], ["a.jpg", "a.png", "a-2-Wiener.jpg"]]
+)
+def test_no_result_of_a_method_shares_a_file_with_a_photos(paths):
+    names = photos.result_names(paths, ["Wiener"])
+    written = [result.lower() for name in names for result in (name, name + "-Wiener")]
+    assert len(set(written)) == len(written) == 2 * len(paths)
+    assert names[0] == photos.stem_of(paths[0])
+
+
 def test_a_photo_is_never_written_over(weights, tmp_path):
     own = images.write_png(str(tmp_path / "restored" / "a.png"), picture())
     with pytest.raises(UserError, match="written over"):

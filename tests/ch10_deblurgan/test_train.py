@@ -149,6 +149,9 @@ def test_start_up_and_resume(tmp_path, vgg_folder, capsys):
     assert capsys.readouterr().out.splitlines()[1:] == ["3", "results00.png", "results01.png", "results02.png"]
     with Image.open(str(tmp_path / "run" / "results00.png")) as panel:
         assert panel.size == (1920, 360)
+    for option in ("--ngf", "--n-blocks-gen"):  # the run's own were taken, whatever was given
+        with pytest.raises(UserError, match="--ngf and --n-blocks-gen are for --weights"):
+            deblur.main(["--preset", "tiny", "--output-dir", str(tmp_path / "run"), option, "3"])
     shutil.copytree(str(tmp_path / "run"), str(tmp_path / "again"))
     for path in (tmp_path / "again" / "checkpoints").glob("model-2.*"):
         path.unlink()
@@ -222,7 +225,7 @@ def test_vgg_files_that_are_none(tmp_path, vgg_folder):
         (["--batch-size", "0"], "batch-size"),
         (["--epoch-num", "-1"], "epoch-num"),
         (["--data-dir", "nowhere"], "nowhere"),
-        (["--vgg-dir", "nowhere"], "nowhere"),
+        (["--vgg-dir", "nowhere"], "give its folder with --vgg-dir"),
     ],
 )
 def test_wrong_options_are_said_in_one_line(tmp_path, capsys, words, complaint):

@@ -83,6 +83,12 @@ def test_the_parent_folder_given_by_mistake(house):
         datasets.find("births", data_dir=str(house / "all"), required=["*.csv"])
 
 
+def test_the_option_that_the_folder_was_given_by_is_named(house):
+    put(house, "all", "births", "a.csv")
+    with pytest.raises(UserError, match="did you mean --births-dir .*all.births.* give its folder with --births-dir"):
+        datasets.find("births", str(house / "all"), required=["*.csv"], option="--births-dir")
+
+
 def test_a_folder_that_the_table_does_not_know(house, monkeypatch):
     folder = put(house, "book", "bznsyp", "a.wav")
     monkeypatch.setenv("BOOK_DATA_DIR", str(house / "book"))
