@@ -1,8 +1,8 @@
 """Section 10.3.10, on: editing faces with a trained AttGAN - any attribute, several at once, your own photos.
 
 Three ways: switch some attributes (``--edit Eyeglasses=on Bangs=off``), every attribute in turn (``--sheet``), or slide one
-over a range (the default, as listing 10-7). On pictures of the test part (``--numbers``) or own photos (``--photo``), into
-which the edited face is put back.
+over a range (the default, as listing 10-7). On pictures of the test part (``--numbers``) or own photos (``--photo``); what
+``--edit`` makes of a face is put back into the whole photo.
 
 Reads: the run of listing 10-6 (or of beyond/train.py) in ``--output-dir``, or ``--weights`` (an exported generator; two come
 along), and the data. Without a run, own photos get those of the two that rebuild them better.
@@ -226,7 +226,7 @@ def columns_of(opts, labels, settings):
         raise UserError("the model does not know '%s'; it knows: %s" % (opts.test_att, " ".join(atts)))
     values = np.linspace(opts.test_int_min, opts.test_int_max, opts.n_slide)
     columns = [slide(labels, opts.test_att, value, atts, thres_int) for value in values]
-    titles = ["%s_%.2f%s" % (opts.test_att, value, BEYOND * (abs(value) > settings.test_int)) for value in values]
+    titles = ["%s_%.2f%s" % (opts.test_att, value, BEYOND * int(abs(value) > settings.test_int)) for value in values]
     return columns, titles, "slide_" + opts.test_att
 
 
@@ -248,8 +248,11 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options)
     check_options(opts)
     run.start(opts.seed)
-    if opts.photo and not opts.weights and not run.checkpoints(trained.run_folder(opts.output_dir)):
-        opts.weights = fitting_weights(opts)
+    if not opts.weights and not run.checkpoints(trained.run_folder(opts.output_dir)):
+        if opts.photo:
+            opts.weights = fitting_weights(opts)
+        elif opts.list_attributes:
+            opts.weights = "real"
     with tf.Session(config=run.session_config(opts.threads)) as session:
         model = trained.open_model(opts, session)
         settings = model.settings

@@ -571,3 +571,18 @@ def test_all_forty_attributes_are_listed_with_their_chinese_names(trained_run, c
         ATTS, key=list(celeba.CHINESE).index
     )
     assert "秃头" in "".join(lines)
+
+
+def test_the_list_of_attributes_needs_no_run(tmp_path, capsys):
+    edit.main(["--list-attributes", "--output-dir", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()[-40:]
+    assert sum(line.endswith("(known)") for line in lines) == 9  # the weights of real faces that come along
+
+
+def test_a_slide_says_what_is_beyond_the_training_without_a_warning(trained_run, recwarn):
+    settings = SimpleNamespace(att_default=ATTS, thres_int=0.5, test_int=0.5, strengths={})
+    slide = ["--test-att", "Bald", "--n-slide", "3", "--test-int-min", "-1", "--test-int-max", "1"]
+    opts = options.parse_values(edit.__file__, "", edit.VALUES, argv=slide, add=edit.add_options)
+    _, titles, _ = edit.columns_of(opts, np.zeros((1, len(ATTS)), int), settings)
+    assert titles == ["Bald_-1.00*", "Bald_0.00", "Bald_1.00*"]
+    assert not [item for item in recwarn if "bool" in str(item.message)]
