@@ -93,13 +93,17 @@ def step_of(prefix: str) -> int:
     return int(numbers[-1]) if numbers else -1
 
 
+def _index_files(folder: str) -> List[str]:
+    return sorted(glob.glob(os.path.join(glob.escape(folder), "*.index")))
+
+
 def checkpoints(folder: str) -> List[str]:
     """Prefixes of the complete checkpoints in ``folder``, newest first.
 
     The order is that of the saver's own list (file times are lost when a run folder is copied); what is not on it comes
     after, by time and then by step. A damaged list counts as none.
     """
-    prefixes = [path[: -len(".index")] for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.index")))]
+    prefixes = [path[: -len(".index")] for path in _index_files(folder)]
     try:
         state = tf.train.get_checkpoint_state(folder)
         listed = [os.path.basename(path) for path in state.all_model_checkpoint_paths] if state else []
@@ -160,13 +164,17 @@ def keep_rows_until(path: str, step: int) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- the run
-def check_settings(opts) -> None:
+def check_settings(opts, begun: bool = True) -> None:
     """Compares ``opts`` with the settings that the run folder was begun with, and saves them.
 
     A row that is ``fixed`` (and the seed) must be as before; of the others the change is said.
 
+    Args:
+      begun: whether the run has a checkpoint. Before it has one other values do no harm: the command may have been refused for
+        the very value that is mended now.
+
     Raises:
-      UserError: names every difference; nothing was written.
+      UserError: the folder is another script's, or names every difference; nothing was written.
     """
     path = os.path.join(opts.output_dir, options.SETTINGS_FILE)
     now = options.run_settings(opts)
@@ -180,20 +188,18 @@ def check_settings(opts) -> None:
                 "%s holds the run of another script or version (without %s): give another --output-dir"
                 % (opts.output_dir, names)
             )
-        differences = [
-            "%s %s, not %s" % (name, before[name], now[name])
-            for name in sorted(now)
-            if name not in free and before[name] != _as_json(now[name])
-        ]
+        changed = [name for name in sorted(set(now) & set(before)) if begun and before[name] != _as_json(now[name])]
+        differences = ["%s %s, not %s" % (name, before[name], now[name]) for name in changed if name not in free]
         if differences:
             raise UserError(
                 "%s holds a run with %s: give the same values, or another --output-dir"
                 % (opts.output_dir, "; ".join(differences))
             )
-        for name in sorted(free & set(now) & set(before) - {"preset"}):
-            if before[name] != _as_json(now[name]):
+        for name in changed:
+            if name != "preset":
                 print("%s: %s before, %s from here on" % (name, before[name], now[name]))
-        now["preset"] = before.get("preset", now["preset"])  # the name it was begun with
+        if begun:
+            now["preset"] = before.get("preset", now["preset"])  # the name it was begun with
     options.write_json(path, now)
 
 
@@ -249,7 +255,7 @@ class Run:
     def __enter__(self) -> Run:
         self._take_lock()
         try:
-            check_settings(self.opts)
+            check_settings(self.opts, begun=bool(_index_files(self.checkpoint_dir)))
         except BaseException:
             self._lock.close()
             raise

@@ -217,8 +217,7 @@ def test_a_loss_above_the_limit(tmp_path):
 
 @pytest.mark.parametrize("argv", [["--width", "4"], ["--seed", "1"], ["--sizes", "1", "3"], ["--sizes", "1"]])
 def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path, argv):
-    with run.Run(options_of(tmp_path)):
-        pass
+    train(tmp_path, "--epochs", "1")
     with open(str(tmp_path / "settings.json"), encoding="utf-8") as stream:
         before = stream.read()
     with pytest.raises(UserError, match="holds a run with %s .*, not .*another --output-dir" % argv[0].strip("-")):
@@ -226,6 +225,17 @@ def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path, argv):
             raise AssertionError("it went on")
     with open(str(tmp_path / "settings.json"), encoding="utf-8") as stream:
         assert stream.read() == before
+
+
+def test_a_run_without_a_checkpoint_may_be_given_other_values(tmp_path, capsys):
+    """The first command may have been refused for its value after the settings were written."""
+    with pytest.raises(UserError, match="no such data"):
+        with run.Run(options_of(tmp_path, "--width", "4", "--epochs", "3", "--seed", "1")):
+            raise UserError("no such data")
+    assert train(tmp_path) == 5 and capsys.readouterr().out == ""
+    assert options.read_json(str(tmp_path / "settings.json"))["width"] == 3
+    with pytest.raises(UserError, match="width 3, not 4"):
+        train(tmp_path, "--width", "4")
 
 
 def test_a_folder_of_another_script_is_refused_in_a_short_line(tmp_path):
