@@ -95,6 +95,8 @@ def test_standard_input(monkeypatch):
     assert text.read_stdin() == "你好"
     monkeypatch.setattr(sys, "stdin", Stream("中文".encode("gbk")))
     assert "is not UTF-8" in said(text.read_stdin)
+    monkeypatch.setattr(sys, "stdin", Stream("中文".encode("gbk")))
+    assert text.read_stdin(encodings=("utf-8", "gb18030")) == "中文"
     monkeypatch.setattr(sys, "stdin", Stream(b"x" * 11))
     assert "longer than 10" in said(text.read_stdin, limit=10)
     monkeypatch.setattr(sys, "stdin", None)
