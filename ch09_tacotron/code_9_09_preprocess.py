@@ -97,8 +97,8 @@ def build_from_path(in_dir, out_dir, num_workers=1, tqdm=lambda x: x):
     f = thchs30.read_transcript(os.path.join(in_dir, "doc", "trans", "test.syllable.txt"))
     allpinyin = {}
     for pinyin in f:
-        indexf = pinyin.index(" ") if " " in pinyin else len(pinyin)
-        allpinyin[pinyin[:indexf]] = pinyin[indexf + 1 :].strip()
+        indexf = pinyin.index(" ")
+        allpinyin[pinyin[:indexf]] = pinyin[indexf + 1 :]
 
     for wav_file in wav_files:
         key = os.path.splitext(os.path.basename(wav_file))[
