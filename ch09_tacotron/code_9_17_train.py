@@ -126,7 +126,7 @@ def train(log_dir, opts=None):
         tf.logging.info("Checkpoint path: %s" % checkpoint_path)
         training_dir = os.path.join(opts.output_dir, "training")
         next_element = mydataset(os.path.join(training_dir, "train.txt"), opts.outputs_per_step, opts.batch)
-        data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py")["data"]
+        data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py", "spectrograms")["data"]
         record = this.record(listing="listing 9-17", data=data)
 
         inputs = tf.placeholder(tf.int32, [None, None], "inputs")

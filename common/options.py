@@ -353,11 +353,11 @@ def save_settings(output_dir: str, settings: dict) -> None:
     write_json(os.path.join(output_dir, SETTINGS_FILE), settings)
 
 
-def load_settings(output_dir: str, made_by: str) -> dict:
-    """Settings of an earlier run; UserError naming ``made_by`` (the script that makes such a run) when there is none."""
+def load_settings(output_dir: str, made_by: str, what: str = "trained model") -> dict:
+    """Settings of an earlier run; UserError when there is none: ``what`` is missing, and which script makes it."""
     path = os.path.join(output_dir, SETTINGS_FILE)
     if not os.path.exists(path):
-        raise UserError("no trained model in %s: run %s first (same --preset or --output-dir)" % (output_dir, made_by))
+        raise UserError("no %s in %s: run %s first (same --preset or --output-dir)" % (what, output_dir, made_by))
     return read_json(path)
 
 

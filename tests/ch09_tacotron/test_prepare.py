@@ -11,6 +11,7 @@ import soundfile
 
 from ch09_tacotron import code_9_09_preprocess as listing
 from ch09_tacotron.beyond import prepare, sound
+from common import files
 from common.errors import UserError
 from data import sample_thchs30, thchs30
 
@@ -89,6 +90,7 @@ def test_e33_every_line_has_its_end(corpus, tmp_path, at_once, capsys):
     rows = listing.preprocess_data(1, corpus, str(tmp_path / "out"))
     with open(str(tmp_path / "out" / "train.txt"), encoding="utf-8") as stream:
         assert stream.read() == "".join("%s|%s|%d|%s\n" % row for row in rows)
+    assert files.read_json(str(tmp_path / "out" / "settings.json")) == {"data": "Data"}  # what the records say
     frames = [row[2] for row in rows]
     shown = capsys.readouterr().out
     assert "Wrote 4 utterances, %d frames" % sum(frames) in shown

@@ -226,6 +226,8 @@ def test_settings_round_trip_with_numpy_values_and_chinese(tmp_path):
 def test_no_settings_names_the_script_that_makes_them(tmp_path):
     with pytest.raises(UserError, match="no trained model in .*: run code_x.py first"):
         options.load_settings(str(tmp_path), made_by="code_x.py")
+    with pytest.raises(UserError, match="no spectrograms in .*: run code_x.py first"):
+        options.load_settings(str(tmp_path), "code_x.py", "spectrograms")
 
 
 def test_damaged_settings(tmp_path):
