@@ -378,7 +378,7 @@ def run(main: Callable) -> None:
         print("error: %s" % one_line(error), file=sys.stderr)
         status = 2
     except Stopped as stop:
-        print("stopped: the same command goes on from here", file=sys.stderr)
+        print("stopped: the same command goes on from the newest checkpoint, if there is one", file=sys.stderr)
         status = 128 + stop.signal
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

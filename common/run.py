@@ -36,6 +36,7 @@ except ImportError:  # Windows has no such locks: two runs into one folder are n
     fcntl = None
 
 LOCK_FILE = ".lock"
+_LEARNING_RATES = ("learning_rate", "lr_base", "rate")
 
 
 def start(seed: int = 0, log: bool = False) -> None:
@@ -211,7 +212,7 @@ class Run:
     """One training in its folder ``opts.output_dir``, as a context.
 
     Entering takes the folder's lock, compares settings (``check_settings``) and catches Ctrl-C and SIGTERM; leaving after
-    either of them raises ``Stopped``, which ends the script with status 130 or 143 once the loop has saved.
+    either of them raises ``Stopped``, which ends the script with status 130 or 143 once the loop has ended.
 
     Args:
       opts: the namespace of ``options.parse``.
@@ -250,7 +251,7 @@ class Run:
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # a second Ctrl-C does not wait
         self.signal = number
-        print("\nstopping after this step; a checkpoint will be saved", file=sys.stderr)
+        print("\nstopping after this step", file=sys.stderr)
 
     def __enter__(self) -> Run:
         self._take_lock()
@@ -303,13 +304,20 @@ class Run:
         """A bar within a step, gone when it is done."""
         return progress(iterable, leave=False, **keywords)
 
-    def check(self, step: int, limit: Optional[float] = None, **losses) -> None:
-        """TrainingStopped when a loss is NaN, infinite, or above ``limit``; the last checkpoint stays as it is."""
+    def check(self, step: int, limit: Optional[float] = None, unit: str = "step", **losses) -> None:
+        """TrainingStopped when a loss is NaN, infinite, or above ``limit``; the last checkpoint stays as it is.
+
+        Args:
+          unit: what ``step`` counts.
+        """
         for name, value in losses.items():
             if not np.isfinite(value) or (limit is not None and value > limit):
+                rates = [row for row in self.opts.rows if row.name in _LEARNING_RATES]
+                advice = ["a smaller --%s may help" % row.name.replace("_", "-") for row in rates]
+                advice += ["in another --output-dir" for row in rates if row.fixed]  # here it could not be given
                 raise TrainingStopped(
-                    "training stopped at step %d: %s is %s; the last checkpoint is untouched (a smaller learning rate may help)"
-                    % (step, name, value)
+                    "training stopped at %s %d: %s is %s; the last checkpoint is untouched%s"
+                    % (unit, step, name, value, " (%s)" % ", ".join(advice) if advice else "")
                 )
 
     def record(self, listing: str, data: str) -> records.Record:

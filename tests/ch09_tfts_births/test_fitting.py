@@ -116,7 +116,7 @@ def test_a_list_of_checkpoints_that_are_not_there_is_one_line(content, tmp_path)
 @pytest.mark.parametrize(
     "error, kind",
     [
-        (tf.train.NanLossDuringTrainingError(), "another --seed may help"),
+        (tf.train.NanLossDuringTrainingError(), "another --seed may help, in another --output-dir"),
         (tf.errors.InvalidArgumentError(None, None, "Cholesky decomposition was not successful\nmore"), "Cholesky"),
         (
             tf.errors.NotFoundError(None, None, "Key model/x not found in checkpoint"),

@@ -259,8 +259,8 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
         (TrainingStopped("loss is nan"), 2, "error: loss is nan\n"),
         (UserError("a\nb\x1b[2J\u202e，好.png"), 2, "error: a\\nb\\x1b[2J\\u202e，好.png\n"),  # names come from outside
         (KeyboardInterrupt(), 130, "interrupted\n"),
-        (Stopped(2), 130, "stopped: the same command goes on from here\n"),
-        (Stopped(15), 143, "stopped: the same command goes on from here\n"),
+        (Stopped(2), 130, "stopped: the same command goes on from the newest checkpoint, if there is one\n"),
+        (Stopped(15), 143, "stopped: the same command goes on from the newest checkpoint, if there is one\n"),
         (OSError(errno.ENOSPC, "No space left", "out.png"), 2, "error: [Errno 28] No space left: 'out.png'\n"),
         (PermissionError(errno.EACCES, "Permission denied", "o"), 2, "error: [Errno 13] Permission denied: 'o'\n"),
     ],
