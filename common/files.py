@@ -92,6 +92,14 @@ def read_bytes(path: str, what: str = "file", limit: Optional[int] = LARGEST_TEX
         raise UserError("%s %s cannot be read: %s" % (what, path, error.strerror or error))
 
 
+def newest(folder: str) -> Optional[str]:
+    """The file of ``folder`` that was written last; None where there is no file, or no folder."""
+    if not os.path.isdir(folder):
+        return None
+    paths = [entry.path for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+    return max(paths, key=os.path.getmtime, default=None)
+
+
 def _number(value):
     """NumPy scalars for JSON."""
     if hasattr(value, "item"):

@@ -18,6 +18,15 @@ def said(function, *arguments, **keywords):
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
+def test_the_newest_file(tmp_path):
+    assert files.newest(str(tmp_path)) is None and files.newest(str(tmp_path / "none")) is None
+    for name, seconds in (("b", 3), ("a", 5), (".c", 9)):
+        (tmp_path / name).write_text("")
+        os.utime(str(tmp_path / name), (seconds, seconds))
+    (tmp_path / "folder").mkdir()
+    assert files.newest(str(tmp_path)) == str(tmp_path / "a")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = str(tmp_path / "deep" / "x.txt")
     with files.atomic(path, "w") as stream:
