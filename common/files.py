@@ -39,13 +39,14 @@ def atomic(path: str, mode: str = "wb"):
     """Opens a temporary file beside ``path`` and puts it in its place when the block ends without an error.
 
     Args:
-      mode: ``"wb"`` (bytes) or ``"w"`` (UTF-8 text, line ends as written).
+      mode: ``"wb"`` (bytes) or ``"w"`` (UTF-8 text, line ends as written; what of a file's name is no UTF-8 as its code,
+        which is JSON's as well).
     """
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path)[:40] + ".", suffix=".part")
     try:
-        text = {} if "b" in mode else dict(encoding="utf-8", newline="")
+        text = {} if "b" in mode else dict(encoding="utf-8", errors="backslashreplace", newline="")
         with os.fdopen(handle, mode, **text) as stream:
             yield stream
             stream.flush()

@@ -370,6 +370,9 @@ def _folder_is_gone(error: OSError) -> bool:
 
 def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be no UTF-8 (GBK, out of a zip): shown by its codes
+        if hasattr(stream, "reconfigure") and not stream.closed:
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
         if sys.stdout is not None:  # closed by whoever called

@@ -18,6 +18,13 @@ def said(function, *arguments, **keywords):
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
+def test_a_name_that_is_no_utf_8_is_written_and_comes_back(tmp_path):
+    name, path = os.fsdecode("照片.png".encode("gbk")), str(tmp_path / "x.json")
+    files.write_json(path, dict(name=name, other="照片"))
+    assert files.read_json(path) == dict(name=name, other="照片")
+    assert text.read_text(text.write_csv(str(tmp_path / "x.csv"), [[name]])).strip() == "\\udcd5\\udcd5Ƭ.png"
+
+
 def test_the_newest_file(tmp_path):
     assert files.newest(str(tmp_path)) is None and files.newest(str(tmp_path / "none")) is None
     for name, seconds in (("b", 3), ("a", 5), (".c", 9)):

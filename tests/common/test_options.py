@@ -339,6 +339,21 @@ def test_a_script_whose_reader_left_ends_in_silence(size):
     process.stderr.close()
 
 
+def test_a_name_that_is_no_utf_8_is_printed():
+    """After the work was done it ended the script with a traceback."""
+    code = (
+        "import os, sys\n"
+        "from common import options\n"
+        "def main():\n"
+        "    for stream in (sys.stdout, sys.stderr):\n"
+        "        print(os.fsdecode('照片.png'.encode('gbk')), '好', file=stream)\n"
+        "options.run(main)"
+    )
+    process = python(code)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and out == err and out.endswith(".png 好\n") and "\\udc" in out, err
+
+
 def test_ctrl_c_of_a_script():
     code = (
         "import time\n"
