@@ -278,7 +278,10 @@ def parse_values(
     parser.add_argument(
         "--data-dir", metavar="FOLDER", help="folder of the data set [$BOOK_DATA_DIR/<name>, then data/<name>]"
     )
-    parser.add_argument("--output-dir", metavar="FOLDER", help="folder of this run [output/%s/<preset>]" % example)
+    own_tiny = folder is None and "beyond" in parts
+    name = "… after what is given" if callable(folder) else (folder or "{preset}").format(preset="<preset>")
+    shown = "output/%s/%s" % (example, name) + (", beyond-tiny for tiny" if own_tiny else "")
+    parser.add_argument("--output-dir", metavar="FOLDER", help="folder of this run [%s]" % shown)
     _add_values(parser, rows, base)
     if add is not None:
         add(parser)
@@ -297,7 +300,7 @@ def parse_values(
     if callable(folder):
         default = folder(opts)
     else:
-        default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else "{preset}")
+        default = "beyond-tiny" if own_tiny and opts.preset == "tiny" else folder or "{preset}"
         default = default.format(preset=opts.preset)
     default = os.path.join(REPOSITORY, "output", example, default)
     opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default))

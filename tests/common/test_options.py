@@ -59,6 +59,22 @@ def test_tiny_runs_of_beyond_have_a_folder_of_their_own():
     assert parse("--preset", "tiny", script=script, folder="tiny").output_dir.endswith(os.path.join("demo", "tiny"))
 
 
+@pytest.mark.parametrize(
+    "folder,place,shown",
+    [
+        (None, "", "<preset>]"),
+        (None, "beyond", "<preset>, beyond-tiny for tiny]"),
+        ("scores", "beyond", "scores]"),
+        ("guide-{preset}", "beyond", "guide-<preset>]"),
+        (lambda opts: "own", "", "… after what is given]"),
+    ],
+)
+def test_the_help_says_which_folder_a_run_has(folder, place, shown, capsys):
+    with pytest.raises(SystemExit):
+        parse("--help", script=os.path.join(REPOSITORY, "ch09_demo", place, "train.py"), folder=folder)
+    assert "folder of this run [output/demo/" + shown in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_base_preset_of_another_name():
     assert parse(base="voice").preset == "voice" and parse("--preset", "cpu", base="voice").batch_size == 64
 
