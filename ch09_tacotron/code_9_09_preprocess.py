@@ -97,8 +97,8 @@ def build_from_path(in_dir, out_dir, num_workers=1, tqdm=lambda x: x):
     f = thchs30.read_transcript(os.path.join(in_dir, "doc", "trans", "test.syllable.txt"))
     allpinyin = {}
     for pinyin in f:
-        indexf = pinyin.index(" ") if " " in pinyin else len(pinyin)
-        allpinyin[pinyin[:indexf]] = pinyin[indexf + 1 :].strip()
+        indexf = pinyin.index(" ")
+        allpinyin[pinyin[:indexf]] = pinyin[indexf + 1 :]
 
     for wav_file in wav_files:
         key = os.path.splitext(os.path.basename(wav_file))[
@@ -134,6 +134,7 @@ def preprocess_data(num_workers, in_dir="./data_thchs30", out_dir="./training"):
     with open(os.path.join(out_dir, "train.txt"), "w", encoding="utf-8") as f:
         for m in metadata:
             f.write("|".join([str(x) for x in m]) + "\n")  # Erratum E33: in print the transcript's own end of line
+    options.save_settings(out_dir, dict(data=thchs30.describe(in_dir)))  # for the records of what is trained with it
     frames = sum([m[2] for m in metadata])
     print("Wrote %d utterances, %d frames" % (len(metadata), frames))
     print("Max input length: %d" % max(len(m[3]) for m in metadata))
@@ -146,7 +147,6 @@ def main(argv=None):
     in_dir = thchs30.locate(opts)
     record = records.Record(opts, opts.script, "listing 9-9", thchs30.describe(in_dir))
     metadata = preprocess_data(cpu_count(), in_dir, os.path.join(opts.output_dir, "training"))
-    options.save_settings(os.path.join(opts.output_dir, "training"), dict(data=record.content["data"]))
     record.metric("utterances", len(metadata))
     record.metric("frames", sum(m[2] for m in metadata))
     record.save()

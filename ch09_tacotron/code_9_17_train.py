@@ -126,7 +126,7 @@ def train(log_dir, opts=None):
         tf.logging.info("Checkpoint path: %s" % checkpoint_path)
         training_dir = os.path.join(opts.output_dir, "training")
         next_element = mydataset(os.path.join(training_dir, "train.txt"), opts.outputs_per_step, opts.batch)
-        data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py")["data"]
+        data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py", "spectrograms")["data"]
         record = this.record(listing="listing 9-17", data=data)
 
         inputs = tf.placeholder(tf.int32, [None, None], "inputs")
@@ -189,7 +189,7 @@ def train(log_dir, opts=None):
                 # Erratum E40: an error ends the script with status 2 or a traceback; the print's catch-all ends with 0
                 this.check(step, limit=100, loss=loss)
 
-                if step % opts.checkpoint_interval == 0:
+                if step % opts.checkpoint_interval == 0 or step == opts.epochs:
                     tf.logging.info("Saving checkpoint to: %s-%d" % (checkpoint_path, step))
                     this.save(saver, sess, step, "model.ckpt")
                     tf.logging.info("Saving audio and alignment...")
@@ -206,11 +206,11 @@ def train(log_dir, opts=None):
 
             if this.stopping and step % opts.checkpoint_interval:
                 this.save(saver, sess, step, "model.ckpt")
-    if loss_window and record.content["files"]:
-        record.metric("step", int(step))
-        record.metric("avg_loss", round(float(avg_loss), 5), printed="0.056 at step 11,060", note="of 100 steps")
-        record.metric("seconds a step", round(float(sec_per_step), 3), printed="4.4 to 4.6")
-        record.save()
+        if loss_window and record.content["files"]:
+            record.metric("step", int(step))
+            record.metric("avg_loss", round(float(avg_loss), 5), printed="0.056 at step 11,060", note="of 100 steps")
+            record.metric("seconds a step", round(float(sec_per_step), 3), printed="4.4 to 4.6")
+            record.save()
 
 
 def main(argv=None):

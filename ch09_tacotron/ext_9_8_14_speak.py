@@ -48,11 +48,11 @@ VALUES = [
 
 def read_texts(opts):
     """The texts of the command line, of ``--text-file`` or of standard input."""
-    texts = list(opts.text)
+    texts, encodings = list(opts.text), ("utf-8", "gb18030")
     if opts.text_file == "-":
-        texts.append(text.read_stdin())
+        texts.append(text.read_stdin(encodings=encodings))
     elif opts.text_file:
-        texts.append(text.read_text(opts.text_file, "text file", encodings=("utf-8", "gb18030")))
+        texts.append(text.read_text(opts.text_file, "text file", encodings))
     length = sum(map(len, texts))
     if length > MOST_CHARACTERS:
         raise UserError("the text has %d characters; up to %d are spoken at a time" % (length, MOST_CHARACTERS))
@@ -63,7 +63,7 @@ def read_texts(opts):
 
 def add_options(parser):
     parser.add_argument("text", nargs="*", help="Chinese text, or pinyin with tone digits")
-    parser.add_argument("--text-file", help="a text file (UTF-8); - for standard input")
+    parser.add_argument("--text-file", help="a text file (UTF-8 or GBK); - for standard input")
     parser.add_argument("--weights", help="folder of exported weights")
 
 

@@ -148,7 +148,9 @@ def main(argv=None):
         alignments, columns, rows, note = ask(opts)
         publish(opts, record, alignments, columns, rows, "Other attention in the trained voice's place", note)
         return
-    data = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py")
+    data = options.load_settings(
+        os.path.join(opts.output_dir, "training"), "ch09_tacotron/code_9_09_preprocess.py", "spectrograms"
+    )
     record = records.Record(opts, opts.script, "section 9.8.6", data["data"])
     alignments, rows = {}, []
     for kind in opts.kinds:

@@ -240,7 +240,7 @@ def main(argv=None):
         found = this.restore(saver, sess)
         print(" [*] Loading checkpoint succeeds! iteration %d" % found if found else " [*] No checkpoint")
         summary_writer = tf.summary.FileWriter(os.path.join(output, "summaries"), sess.graph)
-        max_it, sheet = opts.epoch * it_per_epoch, None
+        max_it, sheet = opts.epoch * it_per_epoch, found and files.newest(os.path.join(output, "sample_training"))
         it_name = "Epoch_({})_({}of%d)" % it_per_epoch
         for it in this.steps(sess.run(it_cnt), max_it, unit="it"):
             start = time.time()

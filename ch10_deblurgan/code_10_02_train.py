@@ -134,7 +134,7 @@ def pre_train_epoch(sess, iterator, datatensor, critic_updates=critic_updates, t
         d_on_g_losses.append(d_on_g_loss)
         d.trainable = True
         if this:
-            this.check(index, generator_loss=d_on_g_loss[0])
+            this.check(index, unit="batch", generator_loss=d_on_g_loss[0])
         if index % 10 == 0:
             print(index, np.mean(d_losses), np.mean(d_on_g_losses), flush=True)
     if d_on_g_losses:

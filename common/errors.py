@@ -19,7 +19,7 @@ class TrainingStopped(UserError):
 
 
 class Stopped(Exception):
-    """A training was asked to stop (Ctrl-C, SIGTERM) and has saved its work; the script ends with status 128 + ``signal``."""
+    """A training was asked to stop (Ctrl-C, SIGTERM) and has done so; the script ends with status 128 + ``signal``."""
 
     def __init__(self, signal: int):
         super().__init__("stopped by signal %d" % signal)

@@ -118,7 +118,7 @@ def training(this: run.Run, steps: int, save_steps: Optional[int] = None):
     except (tf.train.NanLossDuringTrainingError, tf.errors.InvalidArgumentError) as error:
         reason = str(error).strip().splitlines()[0][:120]
         raise TrainingStopped(
-            "training in %s stopped, the last checkpoint is untouched (another --seed may help): %s"
+            "training in %s stopped, the last checkpoint is untouched (another --seed may help, in another --output-dir): %s"
             % (this.checkpoint_dir, reason)
         )
     except tf.errors.OpError as error:

@@ -39,13 +39,14 @@ def atomic(path: str, mode: str = "wb"):
     """Opens a temporary file beside ``path`` and puts it in its place when the block ends without an error.
 
     Args:
-      mode: ``"wb"`` (bytes) or ``"w"`` (UTF-8 text, line ends as written).
+      mode: ``"wb"`` (bytes) or ``"w"`` (UTF-8 text, line ends as written; what of a file's name is no UTF-8 as its code,
+        which is JSON's as well).
     """
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path)[:40] + ".", suffix=".part")
     try:
-        text = {} if "b" in mode else dict(encoding="utf-8", newline="")
+        text = {} if "b" in mode else dict(encoding="utf-8", errors="backslashreplace", newline="")
         with os.fdopen(handle, mode, **text) as stream:
             yield stream
             stream.flush()
@@ -90,6 +91,14 @@ def read_bytes(path: str, what: str = "file", limit: Optional[int] = LARGEST_TEX
             return stream.read()
     except OSError as error:
         raise UserError("%s %s cannot be read: %s" % (what, path, error.strerror or error))
+
+
+def newest(folder: str) -> Optional[str]:
+    """The file of ``folder`` that was written last; None where there is no file, or no folder."""
+    if not os.path.isdir(folder):
+        return None
+    paths = [entry.path for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith(".")]
+    return max(paths, key=os.path.getmtime, default=None)
 
 
 def _number(value):

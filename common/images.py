@@ -36,6 +36,9 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
 WEBP_MENDED = (1, 3, 2)  # a prepared file can overrun older decoders (CVE-2023-4863)
 LARGEST_FILE = 256 << 20  # bytes
 LARGEST_PICTURE = 100 * 10**6  # pixels: a 100-megapixel photo takes 300 MB as uint8, and a bomb of 20 kB can claim more
+ORIENTATION = 0x0112
+# description, maker, model, software, date, artist, copyright, and where the camera's data and the place stand
+TAGS_OF_PHOTOS = {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825}
 
 
 class Photo(NamedTuple):
@@ -43,7 +46,7 @@ class Photo(NamedTuple):
 
     Attributes:
       pixels: uint8 RGB ``[height, width, 3]``, upright, in sRGB.
-      exif: EXIF bytes with the orientation set to upright; None where the file has none.
+      exif: EXIF bytes without the orientation; None where the file has none.
       pages: number of pages or frames in the file; the first one is ``pixels``.
       note: what was converted on the way, in words for the user; empty where nothing was.
     """
@@ -100,7 +103,7 @@ def upright_size(picture: Image.Image):
 
     To be asked before the pixels are loaded: Pillow closes a TIFF of several pages then.
     """
-    orientation = picture.getexif().get(0x0112, 1)
+    orientation = picture.getexif().get(ORIENTATION, 1)
     return picture.size[:: -1 if orientation in (5, 6, 7, 8) else 1], orientation in range(2, 9)
 
 
@@ -127,11 +130,17 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                 if width < 1 or height < 1:
                     raise ValueError("it has no pixels")
                 pages = getattr(picture, "n_frames", 1)
-                exif = picture.getexif()  # before the pixels are loaded: Pillow then closes a TIFF of several pages
+                exif = picture.getexif()  # before the pixels are loaded: Pillow then closes a TIFF
+                if (
+                    picture.format == "TIFF"
+                ):  # its other tags say how its pixels lie, and by them Pillow turns it itself
+                    for tag in set(exif) - TAGS_OF_PHOTOS:
+                        del exif[tag]
+                orientation = exif.pop(ORIENTATION, 1)  # not passed on: the pixels will be upright
+                exif_bytes = exif.tobytes() if len(exif) else None
+                exif[ORIENTATION] = orientation
                 picture.load()
                 picture = ImageOps.exif_transpose(picture)
-                exif.pop(0x0112, None)  # the orientation: the pixels are upright from here on
-                exif_bytes = exif.tobytes() if len(exif) else None
                 profile = picture.info.get("icc_profile")
                 if picture.mode.startswith("I") or picture.mode == "F":
                     picture = _to_8_bit(picture)

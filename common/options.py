@@ -278,7 +278,10 @@ def parse_values(
     parser.add_argument(
         "--data-dir", metavar="FOLDER", help="folder of the data set [$BOOK_DATA_DIR/<name>, then data/<name>]"
     )
-    parser.add_argument("--output-dir", metavar="FOLDER", help="folder of this run [output/%s/<preset>]" % example)
+    own_tiny = folder is None and "beyond" in parts
+    name = "… after what is given" if callable(folder) else (folder or "{preset}").format(preset="<preset>")
+    shown = "output/%s/%s" % (example, name) + (", beyond-tiny for tiny" if own_tiny else "")
+    parser.add_argument("--output-dir", metavar="FOLDER", help="folder of this run [%s]" % shown)
     _add_values(parser, rows, base)
     if add is not None:
         add(parser)
@@ -297,7 +300,7 @@ def parse_values(
     if callable(folder):
         default = folder(opts)
     else:
-        default = folder or ("beyond-tiny" if "beyond" in parts and opts.preset == "tiny" else "{preset}")
+        default = "beyond-tiny" if own_tiny and opts.preset == "tiny" else folder or "{preset}"
         default = default.format(preset=opts.preset)
     default = os.path.join(REPOSITORY, "output", example, default)
     opts.output_dir = os.path.abspath(os.path.expanduser(opts.output_dir or default))
@@ -353,11 +356,11 @@ def save_settings(output_dir: str, settings: dict) -> None:
     write_json(os.path.join(output_dir, SETTINGS_FILE), settings)
 
 
-def load_settings(output_dir: str, made_by: str) -> dict:
-    """Settings of an earlier run; UserError naming ``made_by`` (the script that makes such a run) when there is none."""
+def load_settings(output_dir: str, made_by: str, what: str = "trained model") -> dict:
+    """Settings of an earlier run; UserError when there is none: ``what`` is missing, and which script makes it."""
     path = os.path.join(output_dir, SETTINGS_FILE)
     if not os.path.exists(path):
-        raise UserError("no trained model in %s: run %s first (same --preset or --output-dir)" % (output_dir, made_by))
+        raise UserError("no %s in %s: run %s first (same --preset or --output-dir)" % (what, output_dir, made_by))
     return read_json(path)
 
 
@@ -370,6 +373,9 @@ def _folder_is_gone(error: OSError) -> bool:
 
 def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
+    for stream in (sys.stdout, sys.stderr):  # a file's name may be no UTF-8 (GBK, out of a zip): shown by its codes
+        if hasattr(stream, "reconfigure") and not stream.closed:
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
         if sys.stdout is not None:  # closed by whoever called
@@ -378,7 +384,7 @@ def run(main: Callable) -> None:
         print("error: %s" % one_line(error), file=sys.stderr)
         status = 2
     except Stopped as stop:
-        print("stopped: the same command goes on from here", file=sys.stderr)
+        print("stopped: the same command goes on from the newest checkpoint, if there is one", file=sys.stderr)
         status = 128 + stop.signal
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

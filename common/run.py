@@ -36,6 +36,7 @@ except ImportError:  # Windows has no such locks: two runs into one folder are n
     fcntl = None
 
 LOCK_FILE = ".lock"
+_LEARNING_RATES = ("learning_rate", "lr_base", "rate")
 
 
 def start(seed: int = 0, log: bool = False) -> None:
@@ -93,13 +94,17 @@ def step_of(prefix: str) -> int:
     return int(numbers[-1]) if numbers else -1
 
 
+def _index_files(folder: str) -> List[str]:
+    return sorted(glob.glob(os.path.join(glob.escape(folder), "*.index")))
+
+
 def checkpoints(folder: str) -> List[str]:
     """Prefixes of the complete checkpoints in ``folder``, newest first.
 
     The order is that of the saver's own list (file times are lost when a run folder is copied); what is not on it comes
     after, by time and then by step. A damaged list counts as none.
     """
-    prefixes = [path[: -len(".index")] for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*.index")))]
+    prefixes = [path[: -len(".index")] for path in _index_files(folder)]
     try:
         state = tf.train.get_checkpoint_state(folder)
         listed = [os.path.basename(path) for path in state.all_model_checkpoint_paths] if state else []
@@ -160,13 +165,17 @@ def keep_rows_until(path: str, step: int) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- the run
-def check_settings(opts) -> None:
+def check_settings(opts, begun: bool = True) -> None:
     """Compares ``opts`` with the settings that the run folder was begun with, and saves them.
 
     A row that is ``fixed`` (and the seed) must be as before; of the others the change is said.
 
+    Args:
+      begun: whether the run has a checkpoint. Before it has one other values do no harm: the command may have been refused for
+        the very value that is mended now.
+
     Raises:
-      UserError: names every difference; nothing was written.
+      UserError: the folder is another script's, or names every difference; nothing was written.
     """
     path = os.path.join(opts.output_dir, options.SETTINGS_FILE)
     now = options.run_settings(opts)
@@ -180,20 +189,18 @@ def check_settings(opts) -> None:
                 "%s holds the run of another script or version (without %s): give another --output-dir"
                 % (opts.output_dir, names)
             )
-        differences = [
-            "%s %s, not %s" % (name, before[name], now[name])
-            for name in sorted(now)
-            if name not in free and before[name] != _as_json(now[name])
-        ]
+        changed = [name for name in sorted(set(now) & set(before)) if begun and before[name] != _as_json(now[name])]
+        differences = ["%s %s, not %s" % (name, before[name], now[name]) for name in changed if name not in free]
         if differences:
             raise UserError(
                 "%s holds a run with %s: give the same values, or another --output-dir"
                 % (opts.output_dir, "; ".join(differences))
             )
-        for name in sorted(free & set(now) & set(before) - {"preset"}):
-            if before[name] != _as_json(now[name]):
+        for name in changed:
+            if name != "preset":
                 print("%s: %s before, %s from here on" % (name, before[name], now[name]))
-        now["preset"] = before.get("preset", now["preset"])  # the name it was begun with
+        if begun:
+            now["preset"] = before.get("preset", now["preset"])  # the name it was begun with
     options.write_json(path, now)
 
 
@@ -205,7 +212,7 @@ class Run:
     """One training in its folder ``opts.output_dir``, as a context.
 
     Entering takes the folder's lock, compares settings (``check_settings``) and catches Ctrl-C and SIGTERM; leaving after
-    either of them raises ``Stopped``, which ends the script with status 130 or 143 once the loop has saved.
+    either of them raises ``Stopped``, which ends the script with status 130 or 143 once the loop has ended.
 
     Args:
       opts: the namespace of ``options.parse``.
@@ -244,12 +251,12 @@ class Run:
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt  # a second Ctrl-C does not wait
         self.signal = number
-        print("\nstopping after this step; a checkpoint will be saved", file=sys.stderr)
+        print("\nstopping after this step", file=sys.stderr)
 
     def __enter__(self) -> Run:
         self._take_lock()
         try:
-            check_settings(self.opts)
+            check_settings(self.opts, begun=bool(_index_files(self.checkpoint_dir)))
         except BaseException:
             self._lock.close()
             raise
@@ -297,13 +304,20 @@ class Run:
         """A bar within a step, gone when it is done."""
         return progress(iterable, leave=False, **keywords)
 
-    def check(self, step: int, limit: Optional[float] = None, **losses) -> None:
-        """TrainingStopped when a loss is NaN, infinite, or above ``limit``; the last checkpoint stays as it is."""
+    def check(self, step: int, limit: Optional[float] = None, unit: str = "step", **losses) -> None:
+        """TrainingStopped when a loss is NaN, infinite, or above ``limit``; the last checkpoint stays as it is.
+
+        Args:
+          unit: what ``step`` counts.
+        """
         for name, value in losses.items():
             if not np.isfinite(value) or (limit is not None and value > limit):
+                rates = [row for row in self.opts.rows if row.name in _LEARNING_RATES]
+                advice = ["a smaller --%s may help" % row.name.replace("_", "-") for row in rates]
+                advice += ["in another --output-dir" for row in rates if row.fixed]  # here it could not be given
                 raise TrainingStopped(
-                    "training stopped at step %d: %s is %s; the last checkpoint is untouched (a smaller learning rate may help)"
-                    % (step, name, value)
+                    "training stopped at %s %d: %s is %s; the last checkpoint is untouched%s"
+                    % (unit, step, name, value, " (%s)" % ", ".join(advice) if advice else "")
                 )
 
     def record(self, listing: str, data: str) -> records.Record:

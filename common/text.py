@@ -66,7 +66,7 @@ def read_lines(path: str, what: str = "file", encodings: Sequence[str] = ("utf-8
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def read_stdin(what: str = "standard input", limit: int = 1 << 20) -> str:
+def read_stdin(what: str = "standard input", encodings: Sequence[str] = ("utf-8",), limit: int = 1 << 20) -> str:
     """What comes on standard input; UserError where it is closed, too long, or no text."""
     if sys.stdin is None or sys.stdin.closed:
         raise UserError("%s is closed: pipe a text into the command, or give it as an option" % what)
@@ -79,7 +79,7 @@ def read_stdin(what: str = "standard input", limit: int = 1 << 20) -> str:
         content = content.encode("utf-8")
     if len(content) > limit:
         raise UserError("%s is longer than %d bytes" % (what, limit))
-    return decode(content, what)
+    return decode(content, what, encodings)
 
 
 def read_csv(

@@ -39,6 +39,7 @@ def locate(opts, wav_folder: str = "mytest") -> str:
 
 def describe(folder: str) -> str:
     """What a record says of the data."""
+    folder = os.path.abspath(folder)
     place = os.path.dirname(folder) if os.path.basename(folder) == "data_thchs30" else folder
     return "generated sample" if datasets.is_sample(place) else os.path.basename(place)
 
@@ -60,17 +61,19 @@ def bad_syllables(pinyin: str) -> List[str]:
 
 
 def read_transcript(path: str) -> List[str]:
-    """The lines ``<id> <pinyin>`` of a transcript.
+    """The lines ``<id> <pinyin>`` of a transcript, one blank between them; those without pinyin are left out.
 
     Raises:
       UserError: it cannot be read as text; an id stands there twice with different pinyin.
     """
-    lines, seen = text.read_lines(path, "transcript"), {}
-    for number, line in enumerate(lines, 1):
-        name, _, pinyin = line.strip().partition(" ")
-        if name and seen.setdefault(name, pinyin) != pinyin:
-            raise UserError("transcript %s, line %d: %s has another line with other pinyin" % (path, number, name[:80]))
-    return lines
+    transcript = {}
+    for number, line in enumerate(text.read_lines(path, "transcript"), 1):
+        fields = line.strip().split(None, 1)  # a spreadsheet writes a tab
+        if len(fields) > 1 and transcript.setdefault(*fields) != fields[1]:
+            raise UserError(
+                "transcript %s, line %d: %s has another line with other pinyin" % (path, number, fields[0][:80])
+            )
+    return ["%s %s" % item for item in transcript.items()]
 
 
 def read_transcripts(folder: str) -> Dict[str, str]:

@@ -99,7 +99,9 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, base="cpu")
     if not os.path.isdir(os.path.join(opts.output_dir, "training")):
         raise UserError("%s has no training/: run ch09_tacotron/beyond/prepare.py first" % opts.output_dir)
-    prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
+    prepared = options.load_settings(
+        os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py", "spectrograms"
+    )
     record = records.Record(opts, opts.script, "beyond listing 9-17", prepared["data"])
     results_file = os.path.join(ablation_folder(opts), "results.json")
     results = {}

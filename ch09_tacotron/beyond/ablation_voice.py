@@ -132,7 +132,9 @@ def main(argv=None):
     if not os.path.isdir(os.path.join(opts.output_dir, "training")):
         raise UserError("%s has no training/: run ch09_tacotron/beyond/prepare.py first" % opts.output_dir)
     run.start(opts.seed)
-    prepared = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
+    prepared = options.load_settings(
+        os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py", "spectrograms"
+    )
     texts = [pinyin for _, pinyin in sorted(thchs30.read_transcripts(thchs30.locate(opts)).items())]
     texts = texts[: opts.sentences] if opts.sentences else texts
     check_minutes(opts)

@@ -219,7 +219,7 @@ def write_transcript(folder: str, lines: List[Line]) -> None:
     transcripts = {}
     if os.path.exists(path):
         rows = [line.split() for line in thchs30.read_transcript(path)]
-        transcripts = {row[0]: " ".join(row[1:]) for row in rows if len(row) > 1}  # an id alone says nothing
+        transcripts = {row[0]: " ".join(row[1:]) for row in rows}
     for line in lines:
         said = " ".join(line.syllables)
         if transcripts.setdefault(line.name, said) != said:

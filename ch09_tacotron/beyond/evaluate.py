@@ -121,7 +121,7 @@ def main(argv=None):
     mels = [load_mel(training_dir, fields) for fields in everything]
     cepstra, lengths = [mel_cepstrum(mel) for mel in mels], [len(mel) for mel in mels]
     folder = os.path.join(opts.output_dir, "evaluation")
-    data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py")["data"]
+    data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py", "spectrograms")["data"]
     record = records.Record(opts, opts.script, "beyond listing 9-17", data)
     voice = Voice(find_model(opts.output_dir, opts.weights), threads=opts.threads, sharpen=opts.sharpen)
     print("model: %s" % voice.source)

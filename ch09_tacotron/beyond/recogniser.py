@@ -291,7 +291,9 @@ def main(argv=None):
             print("%s: %s" % (path, " ".join(recogniser.hear(mel))))
         return
     result = train(opts)
-    made = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
+    made = options.load_settings(
+        os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py", "spectrograms"
+    )
     record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])
     record.metric("phones right", round(100 * result.right, 1), "%", note="held-out sentences, tones aside")
     record.metric("phones right with tones", round(100 * result.right_with_tones, 1), "%")

@@ -302,7 +302,7 @@ def add_options(parser):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add_options, base="voice")
     folder = os.path.join(opts.output_dir, "training")
-    made = options.load_settings(folder, "ch09_tacotron/beyond/prepare.py")
+    made = options.load_settings(folder, "ch09_tacotron/beyond/prepare.py", "spectrograms")
     minutes, result = train(opts, folder, cluster.join(opts))
     record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])
     record.metric("speech", round(minutes, 1), "min", note="trained on")

@@ -207,7 +207,7 @@ def train(opts):
                 % os.path.join(training_dir, SPANS_FILE)
             )
     with run.Run(opts, checkpoints="model-cpk") as this:
-        data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py")["data"]
+        data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py", "spectrograms")["data"]
         record = this.record(listing="beyond listing 9-17", data=data)
         first_batch = tf.placeholder(tf.int64, [], "first_batch")
         dataset = batches(os.path.join(training_dir, "train.txt"), opts, first_batch, spans)

@@ -102,7 +102,9 @@ def train(opts):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, base="voice")
     run.start(opts.seed)
-    made = options.load_settings(os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py")
+    made = options.load_settings(
+        os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py", "spectrograms"
+    )
     loss = train(opts)
     if loss is not None:
         record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])

@@ -1,5 +1,7 @@
 """The text's exercises of 9.8.4, 9.8.6 and 9.8.14."""
 
+import io
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,3 +83,11 @@ def test_a_novel_is_refused_before_anything_is_loaded(tmp_path):
     path.write_text("从前有座山。" * 4000, encoding="utf-8")
     with pytest.raises(UserError, match="24000 characters; up to 20000"):
         speaking.read_texts(SimpleNamespace(text=[], text_file=str(path)))
+
+
+def test_gbk_is_read_from_a_file_and_from_a_pipe(tmp_path, monkeypatch):
+    path = tmp_path / "story.txt"
+    path.write_bytes("从前有座山。".encode("gbk"))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(closed=False, buffer=io.BytesIO(path.read_bytes())))
+    for name in (str(path), "-"):
+        assert speaking.read_texts(SimpleNamespace(text=[], text_file=name)) == ["从前有座山。"]

@@ -11,6 +11,7 @@ import soundfile
 
 from ch09_tacotron import code_9_09_preprocess as listing
 from ch09_tacotron.beyond import prepare, sound
+from common import files
 from common.errors import UserError
 from data import sample_thchs30, thchs30
 
@@ -89,6 +90,7 @@ def test_e33_every_line_has_its_end(corpus, tmp_path, at_once, capsys):
     rows = listing.preprocess_data(1, corpus, str(tmp_path / "out"))
     with open(str(tmp_path / "out" / "train.txt"), encoding="utf-8") as stream:
         assert stream.read() == "".join("%s|%s|%d|%s\n" % row for row in rows)
+    assert files.read_json(str(tmp_path / "out" / "settings.json")) == {"data": "Data"}  # what the records say
     frames = [row[2] for row in rows]
     shown = capsys.readouterr().out
     assert "Wrote 4 utterances, %d frames" % sum(frames) in shown
@@ -126,6 +128,18 @@ def test_capital_endings_and_a_byte_order_mark_are_read(corpus, tmp_path, at_onc
     assert len(listing.build_from_path(corpus, str(tmp_path))) == 4
     (metadata, skipped), _ = build(corpus, tmp_path)
     assert len(metadata) == 4 and not skipped and "skipped" not in capsys.readouterr().out
+
+
+def test_a_transcript_with_tabs_and_blanks_is_read_and_an_empty_line_is_none(corpus, tmp_path, at_once, capsys):
+    names = [os.path.splitext(os.path.basename(path))[0] for path in thchs30.wav_paths(corpus)]
+    lines = [names[0] + "\tma1 ma3 ", "  " + names[1] + "  ma1 ma3", names[2] + " ", names[3]]
+    write_transcript(corpus, lines)
+    assert [row[3] for row in listing.build_from_path(corpus, str(tmp_path))] == ["ma1 ma3"] * 2
+    assert capsys.readouterr().out.count(": no transcript in") == 2
+    assert thchs30.read_transcripts(corpus) == {names[0]: "ma1 ma3", names[1]: "ma1 ma3"}
+    write_transcript(corpus, ["A2_0\tma1", "A2_0 ma2"])
+    with pytest.raises(UserError, match="line 2: A2_0 has another line"):
+        listing.build_from_path(corpus, str(tmp_path))
 
 
 @pytest.mark.parametrize("wrong", ["ma", "Ma1", "de0", "lu:4", "MA1", "ma6", "m\u01ce", "1", "ma1ma1"])

@@ -172,8 +172,6 @@ def test_9_17_train(prepared, monkeypatch):
         raise Reached
 
     monkeypatch.chdir(prepared)
-    with open("training/settings.json", "w", encoding="utf-8") as stream:
-        stream.write('{"data": "generated sample"}')
     monkeypatch.setattr(train, "Tacotron", network)
     with pytest.raises(Reached):
         train.train(os.path.join(".", "model-cpk"))

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import signal
 import types
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorflow as tf
 from ch09_tacotron import code_9_17_train as listing
 from ch09_tacotron.beyond import sound, train_few, voice
 from common import options, run
-from common.errors import TrainingStopped
+from common.errors import Stopped, TrainingStopped
 from common.plotting import plt, savefig
 
 
@@ -76,7 +77,41 @@ def loop(tmp_path, monkeypatch):
     return run_over, lines
 
 
-def test_e127_a_checkpoint_adds_nothing_to_the_graph(loop, tmp_path, monkeypatch):
+@pytest.fixture
+def quick(monkeypatch):
+    """What a checkpoint brings along takes no time."""
+    monkeypatch.setattr(listing, "inv_spectrogram", lambda spectrogram: np.zeros(8))
+    monkeypatch.setattr(listing, "plot_alignment", lambda alignment, path, info: np.save(path, alignment))
+    monkeypatch.setattr(listing, "sequence_to_text", str)
+
+
+@pytest.mark.parametrize("interval,saved", [(1000, ["3"]), (2, ["3", "2"]), (3, ["3"])])
+def test_the_last_step_is_saved_whatever_the_interval(loop, quick, tmp_path, interval, saved):
+    run_over, _ = loop
+    run_over([1.0] * 3, "--checkpoint-interval", str(interval))
+    assert [path.split("-")[-1] for path in run.checkpoints(str(tmp_path / "model-cpk"))] == saved
+    record = options.read_json(str(tmp_path / "record-code_9_17_train.json"))
+    assert record["metrics"]["step"]["value"] == 3
+    assert [os.path.basename(file["path"]) for file in record["files"]] == ["step-3-audio.wav", "step-3-align.png"]
+
+
+def test_a_stopped_run_is_saved_and_has_a_record(loop, quick, tmp_path, monkeypatch):
+    run_over, lines = loop
+    check = run.Run.check
+
+    def checked(this, step, **losses):
+        check(this, step, **losses)
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(run.Run, "check", checked)
+    with pytest.raises(Stopped):
+        run_over([1.0] * 9, "--checkpoint-interval", "2")
+    assert run.checkpoints(str(tmp_path / "model-cpk"))[0].endswith("model.ckpt-3")
+    assert options.read_json(str(tmp_path / "record-code_9_17_train.json"))["metrics"]["step"]["value"] == 3
+
+
+def test_e127_a_checkpoint_adds_nothing_to_the_graph(loop, quick, tmp_path, monkeypatch):
     run_over, _ = loop
     sizes, save = [], run.Run.save
 
@@ -85,9 +120,6 @@ def test_e127_a_checkpoint_adds_nothing_to_the_graph(loop, tmp_path, monkeypatch
         return save(this, *arguments)
 
     monkeypatch.setattr(run.Run, "save", saved)
-    monkeypatch.setattr(listing, "inv_spectrogram", lambda spectrogram: np.zeros(8))
-    monkeypatch.setattr(listing, "plot_alignment", lambda alignment, path, info: np.save(path, alignment))
-    monkeypatch.setattr(listing, "sequence_to_text", str)
     run_over([1.0] * 4, "--checkpoint-interval", "1")
     assert len(sizes) == 4 and len(set(sizes)) == 1
 
@@ -99,10 +131,12 @@ def test_e40_a_bad_loss_stops_training(loop):
     assert lines[-1] == "Loss exploded to nan at step 3!"
 
 
-def test_e35_the_mean_is_of_the_last_100_steps(loop):
+def test_e35_the_mean_is_of_the_last_100_steps(loop, quick):
     run_over, lines = loop
     run_over([float(step % 90) for step in range(130)])
-    assert lines[-1].endswith("avg_loss=%.05f]" % np.mean([step % 90 for step in range(30, 130)]))
+    assert [line for line in lines if line.startswith("Step")][-1].endswith(
+        "avg_loss=%.05f]" % np.mean([step % 90 for step in range(30, 130)])
+    )
 
 
 def test_a_voice_cuts_each_sample_at_its_own_end():

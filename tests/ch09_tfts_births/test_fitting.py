@@ -75,6 +75,8 @@ def test_folder_of_another_model_is_refused_and_left_alone(tmp_path):
     opts = make_opts(tmp_path)
     with pytest.raises(ZeroDivisionError):  # stands for the training, which is none of this test's business
         exercises.fit(opts, "model", lambda folder: 1 / 0, make_values(), {}, 2, model="week")
+    (tmp_path / "model" / "mode").mkdir()
+    save_model(str(tmp_path / "model" / "mode"), 1.0, 1)  # from here on other settings would mix two models
     settings = tmp_path / "model" / "settings.json"
     before = settings.read_text()
     opts.window_size = 13
@@ -114,7 +116,7 @@ def test_a_list_of_checkpoints_that_are_not_there_is_one_line(content, tmp_path)
 @pytest.mark.parametrize(
     "error, kind",
     [
-        (tf.train.NanLossDuringTrainingError(), "another --seed may help"),
+        (tf.train.NanLossDuringTrainingError(), "another --seed may help, in another --output-dir"),
         (tf.errors.InvalidArgumentError(None, None, "Cholesky decomposition was not successful\nmore"), "Cholesky"),
         (
             tf.errors.NotFoundError(None, None, "Key model/x not found in checkpoint"),

@@ -261,6 +261,15 @@ def test_listing_writes_the_printed_files(listing_run):
     assert record["metrics"]["iterations"]["value"] == 12 and record["files"][0]["caption_zh"]
 
 
+def test_a_finished_run_keeps_its_sheet_when_it_is_repeated(listing_run, tmp_path):
+    folder = str(tmp_path / "run")
+    shutil.copytree(listing_run.folder, folder)
+    arguments = [folder if item == listing_run.folder else item for item in listing_run.arguments]
+    listing.main(arguments + ["--epoch", "2"])
+    record = options.read_json(os.path.join(folder, "record-code_10_06_train.json"))
+    assert [os.path.basename(file["path"]) for file in record["files"]] == ["Epoch_(1)_(6of6).jpg"]
+
+
 def test_another_network_in_the_same_folder_is_refused(listing_run):
     with pytest.raises(UserError, match="holds a run with dis_dim 8, not 4"):
         listing.main(listing_run.arguments + ["--dis-dim", "4"])

@@ -18,6 +18,22 @@ def said(function, *arguments, **keywords):
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
+def test_a_name_that_is_no_utf_8_is_written_and_comes_back(tmp_path):
+    name, path = os.fsdecode("照片.png".encode("gbk")), str(tmp_path / "x.json")
+    files.write_json(path, dict(name=name, other="照片"))
+    assert files.read_json(path) == dict(name=name, other="照片")
+    assert text.read_text(text.write_csv(str(tmp_path / "x.csv"), [[name]])).strip() == "\\udcd5\\udcd5Ƭ.png"
+
+
+def test_the_newest_file(tmp_path):
+    assert files.newest(str(tmp_path)) is None and files.newest(str(tmp_path / "none")) is None
+    for name, seconds in (("b", 3), ("a", 5), (".c", 9)):
+        (tmp_path / name).write_text("")
+        os.utime(str(tmp_path / name), (seconds, seconds))
+    (tmp_path / "folder").mkdir()
+    assert files.newest(str(tmp_path)) == str(tmp_path / "a")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = str(tmp_path / "deep" / "x.txt")
     with files.atomic(path, "w") as stream:
@@ -95,6 +111,8 @@ def test_standard_input(monkeypatch):
     assert text.read_stdin() == "你好"
     monkeypatch.setattr(sys, "stdin", Stream("中文".encode("gbk")))
     assert "is not UTF-8" in said(text.read_stdin)
+    monkeypatch.setattr(sys, "stdin", Stream("中文".encode("gbk")))
+    assert text.read_stdin(encodings=("utf-8", "gb18030")) == "中文"
     monkeypatch.setattr(sys, "stdin", Stream(b"x" * 11))
     assert "longer than 10" in said(text.read_stdin, limit=10)
     monkeypatch.setattr(sys, "stdin", None)

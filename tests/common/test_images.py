@@ -75,6 +75,23 @@ def test_phone_photos_stand_upright(tmp_path, orientation, turn):
     np.testing.assert_array_equal(images.read_rgb(path), np.rot90(RGB, turn))
 
 
+@pytest.mark.parametrize("kind", ["png", "tif", "pages.tif", "packed.tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_orientation_is_turned_once(tmp_path, kind, orientation):
+    """Pillow turns a TIFF as it loads it, and no other file."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    more = dict(compression="tiff_lzw") if kind == "packed.tif" else {}
+    if kind == "pages.tif":
+        more = dict(save_all=True, append_images=[Image.fromarray(RGB)])
+    path = saved(tmp_path, Image.fromarray(RGB), "x." + kind, exif=exif, **more)
+    upright = RGB[:, ::-1] if orientation in (2, 4, 5, 7) else RGB  # EXIF 2.3, 4.6.4: mirrored, then turned
+    upright = np.rot90(upright, {3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}.get(orientation, 0))
+    np.testing.assert_array_equal(images.read_rgb(path), upright)
+    with images.open_picture(path) as picture:
+        assert images.upright_size(picture) == (upright.shape[1::-1], orientation != 1)
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_webp_is_refused_where_its_decoder_can_be_overrun(tmp_path, monkeypatch):
     """CVE-2023-4863: libwebp before 1.3.2, which Pillow has from 10.0.1 on; the last Pillow for Python 3.7 is 9.5."""
@@ -329,6 +346,20 @@ def test_the_date_of_a_photo_is_kept_and_its_orientation_not(tmp_path):
     kept = Image.Exif()
     kept.load(written.exif)
     assert kept.get(0x0132) == "2026:01:02 03:04:05"
+
+
+def test_of_a_tiff_only_what_is_said_of_the_photo_is_kept(tmp_path):
+    """Its other tags, width and strips for one, are those of its own pixels."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0132] = 6, "Maker", "2026:01:02 03:04:05"
+    exif[0x8769] = {0x829A: 0.5}  # the exposure, in the camera's own table
+    path = saved(tmp_path, Image.fromarray(RGB), "x.tif", exif=exif.tobytes())
+    written = images.read_photo(images.write_png(str(tmp_path / "y.png"), RGB, images.read_photo(path).exif))
+    kept = Image.Exif()
+    kept.load(written.exif)
+    assert dict(kept.get_ifd(0x8769)) == {0x829A: 0.5}
+    assert {tag: kept[tag] for tag in kept if tag != 0x8769} == {0x010F: "Maker", 0x0132: "2026:01:02 03:04:05"}
+    assert images.read_photo(saved(tmp_path, Image.fromarray(RGB), "z.tif")).exif is None
 
 
 @pytest.mark.parametrize("largest,scale", [(1.0, 255.0), (255.0, 1.0), (65535.0, 255.0 / 65535.0)])

@@ -59,6 +59,22 @@ def test_tiny_runs_of_beyond_have_a_folder_of_their_own():
     assert parse("--preset", "tiny", script=script, folder="tiny").output_dir.endswith(os.path.join("demo", "tiny"))
 
 
+@pytest.mark.parametrize(
+    "folder,place,shown",
+    [
+        (None, "", "<preset>]"),
+        (None, "beyond", "<preset>, beyond-tiny for tiny]"),
+        ("scores", "beyond", "scores]"),
+        ("guide-{preset}", "beyond", "guide-<preset>]"),
+        (lambda opts: "own", "", "… after what is given]"),
+    ],
+)
+def test_the_help_says_which_folder_a_run_has(folder, place, shown, capsys):
+    with pytest.raises(SystemExit):
+        parse("--help", script=os.path.join(REPOSITORY, "ch09_demo", place, "train.py"), folder=folder)
+    assert "folder of this run [output/demo/" + shown in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_base_preset_of_another_name():
     assert parse(base="voice").preset == "voice" and parse("--preset", "cpu", base="voice").batch_size == 64
 
@@ -226,6 +242,8 @@ def test_settings_round_trip_with_numpy_values_and_chinese(tmp_path):
 def test_no_settings_names_the_script_that_makes_them(tmp_path):
     with pytest.raises(UserError, match="no trained model in .*: run code_x.py first"):
         options.load_settings(str(tmp_path), made_by="code_x.py")
+    with pytest.raises(UserError, match="no spectrograms in .*: run code_x.py first"):
+        options.load_settings(str(tmp_path), "code_x.py", "spectrograms")
 
 
 def test_damaged_settings(tmp_path):
@@ -257,8 +275,8 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
         (TrainingStopped("loss is nan"), 2, "error: loss is nan\n"),
         (UserError("a\nb\x1b[2J\u202e，好.png"), 2, "error: a\\nb\\x1b[2J\\u202e，好.png\n"),  # names come from outside
         (KeyboardInterrupt(), 130, "interrupted\n"),
-        (Stopped(2), 130, "stopped: the same command goes on from here\n"),
-        (Stopped(15), 143, "stopped: the same command goes on from here\n"),
+        (Stopped(2), 130, "stopped: the same command goes on from the newest checkpoint, if there is one\n"),
+        (Stopped(15), 143, "stopped: the same command goes on from the newest checkpoint, if there is one\n"),
         (OSError(errno.ENOSPC, "No space left", "out.png"), 2, "error: [Errno 28] No space left: 'out.png'\n"),
         (PermissionError(errno.EACCES, "Permission denied", "o"), 2, "error: [Errno 13] Permission denied: 'o'\n"),
     ],
@@ -335,6 +353,21 @@ def test_a_script_whose_reader_left_ends_in_silence(size):
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait(60) == 0
     process.stderr.close()
+
+
+def test_a_name_that_is_no_utf_8_is_printed():
+    """After the work was done it ended the script with a traceback."""
+    code = (
+        "import os, sys\n"
+        "from common import options\n"
+        "def main():\n"
+        "    for stream in (sys.stdout, sys.stderr):\n"
+        "        print(os.fsdecode('照片.png'.encode('gbk')), '好', file=stream)\n"
+        "options.run(main)"
+    )
+    process = python(code)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and out == err and out.endswith(".png 好\n") and "\\udc" in out, err
 
 
 def test_ctrl_c_of_a_script():

@@ -192,12 +192,14 @@ def test_a_run_goes_on_from_where_it_was(tmp_path, capsys):
     assert train(tmp_path, "--epochs", "4") == 4  # nothing left to do
 
 
-def test_sigterm_stops_after_the_step_and_the_next_call_goes_on(tmp_path):
+def test_sigterm_stops_after_the_step_and_the_next_call_goes_on(tmp_path, capsys):
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Stopped) as raised:
         train(tmp_path, steps=1)
     assert raised.value.signal == signal.SIGTERM and signal.getsignal(signal.SIGTERM) == before
     assert os.path.basename(run.checkpoints(str(tmp_path / "checkpoints"))[0]) == "model-2"
+    said = capsys.readouterr().err
+    assert "stopping after this step" in said and "saved" not in said  # some trainings count whole epochs only
     assert train(tmp_path) == 5
 
 
@@ -215,10 +217,27 @@ def test_a_loss_above_the_limit(tmp_path):
             this.check(1, limit=5, total=5.1)
 
 
+@pytest.mark.parametrize(
+    "rate,advice",
+    [
+        (None, ""),
+        (Value("lr_base", 0.1, "rate"), r" (a smaller --lr-base may help, in another --output-dir)"),
+        (Value("rate", 0.1, "rate", fixed=False), r" (a smaller --rate may help)"),
+    ],
+)
+def test_a_bad_loss_gives_advice_that_can_be_followed(tmp_path, rate, advice):
+    opts = options_of(tmp_path)
+    if rate:
+        opts.rows += (rate,)
+        setattr(opts, rate.name, rate.value)
+    with run.Run(opts) as this, pytest.raises(TrainingStopped) as caught:
+        this.check(3, unit="batch", loss=np.nan)
+    assert str(caught.value) == "training stopped at batch 3: loss is nan; the last checkpoint is untouched" + advice
+
+
 @pytest.mark.parametrize("argv", [["--width", "4"], ["--seed", "1"], ["--sizes", "1", "3"], ["--sizes", "1"]])
 def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path, argv):
-    with run.Run(options_of(tmp_path)):
-        pass
+    train(tmp_path, "--epochs", "1")
     with open(str(tmp_path / "settings.json"), encoding="utf-8") as stream:
         before = stream.read()
     with pytest.raises(UserError, match="holds a run with %s .*, not .*another --output-dir" % argv[0].strip("-")):
@@ -226,6 +245,17 @@ def test_a_folder_of_other_settings_is_refused_and_left_alone(tmp_path, argv):
             raise AssertionError("it went on")
     with open(str(tmp_path / "settings.json"), encoding="utf-8") as stream:
         assert stream.read() == before
+
+
+def test_a_run_without_a_checkpoint_may_be_given_other_values(tmp_path, capsys):
+    """The first command may have been refused for its value after the settings were written."""
+    with pytest.raises(UserError, match="no such data"):
+        with run.Run(options_of(tmp_path, "--width", "4", "--epochs", "3", "--seed", "1")):
+            raise UserError("no such data")
+    assert train(tmp_path) == 5 and capsys.readouterr().out == ""
+    assert options.read_json(str(tmp_path / "settings.json"))["width"] == 3
+    with pytest.raises(UserError, match="width 3, not 4"):
+        train(tmp_path, "--width", "4")
 
 
 def test_a_folder_of_another_script_is_refused_in_a_short_line(tmp_path):
