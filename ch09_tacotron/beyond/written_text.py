@@ -36,8 +36,10 @@ MEASURES = (
     "个 位 名 只 张 条 本 件 次 天 年 周 岁 块 元 角 毛 斤 两 吨 米 里 升 克 点 种 类 套 双 对 头 匹 棵 "
     "朵 支 枝 根 把 台 辆 架 艘 座 栋 间 家 所 倍 遍 趟 场 顿 杯 瓶 碗 盘 袋 箱 盒 包 份 篇 封 首 部 段 "
     "句 行 列 排 组 队 户 口 门 片 滴 颗 粒 串 束 群 批 代 样 步 声 人 万 千 亿 秒 季 公里 公斤 公分 千克 "
-    "厘米 毫米 毫升 平方 立方 小时 分钟 星期 世纪 美元 欧元 英镑 港元 摄氏度 华氏度 半天 条件"
+    "厘米 毫米 毫升 平方 立方 小时 分钟 星期 美元 欧元 英镑 港元 摄氏度 华氏度 半天 条件"
 ).split()
+# Words that begin with one of these and yet give a number its place or are a name: 二年级, 二季度, 二人转, 二次方.
+NO_MEASURES = tuple("年级 季度 人转 把手 次元 次方 次函数".split())
 MOST_FIGURES = 100  # in a row; the patterns below take the square of their number in time
 FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 # A day or a time that begins and one that ends a span: 周一~周五, 5月1日-7日, 早8点~晚5点, 三~五天.
@@ -114,6 +116,9 @@ def _clean(text: str) -> str:
     text = re.sub("[①-⒇](?=[0-9０-９①-⒇])", lambda m: m.group() + "、", text)  # ①② are two numbers, not 12
     for sign, fraction in FRACTIONS.items():
         text = re.sub("(\\d)" + sign, "\\1又" + fraction, text).replace(sign, fraction)
+    thousands = re.search("(?<![0-9])[0-9]{1,2}(?:，[0-9]{3})+(?![0-9])", text)
+    if thousands:
+        raise UserError("cannot tell the thousands from a list in '%s'" % thousands.group())
     text = re.sub("(?<=[０-９])，(?=[０-９])", ",", text).replace("，", "、")  # a pause, no sign of thousands
     return unicodedata.normalize("NFKC", text.replace("…", "。")).replace("−", "-").replace("〜", "~")
 
@@ -146,7 +151,7 @@ def _range(match) -> str:
     year = re.match(r"[12]\d{3}$", left) and re.match(r"[12]\d{3}$", right) and (behind == "年" or low < high)
     if plain and year:
         return read_digits(left) + "到" + read_digits(right) + behind
-    if left == "2" and (behind and behind in MEASURES):
+    if left == "2" and _is_counted(match.string[match.start(4) :]):
         left = "两"
     return left + "到" + right + behind
 
@@ -176,10 +181,38 @@ def _fraction(match) -> str:
     return read_number(under) + "分之" + read_number(over)
 
 
+def _year(match) -> str:
+    """2008年以来 → 二零零八年以来; but 1500年前, 2000年历史 and 2000年来 are so many years, which ``_integer`` reads."""
+    digits, behind = match.groups()
+    if not behind or digits[:2] in ("19", "20") and digits[2:] != "00":
+        return read_digits(digits)
+    if behind == "年前" and match.string[: match.start()].endswith(("约", "近", "距今")):
+        return digits
+    if behind == "年前" and digits in ("1900", "2000"):  # before that year, or so many years ago
+        raise UserError("cannot tell what '%s' means: write it as it is spoken" % (digits + behind))
+    if "前" in behind and (digits[2:] != "00" or digits in ("1900", "2000")):
+        return read_digits(digits)
+    return digits
+
+
+def _thousands(match) -> str:
+    """1 200元 → 1200元; a row of numbers looks the same."""
+    before, behind = match.string[: match.start()], match.string[match.end() :].lstrip(" ")
+    counted = _is_counted(behind) or behind.startswith(tuple(UNITS) + ("%", "‰")) or before.endswith(tuple("$¥€£"))
+    if counted or match.group().endswith(" 000"):
+        return match.group().replace(" ", "")
+    raise UserError("cannot tell the thousands from a list in '%s'" % match.group())
+
+
+def _is_counted(behind: str) -> bool:
+    """Whether what stands behind a number begins with a word that counts things."""
+    return behind.startswith(tuple(MEASURES)) and not behind.startswith(NO_MEASURES)
+
+
 def _integer(match) -> str:
     text, (start, end) = match.string, match.span()
-    digits, behind = match.group(), text[end : end + 3]
-    counted = any(behind.startswith(measure) for measure in MEASURES)
+    digits, behind = match.group(), text[end:]
+    counted = _is_counted(behind)
     if text[max(0, start - 1) : start] == "米" and len(digits) == 2 and not counted:
         return read_digits(digits)  # 1米75
     if (
@@ -207,6 +240,7 @@ def as_spoken(text: str) -> str:
         raise UserError(
             "cannot tell the thousands from a list in '%s'" % re.search(r"[\d,.]*\d,\d[\d,.]*", text).group()
         )
+    text = re.sub(r"(?<![\d,])(?<!\d[-:/. ])[1-9]\d{0,2}(?: \d{3})+(?! ?\d)", _thousands, text)
     text = re.sub(r"(?<!\S)\.(?=\d)", "0.", text)
     inches = re.search(r"\d['\"]\s?\d|\d['\"]$", text)
     if inches and (text.count("'") % 2 or text.count('"') % 2):
@@ -244,8 +278,9 @@ def as_spoken(text: str) -> str:
     for unit in sorted(UNITS, key=len, reverse=True):
         text = re.sub(r"(?<=[\d万亿千百])\s?%s(?![A-Za-z0-9])" % re.escape(unit), UNITS[unit], text)
     text = re.sub(r"(?<![\d/])(\d+)[/⁄](\d+)(?![\d/])", _fraction, text)
-    text = re.sub(r"(?<!\d)([12]\d{3})(?=年(?!以?来))", lambda m: read_digits(m.group(1)), text)
-    text = re.sub(r"(?<!\d)([0-9]0)(?=后(?![来面]))", lambda m: read_digits(m.group(1)), text)  # 90后
+    text = re.sub(r"(?<!\d)([12]\d{3})(?=(年(?:来(?!到)|的?历史|以?前(?![后夕])))|年)", _year, text)
+    # 90后, 95后: who was born then; 8点30后 is a time
+    text = re.sub(r"(?<![\d.点])([0-9]0|[6-9]5|05)(?=后(?![来面]))", lambda m: read_digits(m.group(1)), text)
     arithmetic = re.search(r"\d\s?[-~–—:/=+*^×÷<>]+\s?\d", text)
     if arithmetic:
         raise UserError("cannot read '%s' between figures: write it in characters" % arithmetic.group())
