@@ -7,6 +7,7 @@ Rabiner, Proceedings of the IEEE 77, 1989). Some minutes of one voice are enough
 """
 
 import os
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -26,11 +27,11 @@ PRIOR_FRAMES = 10.0  # a state with few frames is drawn to the variance of all f
 
 
 def phones(syllable):
-    """A pinyin syllable as (initial or '', final), tone and erhua left out.
+    """A pinyin syllable as (initial or '', final), tone, erhua and signs behind it (``hao3,``) left out.
 
     ``i`` is three vowels (si, shi, xi) and ``u`` is ü behind j, q, x and y; here they have names of their own.
     """
-    syllable = syllable.rstrip("12345")
+    syllable = re.match("[a-z]*", syllable).group()
     if syllable.endswith("r") and syllable != "er":
         syllable = syllable[:-1]
     initial = next((i for i in INITIALS if syllable.startswith(i)), "")

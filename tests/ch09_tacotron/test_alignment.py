@@ -23,6 +23,10 @@ from data.sample_thchs30 import RATE, SYLLABLES, hum
         ("er2", ("", "er")),
         ("ai4", ("", "ai")),
         ("menr2", ("m", "en")),
+        ("hao3,", ("h", "ao")),
+        ("menr2!", ("m", "en")),
+        ("shi4...", ("sh", "iii")),
+        ("hao", ("h", "ao")),
     ],
 )
 def test_phones(syllable, expected):
