@@ -29,7 +29,7 @@ FITTED = 400  # utterances; half an hour of one voice says all of its sounds
 
 VALUES = [
     options.Value("trim_silence", True, "cut off the silence at both ends"),
-    options.Value("hold_out", 10, "every n-th utterance goes to heldout.txt; 0: none", tiny=6, low=0),
+    options.Value("hold_out", 10, "every n-th utterance (2 at least) goes to heldout.txt; 0: none", tiny=6, low=0),
     options.Value("align", True, "find out when each syllable is said"),
     options.Value("wav_folder", "mytest", "folder of the recordings, below the data folder", more=True),
     options.Value("num_workers", 0, "processes; 0: one for each core", low=0, high=256, more=True),
@@ -190,6 +190,8 @@ def align_recordings(training_dir, rows, trained):
 def main(argv=None):
     add = functools.partial(options.add_shard, what="recording")
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add, base="cpu")
+    if opts.hold_out == 1:
+        raise UserError("--hold-out 1 leaves nothing to train on: give 2 or more, or 0 to hold out none")
     folder = thchs30.locate(opts, opts.wav_folder)
     record = records.Record(opts, opts.script, "beyond listing 9-9", thchs30.describe(folder))
     out_dir = os.path.join(opts.output_dir, "training")
@@ -203,7 +205,9 @@ def main(argv=None):
         return
     chosen, held_out = divide(metadata, opts.hold_out)
     if not chosen:
-        raise UserError("%s: no usable recording of %d (the reasons stand above)" % (folder, len(skipped)))
+        raise UserError(
+            "%s: no usable recording of %d (the reasons stand above)" % (folder, len(metadata) + len(skipped))
+        )
     write_metadata(chosen, os.path.join(out_dir, "train.txt"))
     write_metadata(held_out, os.path.join(out_dir, "heldout.txt"))
     minutes = sum(fields[2] for fields in chosen) * sound.frame_shift_ms / 60000

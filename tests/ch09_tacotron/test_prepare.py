@@ -299,6 +299,18 @@ def test_utterances_are_divided_without_comparing_them():
     assert len(chosen) == 23 and [len(part) for part in prepare.divide(metadata, 0)] == [25, 0]
 
 
+def test_not_all_can_be_held_out(corpus, tmp_path, at_once, capsys):
+    """--hold-out 1 processed all recordings and ended with 'no usable recording of 0'."""
+    words = ["--data-dir", os.path.dirname(corpus), "--num-workers", "1", "--align", "false"]
+    words += ["--output-dir", str(tmp_path / "out"), "--hold-out"]
+    with pytest.raises(UserError, match="--hold-out 1 leaves nothing to train on"):
+        prepare.main(words + ["1"])
+    assert not (tmp_path / "out").exists()
+    write_transcript(corpus, ["A2_0 ma", "B1_9 ma1"])
+    with pytest.raises(UserError, match="no usable recording of 4 "):
+        prepare.main(words + ["2"])
+
+
 def test_alignment_holds_only_the_recordings_that_it_learns_from(tmp_path, monkeypatch):
     """The mel frames of 13,000 recordings are three gigabytes; the sounds are learnt from FITTED of them."""
     held = []
