@@ -30,6 +30,7 @@ import numpy as np
 import soundfile
 
 from ch09_tacotron.beyond import pinyin
+from ch09_tacotron.beyond.written_text import as_spoken
 from common import datasets, files, options, run, text
 from common.errors import UserError
 from data import thchs30
@@ -43,6 +44,7 @@ SENTENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentences.
 TRANSCRIPT = os.path.join("doc", "trans", "test.syllable.txt")
 RATE = 16000
 MAX_SYLLABLES = 45  # some 12 s; listing 9-9 leaves out what is longer
+PAUSE = re.compile(r"[，。！？；：、…—,.!?;:\n]+")
 ID = re.compile(r"[A-Za-z]*[\d_]+")  # the recording's file name: no slash, no dots
 NAMES = {"n": "en", "ng": "en", "m": "mu", "hm": "heng"}  # interjections that are spelt without a vowel
 
@@ -89,9 +91,11 @@ def is_erhua(syllable: str) -> bool:
 
 def spoken_clauses(line: str):
     """Chinese text or bare pinyin as (syllables, pauses): a long pause at each punctuation mark."""
+    if not any(map(pinyin.is_pinyin, PAUSE.split(line))):
+        line = as_spoken(line)  # before it is cut: signs within figures (12：30, 1—2天, 3.5) are no pauses
     syllables, pauses = [], []
-    for clause in re.split("[，。！？；：、…—\n]+", line):
-        if clause.strip():
+    for clause in PAUSE.split(line):
+        if set(clause) - pinyin.PUNCTUATION:
             own = pinyin.to_pinyin(clause, tone_sandhi=True).split()
             syllables += own
             pauses += ["#0"] * (len(own) - 1) + ["#3"]

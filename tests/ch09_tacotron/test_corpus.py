@@ -50,6 +50,36 @@ def test_text_and_pinyin_lines(tmp_path):
     assert corpus.read_file(str(path), range(2, 3))[0] == spoken[1:]
 
 
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("会议12：30开始。", "会议十二点三十开始"),
+        ("大约1—2天", "大约一到两天"),
+        ("2014—2016年", "二零一四到二零一六年"),
+        ("３．５米，１，２００元", "三点五米|一千二百元"),
+        ("1,200元, 3.5米. 好!好?好;好:好", "一千二百元|三点五米|好|好|好|好|好"),
+        ("他说：“好。”", "他说|好"),
+        ("你好——世界…", "你好|世界"),
+        ("ni3 hao3, shi4 jie4.", "你好|世界"),
+        ("你好，shi4 jie4", "你好|世界"),
+    ],
+)
+def test_figures_are_read_before_a_line_is_cut(line, said):
+    """12：30 was twelve, then thirty; 1—2天 lost its 到."""
+    clauses = [corpus.pinyin.to_pinyin(clause, tone_sandhi=True).split() for clause in said.split("|")]
+    if "ni3 hao3" in line:
+        clauses[0][0] = "ni3"  # pinyin is taken as it stands
+    syllables, pauses = corpus.spoken_clauses(line)
+    assert syllables == sum(clauses, [])
+    assert pauses == sum((["#0"] * (len(clause) - 1) + ["#3"] for clause in clauses), [])
+
+
+def test_thousands_that_may_be_a_list_are_refused(tmp_path):
+    path = tmp_path / "story.txt"
+    path.write_text("1，200元\n", encoding="utf-8")
+    assert "thousands from a list" in corpus.read_file(str(path))[1][0][1]
+
+
 def test_a_syllable_that_the_voice_lacks_is_named():
     with pytest.raises(UserError, match="no syllable 'dia3'"):
         corpus.voice_symbols(corpus.Line("x", ["ni3", "dia3"], ["#0", "#0"]), PINYIN)
