@@ -67,7 +67,8 @@ class Utterances:
       minutes: drawn at random until there is so much speech (those of fewer minutes are among those of more); 0: all.
 
     Raises:
-      UserError: nobody found out when their syllables are said, or there is less speech.
+      UserError: nobody found out when their syllables are said, or there is less speech. (Where they were looked for and not
+        found, there are no rows.)
     """
 
     def __init__(self, folder, name="train.txt", minutes=0.0, seed=0):
@@ -81,7 +82,7 @@ class Utterances:
         pairs = [(row, span) for row, span in zip(rows, spans) if span is not None]
         if minutes:
             pairs = drawn(pairs, minutes, seed)
-        self.rows, self.spans = zip(*pairs)
+        self.rows, self.spans = [row for row, _ in pairs], [span for _, span in pairs]
         self.mels = [load_mel(folder, row).astype(np.float16) for row in self.rows]
         self.lengths = [len(mel) for mel in self.mels]
 
@@ -251,8 +252,15 @@ def score(session, trainer, data):
 def train(opts, folder, peers=ALONE):
     """Trains on the utterances in ``folder`` until the last step; returns their minutes and the held-out losses."""
     data, heldout = Utterances(folder, minutes=opts.minutes, seed=opts.seed), None
+    if not data.rows:
+        raise UserError(
+            "%s: of no utterance it is known when its syllables are said" % os.path.join(folder, SPANS_FILE)
+        )
     if os.path.exists(os.path.join(folder, "heldout.txt")) and os.path.getsize(os.path.join(folder, "heldout.txt")):
         heldout = Utterances(folder, "heldout.txt")
+        if not heldout.rows:
+            print("nothing is held out: of none of these utterances it is known when its syllables are said")
+            heldout = None
     print("%d utterances, %.1f minutes" % (len(data.rows), data.minutes))
     trainer = Trainer(opts, peers)
     total, result = opts.frame_steps + opts.own_steps, {}
@@ -289,6 +297,8 @@ def train(opts, folder, peers=ALONE):
                             % result,
                             flush=True,
                         )
+            if heldout and not result and not this.stopping:  # all was trained before: the record is to say it again
+                result = score(session, trainer, heldout)
     return data.minutes, result
 
 

@@ -209,6 +209,10 @@ def train(opts):
     with run.Run(opts, checkpoints="model-cpk") as this:
         data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py", "spectrograms")["data"]
         record = this.record(listing="beyond listing 9-17", data=data)
+        made = max(map(run.step_of, run.checkpoints(this.checkpoint_dir)), default=0)
+        if made >= opts.steps and os.path.exists(record.path):
+            print("all %d steps were made before: %s stays as it is" % (opts.steps, record.path))
+            return
         first_batch = tf.placeholder(tf.int64, [], "first_batch")
         dataset = batches(os.path.join(training_dir, "train.txt"), opts, first_batch, spans)
         iterator = dataset.make_initializable_iterator()
@@ -254,9 +258,13 @@ def train(opts):
                         speak_samples(voice, samples, this.checkpoint_dir, step, record, writer, opts.griffin_lim_iters)
             if saved != step:
                 this.save(saver, session, step, "model.ckpt")
+            elif step == done >= opts.steps:  # killed between the last checkpoint and the record
+                voice.restore(os.path.join(this.checkpoint_dir, "model.ckpt-%d" % step))
+                speak_samples(voice, samples, this.checkpoint_dir, step, record, writer, opts.griffin_lim_iters)
             writer.close()
     record.metric("step", step)
-    record.metric("seconds a step", round(float(np.median(window)), 3) if window else 0.0)
+    if window:
+        record.metric("seconds a step", round(float(np.median(window)), 3))
     record.save()
 
 

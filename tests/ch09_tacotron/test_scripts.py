@@ -74,6 +74,21 @@ def test_resume_is_exact(beyond, tmp_path):
         np.testing.assert_allclose(*pair, rtol=1e-6)
 
 
+def test_a_finished_training_keeps_its_record(beyond, tmp_path, capsys):
+    """The same command once more emptied it: no sounds, no measures."""
+    other = str(tmp_path / "again")
+    copy_run(beyond, other, 8)
+    shutil.copy(os.path.join(beyond, "losses.csv"), other)
+    words, path = ["--preset", "tiny", "--output-dir", other], os.path.join(other, "record-train_few.json")
+    train_few.main(words)  # it was killed before the record was written: the samples are spoken again
+    record = files.read_json(path)
+    assert "free-running, held-out sentence stopped" in record["metrics"] and len(record["files"]) == 4
+    assert "seconds a step" not in record["metrics"]
+    train_few.main(words)
+    assert files.read_json(path) == record and "stays as it is" in capsys.readouterr().out
+    assert losses(other) == losses(beyond)
+
+
 def test_the_listing_goes_on_and_refuses_other_values(tiny, tmp_path, capsys):
     other = str(tmp_path / "run")
     copy_run(tiny, other, 8)

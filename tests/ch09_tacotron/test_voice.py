@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ch09_tacotron.beyond import ablation_voice, export, judge, prepare, recogniser, train, train_post, voice
-from common import datasets
+from ch09_tacotron.beyond.alignment import write_spans
+from common import datasets, files
 from common.errors import UserError
 
 
@@ -70,8 +71,18 @@ def test_the_judge_measures_the_voice(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_training_goes_on_where_it_was(folder):
-    train.main(["--preset", "tiny", "--output-dir", folder, "--own-steps", "3"])
+    words, path = (
+        ["--preset", "tiny", "--output-dir", folder, "--own-steps", "3"],
+        os.path.join(folder, "record-train.json"),
+    )
+    train.main(words)
     assert voice.Voice(folder).settings["step"] == 6
+    before = files.read_json(path)["metrics"]
+    train.main(words)  # nothing is left to train: the record says the same, where it was empty
+    after = files.read_json(path)["metrics"]
+    assert "held out, mel loss" in after and after.keys() == before.keys()
+    for name in after:
+        assert after[name]["value"] == pytest.approx(before[name]["value"], abs=2e-3), name
 
 
 @pytest.mark.slow
@@ -157,3 +168,25 @@ def test_every_syllable_is_spoken_once():
     plain = [syllable[:-1] for syllable in syllables]
     assert len(set(plain)) == len(plain) and 390 < len(plain) < 430
     assert {"ma", "lv", "nve", "zhuang", "er", "yo"} <= set(plain)
+
+
+def test_utterances_without_syllables_are_left_out(tmp_path, monkeypatch, capsys):
+    """One or two held-out sentences of one's own, too short for their pinyin, ended in a traceback."""
+    folder, rows = str(tmp_path), {}
+    for name in ("train.txt", "heldout.txt"):
+        rows[name] = ("s", "mel-%s.npy" % name, 10, "ni3")
+        prepare.write_metadata([rows[name]], os.path.join(folder, name))
+        np.save(os.path.join(folder, rows[name][1]), np.zeros([10, 80], np.float32))
+
+    def trainer(opts, peers):
+        raise InterruptedError("so far, so good")
+
+    monkeypatch.setattr(train, "Trainer", trainer)
+    opts = argparse.Namespace(minutes=0.0, seed=0)
+    write_spans(os.path.join(folder, "syllables.json"), rows.values(), [np.array([[0, 9]]), None])
+    with pytest.raises(InterruptedError):
+        train.train(opts, folder)
+    assert "nothing is held out" in capsys.readouterr().out
+    write_spans(os.path.join(folder, "syllables.json"), rows.values(), [None, np.array([[0, 9]])])
+    with pytest.raises(UserError, match="of no utterance it is known when"):
+        train.train(opts, folder)
