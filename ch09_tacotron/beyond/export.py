@@ -13,9 +13,14 @@ from common.errors import UserError
 
 VALUES = [
     options.Value(
-        "tone_sandhi", True, "what is spoken gets the tones as they are spoken (BZNSYP writes them so)", tiny=False
+        "tone_sandhi",
+        None,
+        "what is spoken gets the tones as they are spoken [as the run has it, else true]",
+        kind=bool,
     ),
-    options.Value("mel_bands", True, "the sound gets the loudness of the decoder's mel bands", tiny=False),
+    options.Value(
+        "mel_bands", None, "loudness of the decoder's mel bands in the sound [as the run has it, else true]", kind=bool
+    ),
 ]
 
 
@@ -33,8 +38,11 @@ def main(argv=None):
     if not found:
         wanted = "" if opts.step is None else "of step %d " % opts.step
         raise UserError("no checkpoint %sin %s" % (wanted, opts.output_dir))
+    for row in VALUES:
+        given = getattr(opts, row.name)
+        settings[row.name] = settings.get(row.name, True) if given is None else given
     settings = {key: settings.get(key, default) for key, default in SETTINGS.items()}
-    settings.update(tone_sandhi=opts.tone_sandhi, mel_bands=opts.mel_bands, step=run.step_of(found[0]))
+    settings["step"] = run.step_of(found[0])
     voice = Voice(settings=settings)
     voice.restore(found[0])
     voice.restore_post(opts.output_dir)

@@ -190,3 +190,25 @@ def test_utterances_without_syllables_are_left_out(tmp_path, monkeypatch, capsys
     write_spans(os.path.join(folder, "syllables.json"), rows.values(), [None, np.array([[0, 9]])])
     with pytest.raises(UserError, match="of no utterance it is known when"):
         train.train(opts, folder)
+
+
+@pytest.mark.parametrize(
+    "own, given, expected",
+    [
+        (dict(tone_sandhi=False, mel_bands=False), [], (False, False)),
+        (dict(tone_sandhi=False, mel_bands=False), ["--mel-bands", "true"], (False, True)),
+        (dict(tone_sandhi=True), ["--tone-sandhi", "false"], (False, True)),
+        ({}, [], (True, True)),
+    ],
+)
+def test_the_export_keeps_what_the_run_says(own, given, expected, tmp_path, monkeypatch):
+    """Its own defaults took the place of the run's settings without a word."""
+    path, kept = tmp_path / "weights.npz", {}
+    path.write_bytes(b"")
+    network = dict(restore=lambda prefix: None, restore_post=lambda folder: None, values=dict)
+    monkeypatch.setattr(export.options, "load_settings", lambda *_: dict(own))
+    monkeypatch.setattr(export.run, "checkpoints", lambda folder: ["model-5"])
+    monkeypatch.setattr(export, "Voice", lambda settings: argparse.Namespace(**network))
+    monkeypatch.setattr(export.weights, "save", lambda _, values, settings: kept.update(settings) or str(path))
+    export.main(["--output-dir", str(tmp_path)] + given)
+    assert (kept["tone_sandhi"], kept["mel_bands"], kept["step"]) == expected + (5,)
