@@ -167,8 +167,16 @@ def open_model(opts, session):
 
 
 def edit(session, model, pictures, _b):
-    """Edited pictures: float ``[N, S, S, 3]`` for pictures of that shape and attribute strengths ``[N, n_att]``."""
-    return session.run(model.x_sample, {model.xa_sample: pictures, model._b_sample: _b})
+    """Edited pictures: float ``[N, S, S, 3]`` for pictures of that shape and attribute strengths ``[N, n_att]``.
+
+    The mean of what the generator makes of them and of their mirror images: what it makes of a face by chance, here a smudge on
+    one cheek, counts half.
+    """
+    as_they_are, mirrored = (
+        session.run(model.x_sample, {model.xa_sample: views, model._b_sample: _b})
+        for views in (pictures, pictures[:, :, ::-1])
+    )
+    return (as_they_are + mirrored[:, :, ::-1]) / 2
 
 
 def locate_data(opts, model):

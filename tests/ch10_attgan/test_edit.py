@@ -469,6 +469,19 @@ def test_a_sheet_and_an_edit_are_not_asked_for_at_once(capsys):
     assert "argument --edit: not allowed with argument --sheet" in capsys.readouterr().err
 
 
+def test_an_edit_is_the_mean_of_both_sides():
+    pictures = np.random.RandomState(0).uniform(-1, 1, (2, 64, 64, 3)).astype("f")
+    with tf.Session() as session:
+        model = trained.open_model(SimpleNamespace(weights="shipped"), session)
+        _b = sheets.strengths(np.eye(2, len(model.settings.att_default), dtype=int), 0.5)
+        found, of_mirrored = (trained.edit(session, model, views, _b) for views in (pictures, pictures[:, :, ::-1]))
+        alone = session.run(model.x_sample, {model.xa_sample: pictures, model._b_sample: _b})
+        other = session.run(model.x_sample, {model.xa_sample: np.flip(pictures, 2), model._b_sample: _b})
+    np.testing.assert_allclose(of_mirrored, found[:, :, ::-1], atol=1e-5)
+    np.testing.assert_allclose(found, 0.5 * alone + 0.5 * np.flip(other, 2), atol=1e-6)
+    assert np.abs(alone - found).max() > 0.01
+
+
 def test_exported_generator_edits_like_the_checkpoint(trained_run, tmp_path):
     path = str(tmp_path / "small.npz")
     export.main(trained_run.arguments + ["--file", path])
