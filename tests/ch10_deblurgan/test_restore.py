@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -301,6 +302,30 @@ def test_the_brightness_row_takes_the_mean_difference_of_the_training_pairs_away
     blurred, sharp = np.full((8, 8, 3), 100, np.uint8), np.full((8, 8, 3), 96, np.uint8)
     assert list(baselines.brightness_change([(blurred, sharp)])) == [-4, -4, -4]
     np.testing.assert_array_equal(baselines.brightness(blurred, np.array([-4.0, -4.0, -4.0])), sharp)
+
+
+def test_baselines_hold_one_pair_at_a_time(tmp_path, monkeypatch):
+    """All test pairs of GOPRO at once are 6 GB; the figures are the means over all pairs."""
+    make_pairs(tmp_path, ["a", "b", "c"], size=(20, 28))
+    pair_list, alive = gopro.find_pairs(str(tmp_path)), []
+    read, most = images.read_rgb, []
+
+    def counted(path):
+        pixels = read(path)
+        alive.append(weakref.ref(pixels))
+        most.append(sum(reference() is not None for reference in alive))
+        return pixels
+
+    monkeypatch.setattr(images, "read_rgb", counted)
+    grids = {"darker": [("%d" % less, lambda pixels, less: pixels - pixels // less, (less,)) for less in (2, 4, 8)]}
+    found = evaluate.best_settings(pair_list, grids)
+    means = {}
+    for less in (2, 4, 8):
+        pictures = [[read(path) for path in pair] for pair in pair_list]
+        means[less] = np.mean([evaluate.scores(sharp, dark - dark // less) for dark, sharp in pictures], axis=0)
+    best = max(means, key=lambda less: means[less][0])
+    assert found == {"darker": (str(best),) + tuple(means[best])}
+    assert len(most) == 6 and max(most) <= 4  # a pair, while the next one is read
 
 
 # ------------------------------------------------------------------------------------------- the scripts, in process
