@@ -361,6 +361,18 @@ def test_evaluation_gives_panels_of_their_own_size_and_a_table(tmp_path, run_fol
     assert gopro.find_pairs(str(tmp_path / "image" / "test"))[0][0].endswith("a.png")
 
 
+@pytest.mark.parametrize("held_out", ["val", "test"])
+def test_evaluation_says_where_its_own_pairs_chose_the_epoch(tmp_path, run_folder, capsys, held_out):
+    make_pairs(tmp_path / "image" / "test", ["a"], size=(20, 28))
+    options.write_json(str(run_folder / "record-train.json"), dict(settings=dict(held_out=held_out)))
+    words = ["--preset", "tiny", "--baselines", "false", "--data-dir", str(tmp_path / "image")]
+    evaluate.main(words + ["--output-dir", str(run_folder)])
+    metrics = options.read_json(str(run_folder / "record-evaluate.json"))["metrics"]
+    said = "the training chose its best epoch by the pairs of 'test': this flatters"
+    assert ("note: " + said in capsys.readouterr().out) == (held_out == "test")
+    assert metrics["PSNR gained"]["note"] == (said if held_out == "test" else "")
+
+
 def test_photos_of_every_kind(tmp_path, run_folder, capsys):
     folder = tmp_path / "photos"
     os.makedirs(str(folder))
