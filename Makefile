@@ -11,7 +11,7 @@ BENCH ?=
 .PHONY: help env demo try test test-fast hard lint format bench births capsule tacotron deblurgan attgan gallery index results env-check clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 env:  ## set up the environment (every other target does so by itself)
 	@$(PYTHON3) tools/setup_env.py --tf $(TF)

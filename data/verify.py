@@ -7,7 +7,7 @@ import re
 from typing import Dict, List, NamedTuple
 
 from common import files, text
-from common.datasets import DATASETS, Dataset, is_sample
+from common.datasets import DATASETS, Dataset, is_sample, missing_files
 from common.errors import UserError
 from data import download
 
@@ -95,13 +95,13 @@ def suspicion(path: str) -> str:
 def verify(name: str, folder: str) -> Report:
     """Checks the data set in ``folder``.
 
-    A ``sha256sums.txt`` in the folder (every ``fetch`` leaves one) says what must be there. Without one,
-    the official data set's file names, counts, sizes and checksums do, and the ends of pictures and sounds are looked at.
+    A ``sha256sums.txt`` in the folder (every ``fetch`` leaves one) says what must be there, and of each kind of the official
+    files there must be one (a fetch that stopped half-way leaves such a list too); fewer of a kind are a note. Without the list
+    the official file names, counts, sizes and checksums do, and the ends of pictures and sounds are looked at.
     """
     dataset = DATASETS[name]
     good, bad, notes = [], [], []
     sums_path = os.path.join(folder, SUMS)
-    missing_names = lacking(dataset, folder)
     if os.path.exists(sums_path):
         sums = read_sums(sums_path)
         for relative in sorted(sums):
@@ -112,10 +112,13 @@ def verify(name: str, folder: str) -> Report:
                 bad.append("DAMAGED  %s: its sha256 is not the one in %s" % (relative, SUMS))
             else:
                 good.append(relative)
-        if missing_names:
-            notes.append("NOTE     not the official layout: there is no %s" % ", ".join(missing_names))
+        none = missing_files(folder, [expected.pattern for expected in dataset.files])
+        bad += ["MISSING  %s" % pattern for pattern in none if pattern not in sums]  # else it was said above
+        few = [name for name in lacking(dataset, folder) if name.split(" ")[0] not in none]
+        if few:
+            notes.append("NOTE     fewer than the official files: %s" % ", ".join(few))
     else:
-        bad += ["MISSING  %s" % name for name in missing_names]
+        bad += ["MISSING  %s" % name for name in lacking(dataset, folder)]
         official = {source.filename: source for source in dataset.sources}
         paths = set()
         for expected in dataset.files:

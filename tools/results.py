@@ -9,6 +9,7 @@ tests hold the pages and the records equal.
 """
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -42,6 +43,10 @@ def number(value) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "–"}[value]
     if isinstance(value, float):
+        if math.isnan(value):
+            return "–"
+        if math.isinf(value):  # PSNR of equal pictures
+            return "∞" if value > 0 else "-∞"
         return "%d" % value if value == int(value) and abs(value) < 1e15 else "%.4g" % value
     return str(value)
 

@@ -1,7 +1,8 @@
 """Pairs from sharp photos of one's own: blur is made (random motion paths as in DeblurGAN's paper, and straight ones).
 
 Reads: a folder of sharp photos. Writes: ``--target`` (default ``data/gopro/image``), laid out as ``{train,val,test}/{A,B}``.
-Every tenth photo is held out as 'test', or those named by ``--test`` and ``--val`` (without ``.jpg``). Next: ``beyond/train.py``.
+Of every ten photos the second is held out as 'test' and the seventh as 'val', by which ``train.py`` chooses its best epoch; or
+those named by ``--test`` and ``--val`` (without ``.jpg``). Next: ``beyond/train.py``.
 """
 
 import os
@@ -38,7 +39,7 @@ def splits(names, test, val):
     held_out = dict([(name, "test") for name in test] + [(name, "val") for name in val])
     if not held_out and len(names) < 2:
         raise UserError("two photos at least are needed, one to train on and one to test with")
-    return held_out or {name: "test" for name in names[1::10]}
+    return held_out or dict([(name, "test") for name in names[1::10]] + [(name, "val") for name in names[6::10]])
 
 
 def add_options(parser):

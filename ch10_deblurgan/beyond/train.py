@@ -5,7 +5,8 @@ and of smaller copies of them, the paper's head, no normalisation, skips, the pi
 of 1 − SSIM as loss; what is scored and kept is a moving average of the weights. Preset printed trains the networks and
 losses of listings 10-1 and 10-2; with ``--fast true --recompute true`` in less time and less memory.
 
-Reads: pairs ``image/train/{A,B}``, ``image/val`` or else ``image/test`` for PSNR and SSIM after each epoch; VGG16's weights where
+Reads: pairs ``image/train/{A,B}``, ``image/val`` or else ``image/test`` for PSNR and SSIM after each epoch, by which the best
+one is chosen (by those of ``test``, their scores flatter afterwards: ``evaluate.py`` says so); VGG16's weights where
 ``--perceptual-weight`` is not 0. Writes into the run folder: ``weights/generator_last.h5``, ``generator_best.h5``,
 ``discriminator_last.h5``, ``log.txt``, ``history.json``, ``checkpoints/`` (the same command goes on from there), ``summaries/``
 for TensorBoard and a record. Time on two cores: tiny 20 s, cpu an hour or more. Next: ``evaluate.py``, ``restore.py``.
@@ -400,7 +401,7 @@ def main(argv=None):
     peers = cluster.join(opts)
     folder = gopro.image_folder(opts)
     train_pairs = gopro.find_pairs(os.path.join(folder, "train"))
-    held_out = "val" if gopro.has_split(folder, "val") else "test"
+    held_out = opts.held_out = "val" if gopro.has_split(folder, "val") else "test"  # kept in the record
     val_pairs = gopro.find_pairs(os.path.join(folder, held_out))[: opts.validate]
     image_shape = (opts.crop, opts.crop) if opts.crop else (opts.height, opts.width)
     reshape = None if opts.crop else image_shape
@@ -410,6 +411,8 @@ def main(argv=None):
         "%d training pairs, %d of %s: blurred PSNR %.2f dB, SSIM %.4f"
         % (len(train_pairs), len(val_pairs), held_out, before[0], before[1])
     )
+    if held_out == "test":
+        print("there is no val: the best epoch is chosen by the test pairs, so their scores will flatter it")
     reader = PairReader(
         train_pairs, image_shape, opts.crop, opts.synthesize, opts.max_blur, opts.max_rows, opts.seed, opts.varied_sizes
     )
@@ -499,7 +502,7 @@ def write_record(record, opts, history, before, held_out, panel):
         record.metric("perceptual loss, last epoch", round(history[-1]["perceptual"], 5))
     columns = ["epoch", "psnr", "ssim"] + sorted(set(history[-1]) - {"epoch", "psnr", "ssim", "minutes"})
     record.table(
-        "Losses and scores on the pairs of '%s' (never trained on)" % held_out,
+        "Losses and scores on the pairs of '%s' (never trained on; the best epoch is chosen by them)" % held_out,
         columns,
         [[round(row[key], 5) if key in row else "" for key in columns] for row in history],
     )

@@ -141,7 +141,7 @@ def shaken(sharp, random, shortest, longest, noise):
 
 
 def validation_pictures(photos, clips):
-    """{kind: [(blurred, sharp)]}: fixed, the same in every run."""
+    """{kind: [(blurred, sharp)]}: fixed, the same in every run; UserError where there is nothing to score."""
     random = np.random.RandomState(1)
     sharp = [images.read_rgb(path) for path in photos]
     kinds = {
@@ -157,6 +157,9 @@ def validation_pictures(photos, clips):
             sizes["%s, half size" % pair[0]] = tuple(images.resize(picture, *half) for picture in pictures)
         for kind, pictures in sizes.items():
             kinds[kind] = (kinds.get(kind, []) + [pictures])[:4]
+    kinds = {kind: pictures for kind, pictures in kinds.items() if pictures}  # the mean of none is no score
+    if not kinds:
+        raise UserError("no picture is held out to score with: give 6 photos at least, or --clips with --val-clips")
     return kinds
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch10_deblurgan.beyond import generator, losses, train
+from ch10_deblurgan.beyond import evaluate, generator, losses, train
 from common import options, run
 from common.errors import Stopped, UserError
 from tests.ch10_deblurgan.test_train import batch
@@ -183,12 +183,13 @@ def _variables():
     return {v.name: v for v in tf.global_variables() if not v.name.startswith("block")}
 
 
-def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch):
+def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
     """Two epochs at once, or stopped within the first and within the second: the same weights, moments, averages and history."""
     words = "--preset tiny --threads 1 --ngf 2 --ndf 2 --crops-per-pair 1 --batch-size 8 --critic-updates 1".split()
     words += "--perceptual-weight 0 --dropout true --synthesize 0.5 --fast false --validate 1".split()
     words += ["--epoch-num", "2", "--output-dir"]
     train.main(words + [str(tmp_path / "whole")])
+    assert "there is no val: the best epoch is chosen by the test pairs" in capsys.readouterr().out
     whole = tf.train.load_checkpoint(run.checkpoints(str(tmp_path / "whole" / "checkpoints"))[0])
 
     real, steps = train.train_step, []
@@ -226,6 +227,9 @@ def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch):
     assert os.listdir(str(tmp_path / "parts" / "summaries"))
     record = options.read_json(str(tmp_path / "parts" / "record-train.json"))
     assert record["metrics"]["epochs"]["value"] == 2 and len(record["files"]) == 1
+    best = str(tmp_path / "parts" / "weights" / "generator_best.h5")
+    assert [evaluate.chose_the_epoch(split, best) for split in ("train", "val", "test")] == [False, False, True]
+    assert not evaluate.chose_the_epoch("test", best.replace("best", "last"))
 
 
 def test_damaged_history_is_named(tmp_path):

@@ -361,6 +361,13 @@ def test_photos_become_pairs(tmp_path):
         synthesize.main(words + [str(tmp_path / "none"), "--test", "7"])
 
 
+def test_of_ten_photos_one_is_to_test_with_and_one_chooses_the_epoch():
+    names = ["%02d" % number for number in range(20)]
+    assert synthesize.splits(names, [], []) == {"01": "test", "11": "test", "06": "val", "16": "val"}
+    assert synthesize.splits(names[:6], [], []) == {"01": "test"}  # so few are wanted for training
+    assert synthesize.splits(names, ["03"], []) == {"03": "test"}
+
+
 def test_shares_of_photos_get_the_blur_that_one_process_makes(tmp_path):
     for number in range(5):
         write(tmp_path / "sharp" / ("%d.png" % number), picture(20, 24, seed=number))

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -303,6 +304,30 @@ def test_the_brightness_row_takes_the_mean_difference_of_the_training_pairs_away
     np.testing.assert_array_equal(baselines.brightness(blurred, np.array([-4.0, -4.0, -4.0])), sharp)
 
 
+def test_baselines_hold_one_pair_at_a_time(tmp_path, monkeypatch):
+    """All test pairs of GOPRO at once are 6 GB; the figures are the means over all pairs."""
+    make_pairs(tmp_path, ["a", "b", "c"], size=(20, 28))
+    pair_list, alive = gopro.find_pairs(str(tmp_path)), []
+    read, most = images.read_rgb, []
+
+    def counted(path):
+        pixels = read(path)
+        alive.append(weakref.ref(pixels))
+        most.append(sum(reference() is not None for reference in alive))
+        return pixels
+
+    monkeypatch.setattr(images, "read_rgb", counted)
+    grids = {"darker": [("%d" % less, lambda pixels, less: pixels - pixels // less, (less,)) for less in (2, 4, 8)]}
+    found = evaluate.best_settings(pair_list, grids)
+    means = {}
+    for less in (2, 4, 8):
+        pictures = [[read(path) for path in pair] for pair in pair_list]
+        means[less] = np.mean([evaluate.scores(sharp, dark - dark // less) for dark, sharp in pictures], axis=0)
+    best = max(means, key=lambda less: means[less][0])
+    assert found == {"darker": (str(best),) + tuple(means[best])}
+    assert len(most) == 6 and max(most) <= 4  # a pair, while the next one is read
+
+
 # ------------------------------------------------------------------------------------------- the scripts, in process
 @pytest.fixture
 def run_folder(tmp_path):
@@ -334,6 +359,18 @@ def test_evaluation_gives_panels_of_their_own_size_and_a_table(tmp_path, run_fol
     assert images.psnr(sharp, blurred) == pytest.approx(float(rows[1][1]), abs=1e-3)
     assert images.psnr(sharp, restored) == pytest.approx(float(rows[1][2]), abs=1e-3)
     assert gopro.find_pairs(str(tmp_path / "image" / "test"))[0][0].endswith("a.png")
+
+
+@pytest.mark.parametrize("held_out", ["val", "test"])
+def test_evaluation_says_where_its_own_pairs_chose_the_epoch(tmp_path, run_folder, capsys, held_out):
+    make_pairs(tmp_path / "image" / "test", ["a"], size=(20, 28))
+    options.write_json(str(run_folder / "record-train.json"), dict(settings=dict(held_out=held_out)))
+    words = ["--preset", "tiny", "--baselines", "false", "--data-dir", str(tmp_path / "image")]
+    evaluate.main(words + ["--output-dir", str(run_folder)])
+    metrics = options.read_json(str(run_folder / "record-evaluate.json"))["metrics"]
+    said = "the training chose its best epoch by the pairs of 'test': this flatters"
+    assert ("note: " + said in capsys.readouterr().out) == (held_out == "test")
+    assert metrics["PSNR gained"]["note"] == (said if held_out == "test" else "")
 
 
 def test_photos_of_every_kind(tmp_path, run_folder, capsys):

@@ -284,6 +284,14 @@ def test_what_is_held_out_is_trained_on_nowhere(data):
         train_photos.split_clips(str(data / "clips"), ["c"], [])
 
 
+def test_too_few_photos_to_hold_one_out(data):
+    """The mean over no pictures was NaN, in the record too."""
+    with pytest.raises(UserError, match="give 6 photos at least, or --clips"):
+        train_photos.validation_pictures([], [])
+    pair = train_photos.split_clips(str(data / "clips"), ["a/1"], [])["val"]
+    assert list(train_photos.validation_pictures([], pair)) == ["a"]
+
+
 def test_losses_are_those_of_their_names():
     difference = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 8, 8, 3)) * np.array([1.0, 0.1, 0.0]).reshape(
         3, 1, 1, 1

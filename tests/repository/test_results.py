@@ -65,6 +65,12 @@ def test_numbers_are_shown_with_four_digits():
     assert results.number(None) == "–" and results.number(True) == "yes"
 
 
+def test_figures_that_are_no_numbers_are_shown_too():
+    """One NaN in any record once ended `make gallery` with a traceback."""
+    shown = [results.number(value) for value in (float("nan"), float("inf"), -float("inf"))]
+    assert shown == ["–", "∞", "-∞"]
+
+
 def test_record_keeps_the_command_but_not_the_run_folder():
     argv = ["script.py", "--preset", "cpu", "--output-dir", "/somewhere/run", "--data-dir", "/somewhere/celeba"]
     assert records._command(argv).endswith("script.py --preset cpu --data-dir celeba")

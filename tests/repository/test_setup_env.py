@@ -1,6 +1,7 @@
 """The set-up: which Python it takes, what it refuses, and that a second call does nothing."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -99,3 +100,13 @@ def test_set_up_script_reads_on_old_pythons_and_helps():
     command = [sys.executable, "-I", os.path.join(setup_env.ROOT, "tools", "setup_env.py"), "--help"]
     done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8")
     assert done.returncode == 0 and "--tf" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+def test_make_alone_lists_every_target():
+    """Those of the five examples share one rule, which was not listed."""
+    done = subprocess.run(["make", "-C", setup_env.ROOT], stdout=subprocess.PIPE, encoding="utf-8")
+    with open(os.path.join(setup_env.ROOT, "Makefile"), encoding="utf-8") as stream:
+        (targets,) = (line.split()[1:] for line in stream if line.startswith(".PHONY:"))
+    listed = [line.split("  ")[0].split() for line in done.stdout.splitlines() if not line.startswith("make")]
+    assert sorted(sum(listed, [])) == sorted(targets)

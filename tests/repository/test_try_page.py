@@ -43,6 +43,8 @@ record = dict(files=items, tables=[dict(columns=["word", "effect"], rows=[["oil"
 topics = dict(title="Topics of the text", columns=["topic", "probability"], rows=[["crude", 0.9]], note="crude; oil prices")
 record["tables"].append(topics)
 json.dump(dict(record, metrics={}), open(os.path.join(out, "record-x.json"), "w"))
+if text == "torn":
+    os.truncate(os.path.join(out, "record-x.json"), 40)
 print("it is about", text)
 """
 
@@ -241,6 +243,23 @@ def test_a_job_that_is_cancelled_while_it_starts_does_not_run(tmp_path):
     began = time.time()
     job.run()
     assert job.state == "cancelled" and time.time() - began < 20
+
+
+def test_no_error_of_a_job_ends_the_queue(page, monkeypatch):
+    """The only thread died of anything but an OSError, and all later jobs waited for ever."""
+    client, queue = page
+    for text, said in (("torn", "the job failed: out/record-x.json is damaged"), ("odd", "the job failed: KeyError")):
+        with monkeypatch.context() as patch:
+            if text == "odd":
+                patch.setattr(jobs.Job, "_take_record", lambda job: (_ for _ in ()).throw(KeyError()))
+            answer = ended(client, post(client, text).get_json()["id"])
+        assert answer["state"] == "failed" and answer["error"].startswith(said) and "\n" not in answer["error"]
+        assert answer["error_zh"].startswith("任务失败：")
+    monkeypatch.setattr(
+        jobs.subprocess, "Popen", lambda *words, **more: (_ for _ in ()).throw(OSError(12, "no memory"))
+    )
+    answer = ended(client, post(client, "oil").get_json()["id"])
+    assert answer["error"] == "the worker could not be started: no memory"
 
 
 def test_a_hundred_requests_do_not_pile_up(page):

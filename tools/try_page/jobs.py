@@ -13,7 +13,7 @@ import time
 from typing import Dict, List, Optional
 
 from common import records
-from common.errors import UserError
+from common.errors import UserError, one_line
 
 SECONDS = 600  # a job that takes longer is ended
 MEMORY = 12 << 30  # bytes of address space; TensorFlow reserves several gigabytes that it never touches
@@ -104,6 +104,15 @@ class Job:
         else:
             self.state, self.error = "failed", "the script left no record"
 
+    def fail(self, error: Exception):
+        """Says in one line what ended ``run``: no memory for a process, a full disk, a record that is cut off …"""
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        place = "the worker could not be started" if self._process is None else "the job failed"
+        self.stop()
+        self.error = "%s: %s" % (place, one_line(reason).replace(self.folder + os.sep, ""))
+        if self.state != "cancelled":
+            self.state = "failed"
+
     def stop(self):
         """Ends the worker and whatever it started, now or, where it is just starting, as soon as it is there."""
         self._stopped = True
@@ -182,8 +191,8 @@ class Queue:
         for job in iter(self._next, None):
             try:
                 job.run()
-            except OSError as error:  # no memory for a process, a full disk
-                job.state, job.error = "failed", "the worker could not be started: %s" % error.strerror
+            except Exception as error:  # whatever it is, the jobs after this one must not wait for ever
+                job.fail(error)
 
     def close(self):
         """Ends the running job and removes all files."""
