@@ -61,11 +61,12 @@ class Step(NamedTuple):
         found = [length / self.count for length in _CYCLES[self.unit]]
         return [int(length) if float(length).is_integer() else length for length in found if length >= 2]
 
-    def positions(self, times, first) -> np.ndarray:
-        """How many steps each of ``times`` (``datetime64[s]``) lies after ``first``; not whole where it is off the grid."""
+    def positions(self, times) -> np.ndarray:
+        """How many steps each of ``times`` (``datetime64[s]``) lies after the first; not whole where it is off the grid."""
+        first = times[0]
         if self.unit == "month":
             whole = times.astype("datetime64[M]").astype(int) - first.astype("datetime64[M]").astype(int)
-            off = times != self.at(first, whole, months=True)
+            off = times != self.at(times, whole, months=True)
             return (whole + 0.5 * off) / self.count
         if self.unit == "business day":
             days, start = times.astype("datetime64[D]"), first.astype("datetime64[D]")
@@ -73,16 +74,14 @@ class Step(NamedTuple):
             return (np.busday_count(start, days) + 0.5 * off) / self.count
         return (times - first).astype("timedelta64[s]").astype(np.int64) / (_SECONDS[self.unit] * self.count)
 
-    def at(self, first, positions, months=False) -> np.ndarray:
-        """The times (``datetime64[s]``) ``positions`` steps after ``first``; a last day of a month stays one."""
-        positions = np.asarray(positions, dtype=np.int64) * (1 if months else self.count)
+    def at(self, times, positions, months=False) -> np.ndarray:
+        """The times (``datetime64[s]``) ``positions`` steps after the first of ``times``; they tell the day of the month."""
+        first, positions = times[0], np.asarray(positions, dtype=np.int64) * (1 if months else self.count)
         if self.unit == "month":
-            start, month = first.astype("datetime64[D]"), first.astype("datetime64[M]")
-            of_month = positions + month
-            length = (of_month + 1).astype("datetime64[D]") - of_month.astype("datetime64[D]")
-            last = start == (month + 1).astype("datetime64[D]") - 1
-            day = length - 1 if last else np.minimum(start - month.astype("datetime64[D]"), length - 1)
-            return (of_month.astype("datetime64[D]") + day).astype("datetime64[s]") + (first - start)
+            of_month = first.astype("datetime64[M]") + positions
+            day = np.minimum(_day_of_month(times), _last_day(of_month))
+            clock = first - first.astype("datetime64[D]")
+            return (of_month.astype("datetime64[D]") + day).astype("datetime64[s]") + clock
         if self.unit == "business day":
             start = first.astype("datetime64[D]")
             return np.busday_offset(start, positions).astype("datetime64[s]") + (first - start)
@@ -108,7 +107,7 @@ class Series(NamedTuple):
 
     def times_after(self, count: int) -> np.ndarray:
         """The times of the next ``count`` values."""
-        times = self.step.at(self.times[0], len(self.times) + np.arange(count))
+        times = self.step.at(self.times, len(self.times) + np.arange(count))
         if count and times[-1].astype("datetime64[Y]").astype(int) + 1970 > LAST_YEAR:
             raise UserError(
                 "%d steps of %s after %s end after the year %d" % (count, self.step.words, self.times[-1], LAST_YEAR)
@@ -272,7 +271,7 @@ def _is_regular(times) -> bool:
     times = np.array(times, dtype="datetime64[s]")
     if np.any(np.diff(times) <= np.timedelta64(0, "s")):
         return False
-    positions = find_step(times).positions(times, times[0])
+    positions = find_step(times).positions(times)
     return bool(np.all(np.diff(positions) == 1))
 
 
@@ -444,7 +443,7 @@ def _only_values(path, rows, delimiter, opts, notes):
     if len(rows) > MOST_VALUES:
         raise UserError("%s has %d values, at most %d are read" % (path, len(rows), MOST_VALUES))
     step = parse_step(opts.step)
-    times = step.at(np.datetime64(first, "s"), np.arange(len(rows)))
+    times = step.at(np.array([first], dtype="datetime64[s]"), np.arange(len(rows)))
     if (times[-1] < times[0]) or not FIRST_YEAR <= times[-1].astype("datetime64[Y]").astype(int) + 1970 <= LAST_YEAR:
         raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
     cells = [row[0] for _, row in rows]
@@ -549,15 +548,30 @@ def find_step(times: np.ndarray) -> Step:
     """The step of sorted ``datetime64[s]`` times: whole months where day and clock agree, else the commonest distance."""
     days, months = times.astype("datetime64[D]"), times.astype("datetime64[M]")
     clock, of_month = times - days, (days - months.astype("datetime64[D]")).astype(int)
-    last = days == (months + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    agree = of_month == np.minimum(_day_of_month(times), _last_day(months))
     apart = np.diff(months.astype(int))
-    if np.all(clock == clock[0]) and (np.all(of_month == of_month[0]) or np.all(last)) and np.min(apart) >= 1:
+    if np.all(clock == clock[0]) and np.all(agree) and np.min(apart) >= 1:
         return Step("month", _commonest(apart))
     seconds = _commonest(np.diff(times).astype("timedelta64[s]").astype(np.int64))
     if seconds == _SECONDS["day"] and len(times) >= 8 and np.all(np.is_busday(days)):
         return Step("business day", 1)
     unit = next(name for name in ("week", "day", "hour", "minute", "second") if seconds % _SECONDS[name] == 0)
     return Step(unit, seconds // _SECONDS[unit])
+
+
+def _last_day(months) -> np.ndarray:
+    """The last day of each month (``datetime64[M]``), counted from 0."""
+    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int) - 1
+
+
+def _day_of_month(times) -> int:
+    """The day, counted from 0, that a series of months means: the first that is no last day; 30 where all are last days.
+
+    The first time alone does not tell: 28 February may be the end of the month or the 28th.
+    """
+    months = times.astype("datetime64[M]")
+    days = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
+    return int(np.append(days[days != _last_day(months)], 30)[0])
 
 
 def _commonest(numbers) -> int:
@@ -596,7 +610,7 @@ def _on_grid(path, lines, times, values, opts, notes):
     if len(times) < 3:
         raise UserError("%s has %d rows: too few to find a step" % (path, len(times)))
     step = parse_step(opts.step) if opts.step else find_step(times)
-    positions = step.positions(times, times[0])
+    positions = step.positions(times)
     off = np.flatnonzero(positions != np.floor(positions))
     if len(off):
         raise UserError(
@@ -612,7 +626,7 @@ def _on_grid(path, lines, times, values, opts, notes):
         )
     whole = np.full(count, np.nan)
     whole[positions] = values
-    times = step.at(times[0], np.arange(count))
+    times = step.at(times, np.arange(count))
     gaps = np.flatnonzero(np.isnan(whole))
     if len(gaps):
         said = "%d of %d values are missing: %s" % (len(gaps), count, _ranges(gaps, times[gaps]))

@@ -59,6 +59,30 @@ def test_the_step_is_found_from_the_dates(frequency, read):
     assert (found.times == times[:40].values).all() and (found.times_after(2) == times[40:].values).all()
 
 
+@pytest.mark.parametrize(
+    "first, days, name",
+    [
+        ("2019-02", (28, 28, 28, 28, 28), "month"),  # the end of its month, but not of the others
+        ("2019-04", (30, 30, 30, 30, 30), "month"),
+        ("2019-11", (30, 30, 30, 29, 30), "month"),  # February has no 30th
+        ("2019-02", (28, 31, 30, 31, 30), "month"),  # the last days
+        ("2019-06", (30, 30, 31, 31, 30), "quarter"),
+        ("2016-02", (29, 28, 28, 28, 29), "year"),
+    ],
+)
+def test_months_that_begin_on_the_last_day_of_a_short_one(first, days, name, read):
+    """The first day alone was asked, and 28 February, 28 March … was refused."""
+    apart = {"month": 1, "quarter": 3, "year": 12}[name]
+    months = np.datetime64(first) + apart * np.arange(5)
+    times = months.astype("datetime64[D]") + np.array(days) - 1
+    for step in (None, name):
+        found = read(table([str(time) for time in times[:4]]), step=step)
+        assert str(found.step) == name and (found.days == times[:4]).all()
+        assert found.times_after(1)[0].astype("datetime64[D]") == times[4]
+    with pytest.raises(UserError, match="line 4: 2020-03-15 does not lie on a grid of a month from 2020-01-01"):
+        read(table(["2020-01-01", "2020-02-01", "2020-03-15", "2020-04-01"]), step="month")
+
+
 DATES = """2020-1-31 | 2020/01/31 | 2020.1.31 | 20200131 | 2020年1月31日 | 2020年01月31日 | 31/01/2020 | 01/31/2020 | 31.01.2020
 2020-01-31T00:00 | 2020-01-31T00:00:00Z | 2020-01-31 00:00:00.000 | 2020-01-31T00:00:00+08:00 | 1580428800 | 1580428800000
 31 Jan 2020 | Jan 31, 2020 | January 31, 2020 | 31-Jan-2020 | 31-Jan-20 | 31 Jan 20 | 31/01/20 | 01/31/20 | 31.01.20
