@@ -224,7 +224,10 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
 
 
 def _one_zone(cells, times, notes):
-    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are."""
+    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are.
+
+    Local times that all have one clock time stay: days and months follow the calendar, and a day of 23 hours is one.
+    """
     zones = []
     for cell in cells:
         found = _CLOCK.search(cell.strip())
@@ -234,6 +237,9 @@ def _one_zone(cells, times, notes):
         sign, digits = (-1 if name[0] == "-" else 1), name[1:].replace(":", "") or "0000"
         zones.append(sign * datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
     if len(set(zones)) == 1:
+        return times
+    if len({time.time() for time in times}) == 1 and len(set(times)) == len(times):
+        notes.append("the zone changes within the series: its local times are kept")
         return times
     notes.append("the zone changes within the series: all times are those of %s" % _CLOCK.search(cells[0]).group(6))
     return [time - zone + zones[0] for time, zone in zip(times, zones)]

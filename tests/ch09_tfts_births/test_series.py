@@ -169,6 +169,15 @@ def test_hours_over_a_change_of_the_clock_are_one_after_the_other(read):
         read(table([hour.strftime("%Y-%m-%d %H:%M") for hour in hours]))
 
 
+@pytest.mark.parametrize("frequency, name", [("D", "day"), ("W", "week"), ("MS", "month")])
+def test_days_and_months_over_a_change_of_the_clock_keep_their_local_times(frequency, name, read):
+    """In the first one's zone the days after the change began at 23 o'clock, off the grid."""
+    times = pd.date_range("2021-02-01 06:00", periods=60, freq=frequency, tz="Europe/Berlin")
+    found = read(table([time.isoformat() for time in times]))
+    assert str(found.step) == name and (found.times == times.tz_localize(None).values).all()
+    assert "its local times are kept" in " ".join(found.notes)
+
+
 # ----------------------------------------------------------------------------------------------------------------- numbers
 @pytest.mark.parametrize(
     "cells, separator, decimal, expected",
