@@ -286,16 +286,18 @@ def _decimal_mark(cells, delimiter, where) -> str:
     """``"."`` or ``","``: which one is the decimal mark of these cells; UserError where it cannot be told."""
     cells = [re.sub(r"[\s'’_]", "", cell) for cell in cells]
     commas = [cell for cell in cells if "," in cell]
+    ask = "%s: %r is 1.2 or 1200 alike: say what the %s is with --decimal comma or --decimal point"
     if not commas:
+        points = [cell for cell in cells if "." in cell and cell not in MISSING]
+        # Where semicolons stand between, 1.200 may be German. Not 0.200, though: no thousands begin with 0.
+        if delimiter == ";" and points and all(re.match(r"\D*[1-9]\d{0,2}(\.\d{3})+\D*$", cell) for cell in points):
+            raise UserError(ask % (where, points[0][:40], "point"))
         return "."
     thousands = [cell for cell in commas if re.match(r"[^\d,]*\d{1,3}(,\d{3})+(\.\d*)?\D*$", cell)]
     if any("." in cell and cell.rfind(",") > cell.rfind(".") for cell in commas) or len(thousands) < len(commas):
         return ","
     if delimiter == ";" and not any("." in cell or cell.count(",") > 1 for cell in commas):
-        raise UserError(
-            "%s: %r is 1.2 or 1200 alike: say what the comma is with --decimal comma or --decimal point"
-            % (where, commas[0][:40])
-        )
+        raise UserError(ask % (where, commas[0][:40], "comma"))
     return "."
 
 

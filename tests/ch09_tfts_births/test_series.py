@@ -269,6 +269,18 @@ def test_a_comma_that_could_be_either_is_asked_for(read):
         read(table(days, ["1,200", "1,314", "2,405", "1,100"], separator=";"))
 
 
+def test_a_point_that_could_be_either_is_asked_for(read):
+    """980 … 999, 1.000, 1.001 of a German spreadsheet became 999, 1, 1.001 without a word."""
+    cells = [str(number) for number in range(980, 1000)] + ["1.000", "-1.001"]
+    text = table(pd.date_range("2020-01-01", periods=22), cells, separator=";")
+    with pytest.raises(UserError, match="'1.000' is 1.2 or 1200 alike: say what the point is with --decimal"):
+        read(text)
+    assert read(text, decimal="comma").values[-2:].tolist() == [1000, -1001]
+    assert read(text, decimal="point").values[-2:].tolist() == [1, -1.001]
+    for told in ("1.5", "0.125"):
+        assert read(text.replace("980", told)).values[[0, -2]].tolist() == [float(told), 1]
+
+
 def test_thousands_without_quotes_are_named(read):
     """F32: the thousands were forecast without a word."""
     plain = "".join("2020-01-%02d,%d,%03d\n" % (day, 1 + day // 9, 37 * day) for day in range(1, 28))
