@@ -306,16 +306,27 @@ _UNIT = re.compile(
 )
 
 
+def _units(cells):
+    """Unit → the first cell that has it, or None where not all are numbers; a missing value or a bare zero may be of any."""
+    found = {}
+    for cell in cells:
+        match = _UNIT.fullmatch(cell)
+        if cell.lower() in MISSING or match and re.fullmatch(r"0+([.,]0*)?", cell):
+            continue
+        if not match:
+            return None
+        found.setdefault((match.group(2).strip(), match.group(4).strip()), cell)
+    return found
+
+
 def _without_unit(cells, notes):
     """Cells without the currency, percent sign or unit that stands before or behind every number; else as they are."""
-    given = [cell for cell in cells if cell.lower() not in MISSING]
-    found = [_UNIT.fullmatch(cell) for cell in given]
-    units = {(match.group(2).strip(), match.group(4).strip()) for match in found if match}
-    if None in found or len(units) != 1 or units == {("", "")}:
+    units = _units(cells)
+    if not units or len(units) > 1 or ("", "") in units:
         return cells
-    notes.append("the values are numbers of %s" % " … ".join(part for part in units.pop() if part))
-    numbers = iter(match.group(1) + match.group(3) for match in found)
-    return [cell if cell.lower() in MISSING else next(numbers) for cell in cells]
+    notes.append("the values are numbers of %s" % " … ".join(part for part in list(units)[0] if part))
+    found = [None if cell.lower() in MISSING else _UNIT.fullmatch(cell) for cell in cells]
+    return [match.group(1) + match.group(3) if match else cell for cell, match in zip(cells, found)]
 
 
 def _mark_of(cells, delimiter, opts, path, notes):
@@ -676,8 +687,11 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     for line, cell in zip(lines, cells):
         value = _parse_number(cell, mark)
         if value is None:
+            units = [other[:40] for other in (_units(cells) or {}).values()]
+            differ = ": units differ (%r, %r)" % tuple(units[:2]) if len(units) > 1 else ""
             raise UserError(
-                "%s, line %d: %r is not a number (--value-column chooses the column)" % (path, line, cell[:40])
+                "%s, line %d: %r is not a number%s (--value-column chooses the column)"
+                % (path, line, cell[:40], differ)
             )
         if math.isinf(value) or abs(value) > 1e15:
             raise UserError("%s, line %d: %r is too large (at most 1e15)" % (path, line, cell[:40]))

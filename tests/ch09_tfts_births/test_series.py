@@ -204,6 +204,8 @@ def test_numbers_with_separators(cells, separator, decimal, expected, read):
         (["5 kWh", "7 kWh", "1e3 kWh"], "kWh", [5, 7, 1000]),
         (["¥3.5万", "¥4万", "¥10.25万"], "¥ … 万", [3.5, 4, 10.25]),
         (["USD 5", "USD 6.5", "USD -7"], "USD", [5, 6.5, -7]),
+        (["0", "1%", "2.5%"], "%", [0, 1, 2.5]),
+        (["$5", "n/a", "0.00"], "$", [5, np.nan, 0]),
     ],
 )
 def test_units_that_stand_at_every_number_are_left_out(cells, unit, expected, read):
@@ -216,8 +218,13 @@ def test_units_that_stand_at_every_number_are_left_out(cells, unit, expected, re
 
 def test_units_that_differ_and_numbered_names_are_no_numbers(read):
     days = pd.date_range("2020-01-01", periods=3)
-    for cells in (["5 kWh", "7 MWh", "8 kWh"], ["S1", "S2", "S3"], ["5$", "6", "7$"]):
-        with pytest.raises(UserError, match="is not a number"):
+    for cells, message in (
+        (["5 kWh", "7 MWh", "8 kWh"], r"line 2: '5 kWh' is not a number: units differ \('5 kWh', '7 MWh'\) \("),
+        (["0", "6", "7$"], r"line 4: '7\$' is not a number: units differ \('6', '7\$'\) \("),
+        (["S1", "S2", "S3"], r"line 2: 'S1' is not a number \("),
+        (["1-2", "2-3", "3-4"], r"line 2: '1-2' is not a number \("),
+    ):
+        with pytest.raises(UserError, match=message):
             read(table(days, cells))
 
 
