@@ -1,5 +1,7 @@
 """The backtest's figures by hand: origins, scores, baselines, widened bands."""
 
+import argparse
+import json
 import os
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
 from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
-from common import files, options
+from common import files, options, records
 from common.errors import UserError
 
 
@@ -93,6 +95,28 @@ def test_seasonal_naive_repeats_the_best_season():
     mean, deviation = fitting.seasonal_naive(values, np.array([180, 183]), 12, 180, 5)
     np.testing.assert_array_equal(mean[0], np.resize(values[175:180], 12))
     assert (np.diff(deviation[0]) >= 0).all() and deviation[0, 5] == deviation[0, 0] * np.sqrt(2)
+
+
+@pytest.mark.parametrize("season, said", [(48, True), (24, False)])
+def test_models_that_are_left_out_and_a_mase_that_is_none_are_said(season, said, tmp_path, capsys, monkeypatch):
+    """A season of more than 24 dropped two baselines without a word; an exactly periodic series wrote NaN into the record."""
+    monkeypatch.setattr(fitting, "statsmodels_forecasts", lambda make, *rest: fitting.seasonal_naive(*arguments))
+    values = np.tile(np.random.RandomState(0).normal(size=season), 8)
+    opts = argparse.Namespace(
+        steps=5, holdout_days=60, every=7, horizons=[1], iterations=1, output_dir=str(tmp_path), preset="book"
+    )
+    opts.example, opts.seed = "tfts_births", 0
+    judged = backtest.Backtest(opts, values, [season])
+    arguments = values, judged.origins, judged.horizon, judged.last, judged.season
+    for name, mean, deviation in backtest.baselines(judged, None, opts):
+        judged.add(name, mean, deviation)
+    record = records.Record(opts, "backtest", "section 9.7.6", "a made series")
+    judged.finish(record, opts, np.arange(len(values)).astype("datetime64[D]").astype("datetime64[s]"))
+    table, _ = record.content["tables"]
+    assert [row[0] for row in table["rows"]][1:] == ([] if said else ["exponential smoothing", "ARIMA"])
+    assert (backtest.LEFT_OUT in capsys.readouterr().out) == (backtest.LEFT_OUT in table["note"]) == said
+    assert table["rows"][0][:4] == ["seasonal naive (%d)" % season, 0.0, 0.0, None]
+    json.dumps(record.content, allow_nan=False)
 
 
 def test_the_printed_cycle_is_worse_than_last_week():
