@@ -210,10 +210,11 @@ def births_setting(name, days):
     return fitting.Setting(name, periodicities, latent_values, calendar_days.quebec(days) if holidays else None)
 
 
-def own_setting(step, last):
+def own_setting(step, values):
     """The cycles that a series of this step usually has, as far as the fitted values hold two of each."""
-    cycles = [cycle for cycle in step.cycles if 2 * cycle <= last]
-    return fitting.Setting(OWN, cycles, [fitting.latent_values_of(cycle) for cycle in cycles])
+    cycles = [cycle for cycle in step.cycles if 2 * cycle <= len(values)]
+    latent_values = [fitting.latent_values_of(cycle) for cycle in cycles]
+    return fitting.Setting(fitting.own_name(OWN, values), cycles, latent_values)
 
 
 def plot_backtest(rows, path, title, unit):
@@ -257,8 +258,8 @@ def main(argv=None):
             fit = fit_lstm if name == LSTM else fit_two_variables
             estimator, seconds, features, values = fit(opts, data.values, data.days, backtest.last, origins)
         else:
-            setting = own_setting(data.step, backtest.last) if own else births_setting(name, data.days)
             values = data.values
+            setting = own_setting(data.step, values[: backtest.last]) if own else births_setting(name, data.days)
             estimator, seconds, features = fitting.fit_structural(setting, opts, values, backtest.last, origins)
         backtest.add("TFTS " + name, *fitting.forecasts(estimator, values, features, origins, opts.steps))
 

@@ -7,10 +7,11 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
 from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
-from common import files, options, records
+from common import estimators, files, options, records
 from common.errors import UserError
 
 
@@ -128,10 +129,10 @@ def test_the_printed_cycle_is_worse_than_last_week():
 
 
 def test_cycles_follow_from_the_step():
-    assert backtest.own_setting(series.Step("day", 1), 400).periodicities == [7]
-    assert backtest.own_setting(series.Step("day", 1), 800)[1:3] == ([7, 365.25], [7, 11])
-    assert backtest.own_setting(series.Step("hour", 1), 800)[1:3] == ([24, 168], [25, 21])
-    assert backtest.own_setting(series.Step("month", 3), 80)[1:3] == ([4], [5])
+    assert backtest.own_setting(series.Step("day", 1), np.zeros(400)).periodicities == [7]
+    assert backtest.own_setting(series.Step("day", 1), np.zeros(800))[1:3] == ([7, 365.25], [7, 11])
+    assert backtest.own_setting(series.Step("hour", 1), np.zeros(800))[1:3] == ([24, 168], [25, 21])
+    assert backtest.own_setting(series.Step("month", 3), np.zeros(80))[1:3] == ([4], [5])
     assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
 
 
@@ -213,6 +214,34 @@ def test_a_folder_that_is_given_is_kept_whatever_its_name(monkeypatch, tmp_path)
     words = ["--csv", path, "--steps", "2"]
     assert stopped_before_the_fit(monkeypatch, words + ["--output-dir", given])[-1] == given
     assert stopped_before_the_fit(monkeypatch, words)[-1].endswith(os.path.join("output", "tfts_births", "own-b"))
+
+
+def test_a_series_that_grew_is_fitted_anew_beside_the_one_before(tmp_path, monkeypatch):
+    """A row appended to the file, or another --steps, was refused: the folder held a model of other values."""
+
+    def train(self, **keywords):  # leaves a checkpoint, from which on other values are refused, and that is all
+        os.makedirs(self.model_dir, exist_ok=True)
+        open(os.path.join(self.model_dir, "model.ckpt-10.index"), "w", encoding="ascii").close()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tf.estimator.Estimator, "train", train)
+    monkeypatch.setattr(estimators, "newest_whole", lambda folder: None)
+    lines = ["%s,%d\n" % (np.datetime64("2020-01-01") + day, day * day % 97) for day in range(612)]
+    path, folders = tmp_path / "own.csv", []
+    holdout = ["--window-size", "8", "--holdout-days", "28"]
+    for script, words, count in (
+        (forecast, ["--steps", "3"], 600),
+        (forecast, ["--steps", "3"], 612),
+        (forecast, ["--steps", "8"], 612),
+        (forecast, ["--steps", "3"], 612),  # is taken up
+        (backtest, holdout, 600),
+        (backtest, holdout, 612),
+    ):
+        path.write_text("".join(lines[:count]), encoding="ascii")
+        with pytest.raises(ZeroDivisionError):
+            script.main(["--csv", str(path), "--preset", "tiny", "--output-dir", str(tmp_path / "run")] + words)
+        folders.append(len(list((tmp_path / "run").glob("*/mode"))))
+    assert folders == [1, 2, 3, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
