@@ -19,7 +19,10 @@ def main(argv=None):
     record = records.Record(opts, opts.script, "section 9.7.7 (1)", data.description)
     last = len(data.values) - opts.holdout_days
     own = opts.csv is not None
-    setting = backtest.own_setting(data.step, last) if own else backtest.births_setting("week+year+holidays", data.days)
+    if own:
+        setting = backtest.own_setting(data.step, data.values[:last])
+    else:
+        setting = backtest.births_setting("week+year+holidays", data.days)
     estimator, _, features = fitting.fit_structural(setting, opts, data.values, last, [len(data.values) - 1])
     exercise.find_anomalies(opts, record, data.values, data.times if own else data.days, estimator, features)
 

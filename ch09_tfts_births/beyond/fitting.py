@@ -4,6 +4,7 @@ A model is fitted on the values before the hold-out. Then, from every origin in 
 origin (parameters unchanged) and forecasts ``horizon`` steps. The baselines are treated in the same way.
 """
 
+import hashlib
 import warnings
 from typing import NamedTuple, Optional, Sequence
 
@@ -41,6 +42,15 @@ def latent_values_of(periodicity: float) -> int:
     if periodicity <= 31:
         return max(3, int(periodicity) | 1)
     return 21 if periodicity == 168 else 11  # a week of hours has a shape of its own for each day
+
+
+def own_name(name: str, values) -> str:
+    """``name`` and what tells the fitted values from others.
+
+    A reader's series grows, and another horizon moves its hold-out: then a model is fitted beside the one before, which would
+    otherwise refuse values that are not its own.
+    """
+    return "%s-%s" % (name, hashlib.sha256(np.array(values, dtype="<f8").tobytes()).hexdigest()[:8])
 
 
 # ---------------------------------------------------------------------------------------------------------------- the models

@@ -8,8 +8,9 @@ before them; on them the forecasts are compared with the seasonal naive's, and t
 there (conformal). Then the model reads on to the end and forecasts.
 
 Reads   --csv FILE, or the births.
-Writes  output/tfts_births/own-<file>/ (or --output-dir): forecast.csv, forecast.png, a record, the model.
-Time    one to some minutes; a fit is taken up by the next forecast of the same series.
+Writes  output/tfts_births/own-<file>/ (or --output-dir): forecast.csv, forecast.png, a record, a folder of the model.
+Time    one to some minutes; a fit is taken up by the next forecast of the same series. One that has grown, or another --steps
+        where it moves the hold-out, is fitted anew in a folder beside; older ones may be removed.
 """
 
 import os
@@ -171,6 +172,7 @@ def main(argv=None):
         )
         print("holidays: %s" % ", ".join(names))
         setting = own_setting(opts, data.step, last, table)
+    setting = setting._replace(name=fitting.own_name(setting.name, data.values[:last]))
     cycles = ", ".join("%g" % cycle for cycle in setting.periodicities) or "none"
     print("step: %s; cycles: %s; the last %d of %d values are held out" % (data.step.words, cycles, holdout, count))
 

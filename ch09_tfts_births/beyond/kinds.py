@@ -4,7 +4,7 @@ Four series are made (daily hires, an hourly load curve, weekly visits, quarterl
 statsmodels: the monthly CO2 of Mauna Loa, the monthly temperature of the sea where El Niño is seen, the yearly sunspots, the
 quarterly GDP of the United States. Each goes through beyond/forecast.py as a reader's own file would.
 
-Writes  output/tfts_births/kinds/: the CSV files, a run folder a series and seed, kinds.csv, a record.
+Writes  output/tfts_births/kinds-<preset>/: the CSV files, a run folder a series and seed, kinds.csv, a record.
 Time    a minute or two a series and seed.
 """
 

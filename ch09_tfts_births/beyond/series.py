@@ -61,11 +61,12 @@ class Step(NamedTuple):
         found = [length / self.count for length in _CYCLES[self.unit]]
         return [int(length) if float(length).is_integer() else length for length in found if length >= 2]
 
-    def positions(self, times, first) -> np.ndarray:
-        """How many steps each of ``times`` (``datetime64[s]``) lies after ``first``; not whole where it is off the grid."""
+    def positions(self, times) -> np.ndarray:
+        """How many steps each of ``times`` (``datetime64[s]``) lies after the first; not whole where it is off the grid."""
+        first = times[0]
         if self.unit == "month":
             whole = times.astype("datetime64[M]").astype(int) - first.astype("datetime64[M]").astype(int)
-            off = times != self.at(first, whole, months=True)
+            off = times != self.at(times, whole, months=True)
             return (whole + 0.5 * off) / self.count
         if self.unit == "business day":
             days, start = times.astype("datetime64[D]"), first.astype("datetime64[D]")
@@ -73,16 +74,14 @@ class Step(NamedTuple):
             return (np.busday_count(start, days) + 0.5 * off) / self.count
         return (times - first).astype("timedelta64[s]").astype(np.int64) / (_SECONDS[self.unit] * self.count)
 
-    def at(self, first, positions, months=False) -> np.ndarray:
-        """The times (``datetime64[s]``) ``positions`` steps after ``first``; a last day of a month stays one."""
-        positions = np.asarray(positions, dtype=np.int64) * (1 if months else self.count)
+    def at(self, times, positions, months=False) -> np.ndarray:
+        """The times (``datetime64[s]``) ``positions`` steps after the first of ``times``; they tell the day of the month."""
+        first, positions = times[0], np.asarray(positions, dtype=np.int64) * (1 if months else self.count)
         if self.unit == "month":
-            start, month = first.astype("datetime64[D]"), first.astype("datetime64[M]")
-            of_month = positions + month
-            length = (of_month + 1).astype("datetime64[D]") - of_month.astype("datetime64[D]")
-            last = start == (month + 1).astype("datetime64[D]") - 1
-            day = length - 1 if last else np.minimum(start - month.astype("datetime64[D]"), length - 1)
-            return (of_month.astype("datetime64[D]") + day).astype("datetime64[s]") + (first - start)
+            of_month = first.astype("datetime64[M]") + positions
+            day = np.minimum(_day_of_month(times), _last_day(of_month))
+            clock = first - first.astype("datetime64[D]")
+            return (of_month.astype("datetime64[D]") + day).astype("datetime64[s]") + clock
         if self.unit == "business day":
             start = first.astype("datetime64[D]")
             return np.busday_offset(start, positions).astype("datetime64[s]") + (first - start)
@@ -108,7 +107,7 @@ class Series(NamedTuple):
 
     def times_after(self, count: int) -> np.ndarray:
         """The times of the next ``count`` values."""
-        times = self.step.at(self.times[0], len(self.times) + np.arange(count))
+        times = self.step.at(self.times, len(self.times) + np.arange(count))
         if count and times[-1].astype("datetime64[Y]").astype(int) + 1970 > LAST_YEAR:
             raise UserError(
                 "%d steps of %s after %s end after the year %d" % (count, self.step.words, self.times[-1], LAST_YEAR)
@@ -225,7 +224,10 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
 
 
 def _one_zone(cells, times, notes):
-    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are."""
+    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are.
+
+    Local times that all have one clock time stay: days and months follow the calendar, and a day of 23 hours is one.
+    """
     zones = []
     for cell in cells:
         found = _CLOCK.search(cell.strip())
@@ -235,6 +237,9 @@ def _one_zone(cells, times, notes):
         sign, digits = (-1 if name[0] == "-" else 1), name[1:].replace(":", "") or "0000"
         zones.append(sign * datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
     if len(set(zones)) == 1:
+        return times
+    if len({time.time() for time in times}) == 1 and len(set(times)) == len(times):
+        notes.append("the zone changes within the series: its local times are kept")
         return times
     notes.append("the zone changes within the series: all times are those of %s" % _CLOCK.search(cells[0]).group(6))
     return [time - zone + zones[0] for time, zone in zip(times, zones)]
@@ -272,7 +277,7 @@ def _is_regular(times) -> bool:
     times = np.array(times, dtype="datetime64[s]")
     if np.any(np.diff(times) <= np.timedelta64(0, "s")):
         return False
-    positions = find_step(times).positions(times, times[0])
+    positions = find_step(times).positions(times)
     return bool(np.all(np.diff(positions) == 1))
 
 
@@ -281,16 +286,18 @@ def _decimal_mark(cells, delimiter, where) -> str:
     """``"."`` or ``","``: which one is the decimal mark of these cells; UserError where it cannot be told."""
     cells = [re.sub(r"[\s'’_]", "", cell) for cell in cells]
     commas = [cell for cell in cells if "," in cell]
+    ask = "%s: %r is 1.2 or 1200 alike: say what the %s is with --decimal comma or --decimal point"
     if not commas:
+        points = [cell for cell in cells if "." in cell and cell not in MISSING]
+        # Where semicolons stand between, 1.200 may be German. Not 0.200, though: no thousands begin with 0.
+        if delimiter == ";" and points and all(re.match(r"\D*[1-9]\d{0,2}(\.\d{3})+\D*$", cell) for cell in points):
+            raise UserError(ask % (where, points[0][:40], "point"))
         return "."
     thousands = [cell for cell in commas if re.match(r"[^\d,]*\d{1,3}(,\d{3})+(\.\d*)?\D*$", cell)]
     if any("." in cell and cell.rfind(",") > cell.rfind(".") for cell in commas) or len(thousands) < len(commas):
         return ","
     if delimiter == ";" and not any("." in cell or cell.count(",") > 1 for cell in commas):
-        raise UserError(
-            "%s: %r is 1.2 or 1200 alike: say what the comma is with --decimal comma or --decimal point"
-            % (where, commas[0][:40])
-        )
+        raise UserError(ask % (where, commas[0][:40], "comma"))
     return "."
 
 
@@ -299,16 +306,27 @@ _UNIT = re.compile(
 )
 
 
+def _units(cells):
+    """Unit → the first cell that has it, or None where not all are numbers; a missing value or a bare zero may be of any."""
+    found = {}
+    for cell in cells:
+        match = _UNIT.fullmatch(cell)
+        if cell.lower() in MISSING or match and re.fullmatch(r"0+([.,]0*)?", cell):
+            continue
+        if not match:
+            return None
+        found.setdefault((match.group(2).strip(), match.group(4).strip()), cell)
+    return found
+
+
 def _without_unit(cells, notes):
     """Cells without the currency, percent sign or unit that stands before or behind every number; else as they are."""
-    given = [cell for cell in cells if cell.lower() not in MISSING]
-    found = [_UNIT.fullmatch(cell) for cell in given]
-    units = {(match.group(2).strip(), match.group(4).strip()) for match in found if match}
-    if None in found or len(units) != 1 or units == {("", "")}:
+    units = _units(cells)
+    if not units or len(units) > 1 or ("", "") in units:
         return cells
-    notes.append("the values are numbers of %s" % " … ".join(part for part in units.pop() if part))
-    numbers = iter(match.group(1) + match.group(3) for match in found)
-    return [cell if cell.lower() in MISSING else next(numbers) for cell in cells]
+    notes.append("the values are numbers of %s" % " … ".join(part for part in list(units)[0] if part))
+    found = [None if cell.lower() in MISSING else _UNIT.fullmatch(cell) for cell in cells]
+    return [match.group(1) + match.group(3) if match else cell for cell, match in zip(cells, found)]
 
 
 def _mark_of(cells, delimiter, opts, path, notes):
@@ -444,7 +462,7 @@ def _only_values(path, rows, delimiter, opts, notes):
     if len(rows) > MOST_VALUES:
         raise UserError("%s has %d values, at most %d are read" % (path, len(rows), MOST_VALUES))
     step = parse_step(opts.step)
-    times = step.at(np.datetime64(first, "s"), np.arange(len(rows)))
+    times = step.at(np.array([first], dtype="datetime64[s]"), np.arange(len(rows)))
     if (times[-1] < times[0]) or not FIRST_YEAR <= times[-1].astype("datetime64[Y]").astype(int) + 1970 <= LAST_YEAR:
         raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
     cells = [row[0] for _, row in rows]
@@ -549,15 +567,30 @@ def find_step(times: np.ndarray) -> Step:
     """The step of sorted ``datetime64[s]`` times: whole months where day and clock agree, else the commonest distance."""
     days, months = times.astype("datetime64[D]"), times.astype("datetime64[M]")
     clock, of_month = times - days, (days - months.astype("datetime64[D]")).astype(int)
-    last = days == (months + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
+    agree = of_month == np.minimum(_day_of_month(times), _last_day(months))
     apart = np.diff(months.astype(int))
-    if np.all(clock == clock[0]) and (np.all(of_month == of_month[0]) or np.all(last)) and np.min(apart) >= 1:
+    if np.all(clock == clock[0]) and np.all(agree) and np.min(apart) >= 1:
         return Step("month", _commonest(apart))
     seconds = _commonest(np.diff(times).astype("timedelta64[s]").astype(np.int64))
     if seconds == _SECONDS["day"] and len(times) >= 8 and np.all(np.is_busday(days)):
         return Step("business day", 1)
     unit = next(name for name in ("week", "day", "hour", "minute", "second") if seconds % _SECONDS[name] == 0)
     return Step(unit, seconds // _SECONDS[unit])
+
+
+def _last_day(months) -> np.ndarray:
+    """The last day of each month (``datetime64[M]``), counted from 0."""
+    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int) - 1
+
+
+def _day_of_month(times) -> int:
+    """The day, counted from 0, that a series of months means: the first that is no last day; 30 where all are last days.
+
+    The first time alone does not tell: 28 February may be the end of the month or the 28th.
+    """
+    months = times.astype("datetime64[M]")
+    days = (times.astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
+    return int(np.append(days[days != _last_day(months)], 30)[0])
 
 
 def _commonest(numbers) -> int:
@@ -596,7 +629,7 @@ def _on_grid(path, lines, times, values, opts, notes):
     if len(times) < 3:
         raise UserError("%s has %d rows: too few to find a step" % (path, len(times)))
     step = parse_step(opts.step) if opts.step else find_step(times)
-    positions = step.positions(times, times[0])
+    positions = step.positions(times)
     off = np.flatnonzero(positions != np.floor(positions))
     if len(off):
         raise UserError(
@@ -612,7 +645,7 @@ def _on_grid(path, lines, times, values, opts, notes):
         )
     whole = np.full(count, np.nan)
     whole[positions] = values
-    times = step.at(times[0], np.arange(count))
+    times = step.at(times, np.arange(count))
     gaps = np.flatnonzero(np.isnan(whole))
     if len(gaps):
         said = "%d of %d values are missing: %s" % (len(gaps), count, _ranges(gaps, times[gaps]))
@@ -654,8 +687,11 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     for line, cell in zip(lines, cells):
         value = _parse_number(cell, mark)
         if value is None:
+            units = [other[:40] for other in (_units(cells) or {}).values()]
+            differ = ": units differ (%r, %r)" % tuple(units[:2]) if len(units) > 1 else ""
             raise UserError(
-                "%s, line %d: %r is not a number (--value-column chooses the column)" % (path, line, cell[:40])
+                "%s, line %d: %r is not a number%s (--value-column chooses the column)"
+                % (path, line, cell[:40], differ)
             )
         if math.isinf(value) or abs(value) > 1e15:
             raise UserError("%s, line %d: %r is too large (at most 1e15)" % (path, line, cell[:40]))

@@ -1,14 +1,17 @@
 """The backtest's figures by hand: origins, scores, baselines, widened bands."""
 
+import argparse
+import json
 import os
 
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
 from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
-from common import files, options
+from common import estimators, files, options, records
 from common.errors import UserError
 
 
@@ -95,6 +98,28 @@ def test_seasonal_naive_repeats_the_best_season():
     assert (np.diff(deviation[0]) >= 0).all() and deviation[0, 5] == deviation[0, 0] * np.sqrt(2)
 
 
+@pytest.mark.parametrize("season, said", [(48, True), (24, False)])
+def test_models_that_are_left_out_and_a_mase_that_is_none_are_said(season, said, tmp_path, capsys, monkeypatch):
+    """A season of more than 24 dropped two baselines without a word; an exactly periodic series wrote NaN into the record."""
+    monkeypatch.setattr(fitting, "statsmodels_forecasts", lambda make, *rest: fitting.seasonal_naive(*arguments))
+    values = np.tile(np.random.RandomState(0).normal(size=season), 8)
+    opts = argparse.Namespace(
+        steps=5, holdout_days=60, every=7, horizons=[1], iterations=1, output_dir=str(tmp_path), preset="book"
+    )
+    opts.example, opts.seed = "tfts_births", 0
+    judged = backtest.Backtest(opts, values, [season])
+    arguments = values, judged.origins, judged.horizon, judged.last, judged.season
+    for name, mean, deviation in backtest.baselines(judged, None, opts):
+        judged.add(name, mean, deviation)
+    record = records.Record(opts, "backtest", "section 9.7.6", "a made series")
+    judged.finish(record, opts, np.arange(len(values)).astype("datetime64[D]").astype("datetime64[s]"))
+    table, _ = record.content["tables"]
+    assert [row[0] for row in table["rows"]][1:] == ([] if said else ["exponential smoothing", "ARIMA"])
+    assert (backtest.LEFT_OUT in capsys.readouterr().out) == (backtest.LEFT_OUT in table["note"]) == said
+    assert table["rows"][0][:4] == ["seasonal naive (%d)" % season, 0.0, 0.0, None]
+    json.dumps(record.content, allow_nan=False)
+
+
 def test_the_printed_cycle_is_worse_than_last_week():
     """Erratum E15, by the record of the backtest on the real series."""
     record = files.read_json(os.path.join(options.REPOSITORY, "results", "tfts_births", "backtest.json"))
@@ -104,10 +129,10 @@ def test_the_printed_cycle_is_worse_than_last_week():
 
 
 def test_cycles_follow_from_the_step():
-    assert backtest.own_setting(series.Step("day", 1), 400).periodicities == [7]
-    assert backtest.own_setting(series.Step("day", 1), 800)[1:3] == ([7, 365.25], [7, 11])
-    assert backtest.own_setting(series.Step("hour", 1), 800)[1:3] == ([24, 168], [25, 21])
-    assert backtest.own_setting(series.Step("month", 3), 80)[1:3] == ([4], [5])
+    assert backtest.own_setting(series.Step("day", 1), np.zeros(400)).periodicities == [7]
+    assert backtest.own_setting(series.Step("day", 1), np.zeros(800))[1:3] == ([7, 365.25], [7, 11])
+    assert backtest.own_setting(series.Step("hour", 1), np.zeros(800))[1:3] == ([24, 168], [25, 21])
+    assert backtest.own_setting(series.Step("month", 3), np.zeros(80))[1:3] == ([4], [5])
     assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
 
 
@@ -189,6 +214,34 @@ def test_a_folder_that_is_given_is_kept_whatever_its_name(monkeypatch, tmp_path)
     words = ["--csv", path, "--steps", "2"]
     assert stopped_before_the_fit(monkeypatch, words + ["--output-dir", given])[-1] == given
     assert stopped_before_the_fit(monkeypatch, words)[-1].endswith(os.path.join("output", "tfts_births", "own-b"))
+
+
+def test_a_series_that_grew_is_fitted_anew_beside_the_one_before(tmp_path, monkeypatch):
+    """A row appended to the file, or another --steps, was refused: the folder held a model of other values."""
+
+    def train(self, **keywords):  # leaves a checkpoint, from which on other values are refused, and that is all
+        os.makedirs(self.model_dir, exist_ok=True)
+        open(os.path.join(self.model_dir, "model.ckpt-10.index"), "w", encoding="ascii").close()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(tf.estimator.Estimator, "train", train)
+    monkeypatch.setattr(estimators, "newest_whole", lambda folder: None)
+    lines = ["%s,%d\n" % (np.datetime64("2020-01-01") + day, day * day % 97) for day in range(612)]
+    path, folders = tmp_path / "own.csv", []
+    holdout = ["--window-size", "8", "--holdout-days", "28"]
+    for script, words, count in (
+        (forecast, ["--steps", "3"], 600),
+        (forecast, ["--steps", "3"], 612),
+        (forecast, ["--steps", "8"], 612),
+        (forecast, ["--steps", "3"], 612),  # is taken up
+        (backtest, holdout, 600),
+        (backtest, holdout, 612),
+    ):
+        path.write_text("".join(lines[:count]), encoding="ascii")
+        with pytest.raises(ZeroDivisionError):
+            script.main(["--csv", str(path), "--preset", "tiny", "--output-dir", str(tmp_path / "run")] + words)
+        folders.append(len(list((tmp_path / "run").glob("*/mode"))))
+    assert folders == [1, 2, 3, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,30 @@ def test_the_step_is_found_from_the_dates(frequency, read):
     assert (found.times == times[:40].values).all() and (found.times_after(2) == times[40:].values).all()
 
 
+@pytest.mark.parametrize(
+    "first, days, name",
+    [
+        ("2019-02", (28, 28, 28, 28, 28), "month"),  # the end of its month, but not of the others
+        ("2019-04", (30, 30, 30, 30, 30), "month"),
+        ("2019-11", (30, 30, 30, 29, 30), "month"),  # February has no 30th
+        ("2019-02", (28, 31, 30, 31, 30), "month"),  # the last days
+        ("2019-06", (30, 30, 31, 31, 30), "quarter"),
+        ("2016-02", (29, 28, 28, 28, 29), "year"),
+    ],
+)
+def test_months_that_begin_on_the_last_day_of_a_short_one(first, days, name, read):
+    """The first day alone was asked, and 28 February, 28 March … was refused."""
+    apart = {"month": 1, "quarter": 3, "year": 12}[name]
+    months = np.datetime64(first) + apart * np.arange(5)
+    times = months.astype("datetime64[D]") + np.array(days) - 1
+    for step in (None, name):
+        found = read(table([str(time) for time in times[:4]]), step=step)
+        assert str(found.step) == name and (found.days == times[:4]).all()
+        assert found.times_after(1)[0].astype("datetime64[D]") == times[4]
+    with pytest.raises(UserError, match="line 4: 2020-03-15 does not lie on a grid of a month from 2020-01-01"):
+        read(table(["2020-01-01", "2020-02-01", "2020-03-15", "2020-04-01"]), step="month")
+
+
 DATES = """2020-1-31 | 2020/01/31 | 2020.1.31 | 20200131 | 2020年1月31日 | 2020年01月31日 | 31/01/2020 | 01/31/2020 | 31.01.2020
 2020-01-31T00:00 | 2020-01-31T00:00:00Z | 2020-01-31 00:00:00.000 | 2020-01-31T00:00:00+08:00 | 1580428800 | 1580428800000
 31 Jan 2020 | Jan 31, 2020 | January 31, 2020 | 31-Jan-2020 | 31-Jan-20 | 31 Jan 20 | 31/01/20 | 01/31/20 | 31.01.20
@@ -145,6 +169,15 @@ def test_hours_over_a_change_of_the_clock_are_one_after_the_other(read):
         read(table([hour.strftime("%Y-%m-%d %H:%M") for hour in hours]))
 
 
+@pytest.mark.parametrize("frequency, name", [("D", "day"), ("W", "week"), ("MS", "month")])
+def test_days_and_months_over_a_change_of_the_clock_keep_their_local_times(frequency, name, read):
+    """In the first one's zone the days after the change began at 23 o'clock, off the grid."""
+    times = pd.date_range("2021-02-01 06:00", periods=60, freq=frequency, tz="Europe/Berlin")
+    found = read(table([time.isoformat() for time in times]))
+    assert str(found.step) == name and (found.times == times.tz_localize(None).values).all()
+    assert "its local times are kept" in " ".join(found.notes)
+
+
 # ----------------------------------------------------------------------------------------------------------------- numbers
 @pytest.mark.parametrize(
     "cells, separator, decimal, expected",
@@ -171,6 +204,8 @@ def test_numbers_with_separators(cells, separator, decimal, expected, read):
         (["5 kWh", "7 kWh", "1e3 kWh"], "kWh", [5, 7, 1000]),
         (["¥3.5万", "¥4万", "¥10.25万"], "¥ … 万", [3.5, 4, 10.25]),
         (["USD 5", "USD 6.5", "USD -7"], "USD", [5, 6.5, -7]),
+        (["0", "1%", "2.5%"], "%", [0, 1, 2.5]),
+        (["$5", "n/a", "0.00"], "$", [5, np.nan, 0]),
     ],
 )
 def test_units_that_stand_at_every_number_are_left_out(cells, unit, expected, read):
@@ -183,8 +218,13 @@ def test_units_that_stand_at_every_number_are_left_out(cells, unit, expected, re
 
 def test_units_that_differ_and_numbered_names_are_no_numbers(read):
     days = pd.date_range("2020-01-01", periods=3)
-    for cells in (["5 kWh", "7 MWh", "8 kWh"], ["S1", "S2", "S3"], ["5$", "6", "7$"]):
-        with pytest.raises(UserError, match="is not a number"):
+    for cells, message in (
+        (["5 kWh", "7 MWh", "8 kWh"], r"line 2: '5 kWh' is not a number: units differ \('5 kWh', '7 MWh'\) \("),
+        (["0", "6", "7$"], r"line 4: '7\$' is not a number: units differ \('6', '7\$'\) \("),
+        (["S1", "S2", "S3"], r"line 2: 'S1' is not a number \("),
+        (["1-2", "2-3", "3-4"], r"line 2: '1-2' is not a number \("),
+    ):
+        with pytest.raises(UserError, match=message):
             read(table(days, cells))
 
 
@@ -234,6 +274,18 @@ def test_a_comma_that_could_be_either_is_asked_for(read):
     days = pd.date_range("2020-01-01", periods=4)
     with pytest.raises(UserError, match="1.2 or 1200 alike.*--decimal"):
         read(table(days, ["1,200", "1,314", "2,405", "1,100"], separator=";"))
+
+
+def test_a_point_that_could_be_either_is_asked_for(read):
+    """980 … 999, 1.000, 1.001 of a German spreadsheet became 999, 1, 1.001 without a word."""
+    cells = [str(number) for number in range(980, 1000)] + ["1.000", "-1.001"]
+    text = table(pd.date_range("2020-01-01", periods=22), cells, separator=";")
+    with pytest.raises(UserError, match="'1.000' is 1.2 or 1200 alike: say what the point is with --decimal"):
+        read(text)
+    assert read(text, decimal="comma").values[-2:].tolist() == [1000, -1001]
+    assert read(text, decimal="point").values[-2:].tolist() == [1, -1.001]
+    for told in ("1.5", "0.125"):
+        assert read(text.replace("980", told)).values[[0, -2]].tolist() == [float(told), 1]
 
 
 def test_thousands_without_quotes_are_named(read):
