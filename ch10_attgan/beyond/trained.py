@@ -142,10 +142,13 @@ def open_model(opts, session):
     _b_sample = tf.placeholder(tf.float32, [None, len(settings.att_default)], name="b_sample")
     x_sample = Gdec(Genc(xa_sample, is_training=False), _b_sample, is_training=False)
     has_head = values is None or os.path.exists(head_path(source))
+    head_side = settings.img_size  # a head may know pictures of another size than the generator
+    if has_head and values is not None:
+        head_side = checked(weights.load(head_path(source), "attribute head")[1], head_path(source)).img_size
     with contextlib.redirect_stdout(
         io.StringIO()
     ):  # the listing's critic prints its shape, which tells no editor anything
-        logit_att = D(xa_sample)[1] if has_head else None
+        logit_att = D(networks.resized(xa_sample, head_side))[1] if has_head else None
     if values is None:
         saver = tf.train.Saver(networks.variables(("Genc", "Gdec", "D")))
         if run.restore_newest(saver, session, source) is None:

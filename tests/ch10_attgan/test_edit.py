@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -467,6 +468,20 @@ def test_a_sheet_and_an_edit_are_not_asked_for_at_once(capsys):
     with pytest.raises(SystemExit):
         edit.main(["--sheet", "--edit", "Eyeglasses=on", "--photo", "missing.jpg"])
     assert "argument --edit: not allowed with argument --sheet" in capsys.readouterr().err
+
+
+def test_a_head_sees_pictures_of_its_own_size(tmp_path):
+    larger = str(tmp_path / "larger.npz")
+    values, settings = weights.load(trained.SHIPPED, "generator")
+    weights.save(larger, values, dict(settings, img_size=2 * settings["img_size"]))
+    shutil.copy(trained.head_path(trained.SHIPPED), trained.head_path(larger))
+    picture = np.random.RandomState(0).uniform(-1, 1, (1, 64, 64, 3)).astype("f")
+    chances = []
+    for source, seen in ((trained.SHIPPED, picture), (larger, picture.repeat(2, 1).repeat(2, 2))):
+        with tf.Graph().as_default(), tf.Session() as session:
+            model = trained.open_model(SimpleNamespace(weights=source), session)
+            chances.append(photos.attribute_chances(session, model, seen))
+    np.testing.assert_allclose(*chances, atol=1e-5)
 
 
 def test_an_edit_is_the_mean_of_both_sides():
