@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ch10_attgan.beyond import guide, networks, train
+from ch10_attgan.beyond.faces import crop_box
 from common import files, weights
 from common.errors import UserError
 
@@ -99,6 +100,19 @@ def test_pictures_are_resized_by_areas():
     doubled = pictures.repeat(2, 1).repeat(2, 2)
     np.testing.assert_allclose(two_thirds, doubled.reshape(2, 8, 3, 8, 3, 3).mean((2, 4)), atol=1e-6)
     np.testing.assert_array_equal(same, pictures)
+
+
+def test_a_guide_sees_what_is_cut_out_for_its_own_size():
+    ramp = np.stack(np.meshgrid(np.arange(178.0), np.arange(218.0)) + [np.ones((218, 178))], axis=2).astype("f")
+
+    def cut(size):  # as ``Faces`` does, of a picture whose colours say where they lie
+        row, column, side = crop_box(size)
+        return networks.resized(tf.constant(ramp[None, row : row + side, column : column + side]), size)
+
+    with tf.Session() as session:
+        for size in (96, 64, 48):
+            found, wanted = session.run([guide.as_cut_for(cut(size), 64), cut(64)])
+            assert found.shape == wanted.shape and np.abs(found - wanted).max() < 170 / 96  # a pixel of the larger
 
 
 def test_an_edit_is_to_be_little_and_its_colour_less():
