@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan.beyond import networks
-from ch10_attgan.beyond.faces import Faces, add_data_options, crop_box, data_arguments
+from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_06_train import att_default
 from common import datasets, options, run, weights
 from common.errors import UserError
@@ -115,17 +115,6 @@ def load(path, att_default):
     return values, saved["img_size"]
 
 
-def as_cut_for(x, side):
-    """Pictures ``[N, S, S, 3]`` as those of size ``side`` are cut out of the same faces (``crop_box``)."""
-    size = x.shape[1].value
-    outer, inner = crop_box(size), crop_box(side)
-    places = inner[0] - outer[0], inner[1] - outer[1], inner[2]
-    top, left, inside = (int(round(size * place / outer[2])) for place in places)
-    if top >= 0 and left >= 0 and top + inside <= size and left + inside <= size:
-        x = x[:, top : top + inside, left : left + inside]
-    return networks.resized(x, side)
-
-
 def edit_loss(guides, a, b, switched, rest):
     """A function (pictures before, the same edited) → loss, for ``networks.guided``: do the guides see the edit, and it alone?
 
@@ -151,8 +140,8 @@ def edit_loss(guides, a, b, switched, rest):
         before, after = (networks.grey(side) * (1 - colour) + side * colour for side in tf.split(both, 2, axis=3))
         total = 0.0
         for values, side in guides:
-            answer = logits(as_cut_for(after, side), values)
-            as_before = tf.stop_gradient(tf.sigmoid(logits(as_cut_for(before, side), values)))
+            answer = logits(networks.as_cut_for(after, side), values)
+            as_before = tf.stop_gradient(tf.sigmoid(logits(networks.as_cut_for(before, side), values)))
             missing = tf.nn.relu(MARGIN - (2 * b - 1) * answer)
             moved = tf.nn.sigmoid_cross_entropy_with_logits(labels=as_before, logits=answer)
             total += tf.reduce_mean(switched * changed * missing + rest * (1 - changed) * moved)

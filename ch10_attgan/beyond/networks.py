@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import photos
+from ch10_attgan.beyond.faces import crop_box
 from ch10_attgan.code_10_04_dataset import Celeba
 from common.errors import UserError
 from common.options import Value
@@ -70,6 +71,17 @@ def resized(x, side):
     shares = np.float32(np.maximum(ends - starts, 0) / float(old))  # of the old values (columns) in each new one
     rows = tf.tensordot(x, shares, [[1], [1]])  # [N, S, C, side]
     return tf.transpose(tf.tensordot(rows, shares, [[1], [1]]), [0, 2, 3, 1])
+
+
+def as_cut_for(x, side):
+    """Pictures ``[N, S, S, 3]`` as those of size ``side`` are cut out of the same faces (``crop_box``)."""
+    size = x.shape[1].value
+    outer, inner = crop_box(size), crop_box(side)
+    places = inner[0] - outer[0], inner[1] - outer[1], inner[2]
+    top, left, inside = (int(round(size * place / outer[2])) for place in places)
+    if top >= 0 and left >= 0 and top + inside <= size and left + inside <= size:
+        x = x[:, top : top + inside, left : left + inside]
+    return resized(x, side)
 
 
 def moved(x, shift):

@@ -148,7 +148,7 @@ def open_model(opts, session):
     with contextlib.redirect_stdout(
         io.StringIO()
     ):  # the listing's critic prints its shape, which tells no editor anything
-        logit_att = D(networks.resized(xa_sample, head_side))[1] if has_head else None
+        logit_att = D(networks.as_cut_for(xa_sample, head_side))[1] if has_head else None
     if values is None:
         saver = tf.train.Saver(networks.variables(("Genc", "Gdec", "D")))
         if run.restore_newest(saver, session, source) is None:

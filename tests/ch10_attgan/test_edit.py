@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ch10_attgan import code_10_07_edit as listing
 from ch10_attgan import ext_10_3_10_edit as edit
-from ch10_attgan.beyond import choose_strengths, evaluate, export, photos, sheets, train, trained
+from ch10_attgan.beyond import choose_strengths, evaluate, export, networks, photos, sheets, train, trained
 from ch10_attgan.beyond.faces import Faces
 from common import images, options, weights
 from common.errors import UserError
@@ -475,9 +475,11 @@ def test_a_head_sees_pictures_of_its_own_size(tmp_path):
     values, settings = weights.load(trained.SHIPPED, "generator")
     weights.save(larger, values, dict(settings, img_size=2 * settings["img_size"]))
     shutil.copy(trained.head_path(trained.SHIPPED), trained.head_path(larger))
-    picture = np.random.RandomState(0).uniform(-1, 1, (1, 64, 64, 3)).astype("f")
+    wide = np.random.RandomState(0).uniform(-1, 1, (1, 128, 128, 3)).astype("f")
+    with tf.Session() as session:
+        tight = session.run(networks.as_cut_for(tf.constant(wide), 64))  # faces fill more of the smaller pictures
     chances = []
-    for source, seen in ((trained.SHIPPED, picture), (larger, picture.repeat(2, 1).repeat(2, 2))):
+    for source, seen in ((trained.SHIPPED, tight), (larger, wide)):
         with tf.Graph().as_default(), tf.Session() as session:
             model = trained.open_model(SimpleNamespace(weights=source), session)
             chances.append(photos.attribute_chances(session, model, seen))

@@ -111,7 +111,7 @@ def test_a_guide_sees_what_is_cut_out_for_its_own_size():
 
     with tf.Session() as session:
         for size in (96, 64, 48):
-            found, wanted = session.run([guide.as_cut_for(cut(size), 64), cut(64)])
+            found, wanted = session.run([networks.as_cut_for(cut(size), 64), cut(64)])
             assert found.shape == wanted.shape and np.abs(found - wanted).max() < 170 / 96  # a pixel of the larger
 
 
