@@ -688,10 +688,13 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
         value = _parse_number(cell, mark)
         if value is None:
             units = [other[:40] for other in (_units(cells) or {}).values()]
-            differ = ": units differ (%r, %r)" % tuple(units[:2]) if len(units) > 1 else ""
+            if len(units) > 1:
+                raise UserError(
+                    "%s, line %d: %r is not a number: units differ (%r, %r) (--value-column chooses the column)"
+                    % (path, line, cell[:40], units[0], units[1])
+                )
             raise UserError(
-                "%s, line %d: %r is not a number%s (--value-column chooses the column)"
-                % (path, line, cell[:40], differ)
+                "%s, line %d: %r is not a number (--value-column chooses the column)" % (path, line, cell[:40])
             )
         if math.isinf(value) or abs(value) > 1e15:
             raise UserError("%s, line %d: %r is too large (at most 1e15)" % (path, line, cell[:40]))
