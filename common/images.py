@@ -131,14 +131,12 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                     raise ValueError("it has no pixels")
                 pages = getattr(picture, "n_frames", 1)
                 exif = picture.getexif()  # before the pixels are loaded: Pillow then closes a TIFF
-                if (
-                    picture.format == "TIFF"
-                ):  # its other tags say how its pixels lie, and by them Pillow turns it itself
+                if picture.format == "TIFF":  # its other tags say how its own pixels lie
                     for tag in set(exif) - TAGS_OF_PHOTOS:
                         del exif[tag]
                 orientation = exif.pop(ORIENTATION, 1)  # not passed on: the pixels will be upright
                 exif_bytes = exif.tobytes() if len(exif) else None
-                exif[ORIENTATION] = orientation
+                exif[ORIENTATION] = orientation  # by it Pillow turns the picture: a TIFF as it loads, others below
                 picture.load()
                 picture = ImageOps.exif_transpose(picture)
                 profile = picture.info.get("icc_profile")

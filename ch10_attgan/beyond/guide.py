@@ -108,10 +108,16 @@ def varied(x):
 
 
 def load(path, att_default):
-    """(values by name, side of the pictures that it knows) of ``guide.npz``; UserError where it is for other attributes."""
+    """(values by name, side of the pictures that it knows) of ``guide.npz``.
+
+    Raises:
+      UserError: it is for other attributes, or does not say for what pictures.
+    """
     values, saved = weights.load(path, "guide")
-    if saved.get("att_default") != list(att_default) or not isinstance(saved.get("img_size"), int):
+    if saved.get("att_default") != list(att_default):
         raise UserError("%s is for other attributes: train it with the same --att-default" % path)
+    if not isinstance(saved.get("img_size"), int):
+        raise UserError("%s does not say how large its pictures are: it is no guide.npz" % path)
     return values, saved["img_size"]
 
 

@@ -74,7 +74,10 @@ def resized(x, side):
 
 
 def as_cut_for(x, side):
-    """Pictures ``[N, S, S, 3]`` as those of size ``side`` are cut out of the same faces (``crop_box``)."""
+    """Pictures ``[N, S, S, 3]`` as those of size ``side`` are cut out of the same faces (``crop_box``).
+
+    Where these show more of a face, all there is of it stands for them.
+    """
     size = x.shape[1].value
     outer, inner = crop_box(size), crop_box(side)
     places = inner[0] - outer[0], inner[1] - outer[1], inner[2]
@@ -190,13 +193,7 @@ def wanted(a, names, single, often=()):
 
     Returns:
       Labels of the shape and type of ``a``.
-
-    Raises:
-      UserError: ``often`` names an attribute that is none of ``names``.
     """
-    unknown = [name for name in often if name not in names]
-    if unknown:
-        raise UserError("--often %s: not among the attributes of the training" % ", ".join(unknown))
     count = len(names)
     chances = np.log([3.0 if name in often else 1.0 for name in names]).astype(np.float32)
     ones = [np.ones([1, count], np.int64) for _ in names]

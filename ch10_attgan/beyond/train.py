@@ -31,10 +31,7 @@ from common.options import Value
 from data import celeba
 
 # Of the critic: the only layers whose sizes hang on that of the pictures.
-FIRST_DENSE = (
-    "D/fully_connected/weights",
-    "D/fully_connected_2/weights",
-)
+FIRST_DENSE = ("D/fully_connected/weights", "D/fully_connected_2/weights")
 PRINTED = {row.name: row for row in trainattgan.VALUES}
 
 

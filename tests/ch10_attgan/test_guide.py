@@ -190,7 +190,8 @@ def test_edits_are_trained_with_guides(guide_run, tmp_path, faces):
     names = ["--att-default"] + ATTRIBUTES
     guided = arguments + names + ["--guide", path, path]
     unweighed = guided + ["--weight-guide", "0", "--weight-guide-rest", "0"]
-    runs = dict(guided=guided, unweighed=unweighed, again=unweighed, alone=arguments + names)
+    little = arguments + names + ["--weight-change", "50"]
+    runs = dict(guided=guided, unweighed=unweighed, again=unweighed, alone=arguments + names, little=little)
     values = {}
     for name, words in runs.items():
         train.main(words + ["--output-dir", str(tmp_path / name)])
@@ -200,6 +201,7 @@ def test_edits_are_trained_with_guides(guide_run, tmp_path, faces):
     decoder = "Gdec/Conv2d_transpose/weights"
     np.testing.assert_array_equal(values["unweighed"][decoder], values["again"][decoder])
     assert not np.array_equal(values["guided"][decoder], values["unweighed"][decoder])
+    assert not np.array_equal(values["alone"][decoder], values["little"][decoder])
     larger = guided + ["--img-size", "48", "--start-from", str(tmp_path / "guided"), "--weight-change", "9"]
     train.main(larger + ["--output-dir", str(tmp_path / "larger")])  # a guide sees pictures at its own size
     wrong = arguments + ["--att-default"] + ATTRIBUTES[:2] + ["--output-dir", str(tmp_path / "other"), "--guide", path]
