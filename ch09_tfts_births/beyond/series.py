@@ -301,9 +301,26 @@ def _decimal_mark(cells, delimiter, where) -> str:
     return "."
 
 
+_CURRENCY = r"(?:[A-Z]{0,3}[$€£¥￥₩₹₽]|[A-Z]{3}\s)?"
 _UNIT = re.compile(
-    r"([-+−]?)\s*((?:[A-Z]{0,3}[$€£¥￥₩₹₽]|[A-Z]{3}\s)?)\s*([-+−]?[\d.,](?:.*[\d.,])?)\s*([^\d.,]{0,12})"
+    # a minus right behind a digit belongs to the number, not to a unit; '100,-' and '100.-' are a price without cents
+    r"([-+−]?)\s*(%s)\s*([-+−]?[\d.,](?:.*[\d.,])?)(?!(?<=\d)\s*[-−–])\s*([^\d.,]{0,12})" % _CURRENCY
 )
+_MINUS_BEHIND = re.compile(r"(%s\s*\d[\d.,'’_\s]*(?<=\d))\s*[-−](\s[^\d.,]{1,12})?" % _CURRENCY)
+
+
+def _sign_first(cell):
+    """``100-``, as SAP writes it, as ``-100``; other cells as they are."""
+    match = _MINUS_BEHIND.fullmatch(cell.strip())
+    return "-%s%s" % (match.group(1), match.group(2) or "") if match else cell
+
+
+def _signs_first(cells, notes):
+    """Cells with the sign before the number."""
+    moved = [_sign_first(cell) for cell in cells]
+    if moved != cells:
+        notes.append("a minus behind a number is read as its sign")
+    return moved
 
 
 def _units(cells):
@@ -341,7 +358,7 @@ def _mark_of(cells, delimiter, opts, path, notes):
 
 def _parse_number(cell, mark) -> Optional[float]:
     """The number in a cell, NaN where it is missing, None where it is none; separators of thousands are left out."""
-    cell = cell.strip().replace("−", "-")
+    cell = _sign_first(cell.strip()).replace("−", "-")
     if cell.lower() in MISSING:
         return math.nan
     if len(cell) > 400:
@@ -360,6 +377,9 @@ def _parse_number(cell, mark) -> Optional[float]:
 def _column(name, header, width, path, what):
     """Index of column ``name``: a header's text, or a number counted from 1."""
     if header is not None and name in header:
+        if header.count(name) > 1:
+            numbers = " or ".join(str(place) for place, item in enumerate(header, 1) if item == name)
+            raise UserError("%s: several columns are called %r: give a number, %s" % (path, name[:40], numbers))
         return header.index(name)
     if re.match(r"[0-9]{1,6}$", name) and 1 <= int(name) <= width:
         return int(name) - 1
@@ -374,7 +394,7 @@ def _is_dated(cell, pattern=None):
 
 def _holds_numbers(cells):
     """Whether all of these cells could be numbers (or missing), and one is."""
-    found = [_parse_number(cell, mark) for cell in _without_unit(cells, []) for mark in ".,"]
+    found = [_parse_number(cell, mark) for cell in _without_unit(_signs_first(cells, []), []) for mark in ".,"]
     pairs = list(zip(found[::2], found[1::2]))
     return all(pair != (None, None) for pair in pairs) and any(
         number is not None and not math.isnan(number) for pair in pairs for number in pair
@@ -465,7 +485,7 @@ def _only_values(path, rows, delimiter, opts, notes):
     times = step.at(np.array([first], dtype="datetime64[s]"), np.arange(len(rows)))
     if (times[-1] < times[0]) or not FIRST_YEAR <= times[-1].astype("datetime64[Y]").astype(int) + 1970 <= LAST_YEAR:
         raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
-    cells = [row[0] for _, row in rows]
+    cells = _signs_first([row[0] for _, row in rows], notes)
     mark = _mark_of(cells, delimiter, opts, path, notes)
     return [line for line, _ in rows], list(times.astype(datetime.datetime)), cells, mark
 
@@ -537,7 +557,7 @@ def _dated(path, rows, delimiter, opts, notes):
         _check_year(time, "%s, line %d" % (path, line), row[date_index])
         times.append(time)
     times = _one_zone([row[date_index] for _, row in rows], times, notes)
-    cells = _without_unit([row[value_index] for _, row in rows], notes)
+    cells = _without_unit(_signs_first([row[value_index] for _, row in rows], notes), notes)
     return [line for line, _ in rows], times, cells, _mark_of(cells, delimiter, opts, path, notes)
 
 

@@ -228,6 +228,46 @@ def test_units_that_differ_and_numbered_names_are_no_numbers(read):
             read(table(days, cells))
 
 
+@pytest.mark.parametrize(
+    "cells, expected",
+    [
+        (["100-", "103-", "99-"], [-100, -103, -99]),
+        (["100", "103.50-", "0"], [100, -103.5, 0]),
+        (['"1,200.50-"', '"1,300.00"', '"12.25 -"'], [-1200.5, 1300, -12.25]),
+        (["100.00- EUR", "7.25 EUR", "8.00− EUR"], [-100, 7.25, -8]),
+        (["$100-", "$7", "$8-"], [-100, 7, -8]),
+    ],
+)
+def test_a_minus_behind_a_number_is_its_sign(cells, expected, read):
+    """A column of 100-, 103-, as SAP writes them, was +100, +103: 'the values are numbers of -'."""
+    found = read(table(pd.date_range("2020-01-01", periods=3), cells))
+    assert found.values.tolist() == expected
+    assert found.notes[0] == "a minus behind a number is read as its sign"
+
+
+def test_a_minus_behind_a_number_in_files_of_other_kinds(read):
+    assert read("title\n100-\n103\n99-\n", first="2020-01-01", step="day").values.tolist() == [-100, 103, -99]
+    assert read("2020-01-01 100-\n2020-01-02 7-\n2020-01-03 8-\n").values.tolist() == [-100, -7, -8]
+
+
+def test_other_minuses_behind_a_number(read):
+    days = pd.date_range("2020-01-01", periods=3)
+    prices = read(table(days, ["100,-", "7,-", "8,-"], separator=";"))
+    assert prices.values.tolist() == [100, 7, 8] and prices.notes[0] == "the values are numbers of -"
+    for cell in ("100-€", "100–", "5-star"):
+        with pytest.raises(UserError, match="line 2: '%s' is not a number" % cell):
+            read(table(days, [cell, cell.replace("5", "3"), cell]))
+
+
+def test_a_name_that_several_columns_have_chooses_none(read):
+    """The first of them was taken without a word."""
+    days = pd.date_range("2020-01-01", periods=3)
+    text = "date,v,v\n" + "".join("%s,%d,%d\n" % (str(day)[:10], n, 10 * n) for n, day in enumerate(days))
+    with pytest.raises(UserError, match="several columns are called 'v': give a number, 2 or 3"):
+        read(text, value_column="v")
+    assert read(text, value_column="3").values.tolist() == [0, 10, 20]
+
+
 def test_the_columns_are_found_by_what_is_in_them(read):
     days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)]
     rows = [(number, day, "Kiel", 100 + number * number) for number, day in enumerate(days)]
