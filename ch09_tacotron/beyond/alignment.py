@@ -8,6 +8,7 @@ Rabiner, Proceedings of the IEEE 77, 1989). Some minutes of one voice are enough
 
 import os
 import re
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -112,21 +113,42 @@ def _fit(frames, labels, names):
     return means, variances
 
 
+def _stamp(path, row):
+    """What tells a mel file that was made anew (silence cut off or not, recorded again) from the one that was aligned."""
+    try:
+        return zlib.crc32(files.read_bytes(os.path.join(os.path.dirname(path), row[1]), "mel spectrogram", None))
+    except UserError:
+        return None  # it is not there
+
+
 def write_spans(path, rows, found):
-    """Keeps what ``align`` found for the rows of a metadata file, by the name of their mel file."""
+    """Keeps what ``align`` found for the rows of a metadata file, by the name of their mel file, which lies beside ``path``."""
     content = {
-        row[1]: dict(pinyin=row[3], spans=None if spans is None else spans.tolist()) for row, spans in zip(rows, found)
+        row[1]: dict(pinyin=row[3], mel=_stamp(path, row), spans=None if spans is None else spans.tolist())
+        for row, spans in zip(rows, found)
     }
     files.write_json(path, content)
 
 
-def read_spans(path, rows):
-    """What ``write_spans`` kept for ``rows``: a list of arrays or None; None for the whole where it is not all there."""
+def _fits(entry, row, path, strict):
+    """Whether an entry of ``path`` is of this row's recording, as it is now."""
+    if not isinstance(entry, dict) or entry.get("pinyin") != row[3]:
+        return False
+    return entry["mel"] == _stamp(path, row) if "mel" in entry else not strict
+
+
+def read_spans(path, rows, strict=False):
+    """What ``write_spans`` kept for ``rows``: a list of arrays or None; None for the whole where it is not all there, or not of
+    the mel files as they are.
+
+    Args:
+      strict: what does not say of which mel file it is (kept before that was noted) counts as not there.
+    """
     if not os.path.exists(path):
         return None
     content = files.read_json(path)
     entries = [content.get(row[1]) for row in rows]
-    if any(not isinstance(entry, dict) or entry.get("pinyin") != row[3] for entry, row in zip(entries, rows)):
+    if not all(_fits(entry, row, path, strict) for entry, row in zip(entries, rows)):
         return None
     spans = []
     for entry, row in zip(entries, rows):
@@ -135,6 +157,8 @@ def read_spans(path, rows):
             one = np.array(one)
             if one.ndim != 2 or one.shape[1] != 2 or one.dtype.kind != "i":
                 raise UserError("%s: the times of %s are damaged" % (path, row[1]))
+            if one.max() > row[2]:
+                return None  # of a longer recording
         spans.append(one)
     return spans
 

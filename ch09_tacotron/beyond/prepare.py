@@ -170,13 +170,13 @@ def write_metadata(metadata, path):
 
 
 def align_recordings(training_dir, rows, trained):
-    """Writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there.
+    """Writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there and of these spectrograms.
 
     The sounds of the syllables are learnt from the first of the ``trained`` ones; those behind, held out or many, are only laid
     along them.
     """
     path = os.path.join(training_dir, SPANS_FILE)
-    if read_spans(path, rows) is not None:
+    if read_spans(path, rows, strict=True) is not None:
         return
     first = min(FITTED, trained)
     mels, texts = [load_mel(training_dir, row) for row in rows[:first]], [row[3] for row in rows[:first]]

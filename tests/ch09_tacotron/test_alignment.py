@@ -96,8 +96,30 @@ def test_too_short_a_recording_is_left_out():
 
 def test_spans_are_kept_by_name_and_text(tmp_path):
     path, rows = str(tmp_path / "syllables.json"), [("s1", "m1", 9, "a1 o1"), ("s2", "m2", 9, "e1")]
+    for row in rows:
+        (tmp_path / row[1]).write_bytes(row[1].encode())
     assert fa.read_spans(path, rows) is None
     fa.write_spans(path, rows, [np.array([[0, 4], [4, 9]]), None])
     first, second = fa.read_spans(path, rows[::-1])
     assert first is None and second.tolist() == [[0, 4], [4, 9]]
     assert fa.read_spans(path, [("s1", "m1", 9, "a1 e1")]) is None  # another text
+
+
+def test_spans_are_those_of_the_mel_file_as_it_is(tmp_path):
+    """Recorded again, or with its silence cut off, an utterance kept the times of its old spectrogram."""
+    path, rows = str(tmp_path / "syllables.json"), [("s1", "m1", 9, "a1 o1")]
+    (tmp_path / "m1").write_bytes(b"as it was")
+    fa.write_spans(path, rows, [np.array([[0, 4], [4, 9]])])
+    assert fa.read_spans(path, rows, strict=True) is not None
+    (tmp_path / "m1").write_bytes(b"made anew")
+    assert fa.read_spans(path, rows) is None
+    (tmp_path / "m1").unlink()
+    assert fa.read_spans(path, rows) is None
+
+
+def test_spans_of_before_are_good_for_a_trainer_where_they_fit(tmp_path):
+    path, old = str(tmp_path / "syllables.json"), {"m1": dict(pinyin="a1 o1", spans=[[0, 4], [4, 9]])}
+    fa.files.write_json(path, old)
+    assert fa.read_spans(path, [("s1", "m1", 9, "a1 o1")])[0].tolist() == old["m1"]["spans"]
+    assert fa.read_spans(path, [("s1", "m1", 9, "a1 o1")], strict=True) is None  # prepare.py aligns anew
+    assert fa.read_spans(path, [("s1", "m1", 8, "a1 o1")]) is None  # they end behind the recording

@@ -11,6 +11,7 @@ import soundfile
 
 from ch09_tacotron import code_9_09_preprocess as listing
 from ch09_tacotron.beyond import prepare, sound
+from ch09_tacotron.beyond.utterances import read_metadata
 from common import files
 from common.errors import UserError
 from data import sample_thchs30, thchs30
@@ -332,3 +333,27 @@ def test_alignment_holds_only_the_recordings_that_it_learns_from(tmp_path, monke
     rows = [("spec", "mel-%d" % number, 4, "ni3") for number in range(30)]
     prepare.align_recordings(str(tmp_path), rows, 30)
     assert len(most) == 25 and max(most) <= 7
+
+
+def test_what_is_processed_anew_is_aligned_anew(corpus, tmp_path, at_once):
+    """With --trim-silence given the other way, and for a recording made again, the old times of the syllables stayed."""
+    words = ["--data-dir", os.path.dirname(corpus), "--num-workers", "1", "--output-dir", str(tmp_path / "out")]
+    path = str(tmp_path / "out" / "training" / "syllables.json")
+
+    def prepared(*more):
+        prepare.main(words + list(more))
+        rows = read_metadata(str(tmp_path / "out" / "training" / "train.txt"))
+        content = files.read_json(path)
+        assert all(np.max(content[row[1]]["spans"]) <= row[2] for row in rows)
+        return content
+
+    whole = prepared("--trim-silence", "false")
+    trimmed = prepared("--trim-silence", "true")
+    assert trimmed != whole
+    wav_path = thchs30.wav_paths(corpus)[0]
+    wave, rate = soundfile.read(wav_path)
+    soundfile.write(wav_path, 0.5 * wave[::-1], rate)  # as long, and the same text
+    again = prepared("--trim-silence", "true")
+    assert again != trimmed
+    times = os.stat(path).st_mtime_ns
+    assert prepared("--trim-silence", "true") == again and os.stat(path).st_mtime_ns == times  # not done again
