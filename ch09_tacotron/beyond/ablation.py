@@ -12,6 +12,7 @@ you like, or share them out among calls (``--variants``). Preset ``tiny`` shows 
 import os
 
 from ch09_tacotron.beyond import evaluate, train_few
+from ch09_tacotron.beyond.utterances import check_begun
 from common import files, options, records, run
 from common.errors import UserError
 from common.plotting import plt, save_figure
@@ -103,6 +104,8 @@ def main(argv=None):
         os.path.join(opts.output_dir, "training"), "ch09_tacotron/beyond/prepare.py", "spectrograms"
     )
     record = records.Record(opts, opts.script, "beyond listing 9-17", prepared["data"])
+    folder = ablation_folder(opts)  # variants that are finished are compared with those of this call
+    check_begun(folder, os.path.join(opts.output_dir, "training"), os.path.isdir(folder))
     results_file = os.path.join(ablation_folder(opts), "results.json")
     results = {}
     for name in opts.variants:

@@ -24,7 +24,7 @@ import numpy as np
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.alignment import align, phones, recognise, spans_of
 from ch09_tacotron.beyond.measures import alignment_measures, dtw_distance, mel_cepstrum
-from ch09_tacotron.beyond.utterances import load_mel, read_sets
+from ch09_tacotron.beyond.utterances import check_begun, load_mel, read_sets
 from ch09_tacotron.beyond.voice import Voice, find_model
 from ch09_tacotron.code_9_17_train import plot_alignment
 from common import options, records, run
@@ -123,7 +123,10 @@ def main(argv=None):
     folder = os.path.join(opts.output_dir, "evaluation")
     data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py", "spectrograms")["data"]
     record = records.Record(opts, opts.script, "beyond listing 9-17", data)
-    voice = Voice(find_model(opts.output_dir, opts.weights), threads=opts.threads, sharpen=opts.sharpen)
+    model = find_model(opts.output_dir, opts.weights)
+    if model == opts.output_dir:  # its held-out sentences must be these
+        check_begun(model, training_dir, True)
+    voice = Voice(model, threads=opts.threads, sharpen=opts.sharpen)
     print("model: %s" % voice.source)
 
     spoken, sounds = {name: [] for name in sets}, []

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch09_tacotron.beyond import sound
-from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata
+from ch09_tacotron.beyond.utterances import batch_rows, check_begun, load_mel, read_metadata
 from common import options, run, weights
 from common.errors import UserError
 
@@ -228,6 +228,7 @@ def train(opts) -> Score:
     folder = os.path.join(opts.output_dir, "training")
     mels, texts = read_mels(folder, "train.txt")
     unseen = read_mels(folder, "heldout.txt")
+    check_begun(opts.output_dir, folder, bool(run.checkpoints(os.path.join(opts.output_dir, "recogniser-cpk"))))
     lengths = [len(mel) for mel in mels]
     placeholder = tf.placeholder(tf.float32, [None, None, sound.num_mels], "mels")
     steps_of_each = tf.placeholder(tf.int32, [None], "lengths")

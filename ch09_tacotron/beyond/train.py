@@ -26,7 +26,14 @@ import tensorflow as tf
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.alignment import SPANS_FILE, read_spans
 from ch09_tacotron.beyond.guided import BEHIND, Passage, alignments_at, before, shift, weights_of
-from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata, symbol_places, text_to_sequence
+from ch09_tacotron.beyond.utterances import (
+    batch_rows,
+    check_begun,
+    load_mel,
+    read_metadata,
+    symbol_places,
+    text_to_sequence,
+)
 from ch09_tacotron.beyond.voice import synthesis_network
 from common import cluster, options, run, weights
 from common.cluster import ALONE
@@ -268,7 +275,9 @@ def train(opts, folder, peers=ALONE):
     with peers.run(opts, checkpoints="model-cpk") as this:
         with peers.session(opts.threads) as session:
             session.run(tf.global_variables_initializer())
-            if opts.start_from and not run.checkpoints(this.checkpoint_dir):
+            if opts.start_from and run.checkpoints(this.checkpoint_dir):
+                print("the training goes on: --start-from is of its beginning")
+            elif opts.start_from:
                 start_from(session, trainer, opts.start_from)
             done, seen = peers.share(session, this.restore(saver, session)), []
             for step in this.steps(done, total):
@@ -313,7 +322,10 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add_options, base="voice")
     folder = os.path.join(opts.output_dir, "training")
     made = options.load_settings(folder, "ch09_tacotron/beyond/prepare.py", "spectrograms")
-    minutes, result = train(opts, folder, cluster.join(opts))
+    peers = cluster.join(opts)
+    begun = bool(run.checkpoints(os.path.join(opts.output_dir, "model-cpk")))
+    check_begun(opts.output_dir, folder, begun, opts.start_from)  # before the network is built, which takes its time
+    minutes, result = train(opts, folder, peers)
     record = run.records.Record(opts, opts.script, "beyond listing 9-17", made["data"])
     record.metric("speech", round(minutes, 1), "min", note="trained on")
     for name, value in result.items():

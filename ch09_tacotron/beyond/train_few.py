@@ -29,7 +29,7 @@ from ch09_tacotron.beyond.guided import bidirectional_gru
 from ch09_tacotron.beyond.losses import GuidedTacotron, alignments_at, learning_rate
 from ch09_tacotron.beyond.measures import alignment_measures
 from ch09_tacotron.beyond.parts import GuidedAttention, GuidedWrapper, ScheduledSamplingHelper, StepNoise
-from ch09_tacotron.beyond.utterances import batches, read_sets
+from ch09_tacotron.beyond.utterances import batches, check_begun, read_sets
 from ch09_tacotron.beyond.voice import Voice
 from ch09_tacotron.code_9_10_cbhg import encoder_cbhg, post_cbhg
 from ch09_tacotron.code_9_17_train import griffin_lim_iters, outputs_per_step, plot_alignment
@@ -87,6 +87,7 @@ VALUES = [
     V("splice", 0.8, "share of the utterances that are spliced from pieces", tiny=0.5, low=0.0, high=1.0, more=True),
     V("post_interval", 4, "the post-net learns in each n-th step", tiny=2, low=1, more=True),
     V("griffin_lim_iters", griffin_lim_iters, "rounds of the samples' sound", tiny=5, low=0, fixed=False, more=True),
+    V("tone_sandhi", False, "texts are to be spoken with the tones as spoken", more=True, fixed=False),
     V("sharpen", 2.0, "synthesis raises the weights of attention to this power", low=1.0, more=True),
 ]
 LOSSES = ("loss", "mel_loss", "linear_loss", "stop_token_loss", "guide_loss", "learning_rate", "gradient_norm")
@@ -207,6 +208,7 @@ def train(opts):
                 % os.path.join(training_dir, SPANS_FILE)
             )
     with run.Run(opts, checkpoints="model-cpk") as this:
+        check_begun(this.folder, training_dir, bool(run.checkpoints(this.checkpoint_dir)))
         data = options.load_settings(training_dir, "ch09_tacotron/beyond/prepare.py", "spectrograms")["data"]
         record = this.record(listing="beyond listing 9-17", data=data)
         made = max(map(run.step_of, run.checkpoints(this.checkpoint_dir)), default=0)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.guided import BEHIND, Passage, weights_of
 from ch09_tacotron.beyond.train import R, minimise, schedule
-from ch09_tacotron.beyond.utterances import batch_rows, load_mel, read_metadata
+from ch09_tacotron.beyond.utterances import batch_rows, check_begun, load_mel, read_metadata
 from ch09_tacotron.beyond.voice import POST, synthesis_network
 from common import arrays, options, run
 
@@ -69,6 +69,8 @@ def train(opts):
     """Trains until the last step; returns the mean loss over the last 100 steps."""
     folder = os.path.join(opts.output_dir, "training")
     rows = read_metadata(os.path.join(folder, "train.txt"))
+    opts.output_dir, losses = os.path.join(opts.output_dir, POST), []
+    check_begun(opts.output_dir, folder, bool(run.checkpoints(os.path.join(opts.output_dir, "model-cpk"))))
     lengths = [row[2] for row in rows]
     synthesis_network(dict(outputs_per_step=R, mask_attention=False, sharpen=1.0))  # it makes the variables
     w = weights_of(tf.global_variables())
@@ -82,7 +84,6 @@ def train(opts):
     op = minimise(lesson, learnt, rate, global_step, "post_lesson")[1]
     others = set(w.values()) - set(own)
     saver = tf.train.Saver([v for v in tf.global_variables() if v not in others], max_to_keep=2)
-    opts.output_dir, losses = os.path.join(opts.output_dir, POST), []
     with run.Run(opts, checkpoints="model-cpk") as this, tf.Session(config=run.session_config(opts.threads)) as session:
         session.run(tf.global_variables_initializer())
         for step in this.steps(this.restore(saver, session), opts.steps, "mel to linear"):

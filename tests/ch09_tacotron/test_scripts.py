@@ -102,6 +102,8 @@ def test_speak(tiny, walk):
     output, _ = helpers.printed(walk("ch09_tacotron"), "speak")
     assert "ni3 hao3" in output and "real-time factor" in output
     assert "(246 variables)" in output  # 190 and 56; the training checkpoint has 627
+    assert "your own training in %s after 8 steps, which are few" % tiny in output
+    assert "--weights %s\n" % os.path.join(walk("ch09_tacotron"), "ch09_tacotron", "weights") in output
     folder = os.path.join(tiny, "speech")
     names = sorted(name for name in os.listdir(folder) if name.endswith(".wav"))
     assert names == ["sentence-001.wav", "sentence-002.wav", "speech.wav"]
@@ -156,6 +158,12 @@ def test_ablation(beyond, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(train_few, "main", stopped)
     with pytest.raises(errors.Stopped):
         ablation.main(["--preset", "tiny", "--output-dir", base])
+    with open(os.path.join(base, "training", "train.txt"), "a", encoding="utf-8") as stream:
+        stream.write("s.npy|m.npy|9|ma1\n")
+    with pytest.raises(
+        errors.UserError, match="began with other data .trained: 10 utterances"
+    ):  # none is compared with those
+        ablation.main(arguments)
 
 
 @pytest.mark.parametrize(

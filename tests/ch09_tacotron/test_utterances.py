@@ -130,3 +130,46 @@ def test_batches_go_on_where_they_are_told_to(corpus):
     spliced = take(0, 5, [np.arange(number + 2)[:, None] * 5 + [0, 4] for number in range(10)])
     # even sound has no weak places, so it stays whole
     assert all(np.array_equal(a, b) for one, two in zip(whole, spliced) for a, b in zip(one[:6], two[:6]))
+
+
+def test_a_training_goes_on_with_the_lists_that_it_began_with(tmp_path):
+    """After prepare.py --hold-out 40 a training of --hold-out 10 went on without a word: held-out sentences had been learnt."""
+    training, folder = tmp_path / "training", str(tmp_path / "run")
+    training.mkdir()
+    rows = ["s%d|m%d|9|ni3" % (number, number) for number in range(6)]
+
+    def divided(held):
+        for name, chosen in (("train.txt", rows[:-held]), ("heldout.txt", rows[-held:])):
+            (training / name).write_text("".join(row + "\n" for row in chosen))
+
+    divided(2)
+    ours.check_begun(folder, str(training), begun=False)
+    ours.check_begun(folder, str(training), begun=True)
+    divided(1)
+    with pytest.raises(UserError, match=r"trained: 4 utterances \(\w+\), not 5 .*held-out: 2 utterances .* not 1 "):
+        ours.check_begun(folder, str(training), begun=True)
+    ours.check_begun(folder, str(training), begun=False)  # nothing was learnt yet
+    rows[0] = "s0|m0|8|ni3"
+    divided(1)
+    with pytest.raises(UserError, match=r"trained: 5 utterances \(\w+\), not 5 utterances"):
+        ours.check_begun(folder, str(training), begun=True)
+    (training / "heldout.txt").unlink()
+    ours.check_begun(str(tmp_path / "old"), str(training), begun=True)  # of before this was kept: it goes on with these
+    divided(1)
+    with pytest.raises(UserError, match=r"held-out: nothing, not 1 utterances"):
+        ours.check_begun(str(tmp_path / "old"), str(training), begun=True)
+
+
+def test_a_training_goes_on_from_the_weights_that_it_began_with(tmp_path):
+    (tmp_path / "train.txt").write_text("s|m|9|ni3\n")
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    one, other = str(tmp_path / "a"), str(tmp_path / "b")
+    for start, wrong in ((one, other), (None, one)):
+        ours.check_begun(str(tmp_path), str(tmp_path), False, start)
+        ours.check_begun(str(tmp_path), str(tmp_path), True)  # it need not be said again
+        ours.check_begun(str(tmp_path), str(tmp_path), True, start)
+        with pytest.raises(UserError, match="--start-from: .* not"):
+            ours.check_begun(str(tmp_path), str(tmp_path), True, wrong)
+    ours.check_begun(str(tmp_path / "old"), str(tmp_path), True, one)  # nobody knows any more
+    ours.check_begun(str(tmp_path / "old"), str(tmp_path), True, other)

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ch09_tacotron.beyond import ablation_voice, export, judge, prepare, recogniser, train, train_post, voice
+from ch09_tacotron.beyond import ablation_voice, evaluate, export, judge, prepare, recogniser, train, train_post, voice
 from ch09_tacotron.beyond.alignment import write_spans
 from common import datasets, files
 from common.errors import UserError
@@ -83,6 +83,22 @@ def test_training_goes_on_where_it_was(folder):
     assert "held out, mel loss" in after and after.keys() == before.keys()
     for name in after:
         assert after[name]["value"] == pytest.approx(before[name]["value"], abs=2e-3), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script, more", [(train, []), (train_post, []), (evaluate, []), (train, ["--start-from", "x.npz"])]
+)
+def test_no_training_goes_on_with_other_data(folder, tmp_path, monkeypatch, script, more):
+    run_folder = str(tmp_path / "run")
+    shutil.copytree(folder, run_folder)
+    if more:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "x.npz").write_bytes(b"others")
+    else:
+        prepare.main(["--preset", "tiny", "--output-dir", run_folder, "--hold-out", "3"])
+    with pytest.raises(UserError, match="began with other data .*(--start-from: nothing|trained: 10 utterances)"):
+        script.main(["--preset", "tiny", "--output-dir", run_folder] + more)
 
 
 @pytest.mark.slow
@@ -212,3 +228,17 @@ def test_the_export_keeps_what_the_run_says(own, given, expected, tmp_path, monk
     monkeypatch.setattr(export.weights, "save", lambda _, values, settings: kept.update(settings) or str(path))
     export.main(["--output-dir", str(tmp_path)] + given)
     assert (kept["tone_sandhi"], kept["mel_bands"], kept["step"]) == expected + (5,)
+
+
+def test_whose_voice_speaks_is_said(tmp_path, monkeypatch):
+    """A training that was stopped early spoke noise in place of the voice that ships, and nothing told how to get that."""
+    folder = str(tmp_path)
+    assert voice.other_voice(voice.SHIPPED, 12100) == voice.other_voice(folder, 3) == ""  # no run
+    (tmp_path / "model-cpk").mkdir()
+    (tmp_path / "model-cpk" / "model.ckpt-1000.index").write_bytes(b"")
+    assert voice.find_model(folder) == folder
+    few, many = voice.other_voice(folder, 1000), voice.other_voice(folder, 100000)
+    assert "after 1000 steps, which are few" in few and "few" not in many
+    assert few.endswith("--weights " + voice.SHIPPED) and voice.find_model(folder, voice.SHIPPED) == voice.SHIPPED
+    monkeypatch.setattr(voice, "SHIPPED", folder)  # a clone without the weights
+    assert voice.other_voice(folder, 3) == ""
