@@ -16,7 +16,7 @@ import time
 
 from ch09_tacotron.beyond import pinyin, sound
 from ch09_tacotron.beyond.measures import alignment_measures
-from ch09_tacotron.beyond.voice import Voice, find_model, join_sentences
+from ch09_tacotron.beyond.voice import Voice, find_model, join_sentences, other_voice
 from ch09_tacotron.code_9_17_train import plot_alignment
 from common import options, records, run, text
 from common.errors import UserError
@@ -71,7 +71,8 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add_options)
     run.start(opts.seed)
     texts = read_texts(opts)
-    voice = Voice(find_model(opts.output_dir, opts.weights), threads=opts.threads)
+    folder = find_model(opts.output_dir, opts.weights)
+    voice = Voice(folder, threads=opts.threads)
     tone_sandhi = voice.settings["tone_sandhi"] if opts.tone_sandhi is None else opts.tone_sandhi
     sentences = []
     for one in texts:
@@ -85,6 +86,8 @@ def main(argv=None):
     for old in glob.glob(os.path.join(glob.escape(speech_dir), "sentence-*")):
         os.remove(old)
     print("model: %s" % voice.source)
+    if other_voice(folder, voice.settings["step"]):
+        print(other_voice(folder, voice.settings["step"]))
     waves, rows, pictures = [], [], []
     voice.plan()
     for number, syllables in enumerate(sentences, 1):

@@ -34,6 +34,8 @@ ROWS = [
 SETTINGS = {row.name: row.value for row in ROWS}
 
 
+FEW_STEPS = 5000  # of a training; before, no trainer here is through with its preset
+
 # Speech that does not stop is cut here: slow speech has a step and a half a symbol.
 STEPS_A_SYMBOL, STEPS_AT_LEAST = 4, 20
 
@@ -53,6 +55,16 @@ def find_model(output_dir, weights_dir=None):
     if os.path.exists(os.path.join(SHIPPED, WEIGHTS_FILE)):
         return SHIPPED
     raise UserError("no trained model in %s: run %s first (same --preset or --output-dir)" % (output_dir, TRAINER))
+
+
+def other_voice(folder, step):
+    """What to say when a run of one's own in ``folder`` speaks although a trained voice ships; '' where none does."""
+    shipped = os.path.exists(os.path.join(SHIPPED, WEIGHTS_FILE))
+    if not shipped or not run.checkpoints(os.path.join(folder, "model-cpk")):
+        return ""
+    few = ", which are few: it may hiss or mumble" if step < FEW_STEPS else ""
+    text = "this is your own training in %s after %d steps%s; for the voice that comes with the clone give --weights %s"
+    return text % (folder, step, few, SHIPPED)
 
 
 def checked(settings, source):
