@@ -1,7 +1,7 @@
 """The layout of THCHS-30 (section 9.8.1), in which the project also keeps corpora of one voice.
 
 ``mytest/<id>.wav`` and ``doc/trans/*.syllable.txt``, lines ``<id> <pinyin with tone digits>``; the set's archive has both in a
-folder ``data_thchs30``.
+folder ``data_thchs30``. Own corpora may have .flac and .ogg beside .wav, and GB 18030 beside UTF-8.
 """
 
 import glob
@@ -19,6 +19,8 @@ from common.errors import UserError
 LONGEST = 1200  # seconds of a recording: a spectrogram of that takes a gigabyte; sentences have ten
 LARGEST = 1 << 30  # bytes of its file
 RATES = (2000, 768000)  # samples a second
+READ = (".wav", ".flac", ".ogg")  # what every libsndfile reads
+NOT_READ = tuple(".mp3 .m4a .aac .wma .amr .opus .aif .aiff .mp4 .3gp .webm".split())
 
 
 def root(folder: str, wav_folder: str = "mytest") -> str:
@@ -44,9 +46,23 @@ def describe(folder: str) -> str:
     return "generated sample" if datasets.is_sample(place) else os.path.basename(place)
 
 
-def wav_paths(folder: str, wav_folder: str = "mytest"):
-    """The recordings (``.wav``, ``.WAV``), by name; UserError where there is none."""
-    found = sorted(glob.glob(os.path.join(glob.escape(folder), wav_folder, "*.[wW][aA][vV]")))
+def _with_ending(folder: str, endings) -> List[str]:
+    return sorted(path for path in glob.glob(os.path.join(glob.escape(folder), "*")) if path.lower().endswith(endings))
+
+
+def other_sounds(folder: str, wav_folder: str = "mytest") -> List[str]:
+    """Names of the sound files that nothing here reads."""
+    return [os.path.basename(path) for path in _with_ending(os.path.join(folder, wav_folder), NOT_READ)]
+
+
+def wav_paths(folder: str, wav_folder: str = "mytest") -> List[str]:
+    """The recordings (``.wav``, ``.WAV``, ``.flac``, ``.ogg``), by name; UserError where there is none."""
+    found, others = _with_ending(os.path.join(folder, wav_folder), READ), other_sounds(folder, wav_folder)
+    if not found and others:
+        raise UserError(
+            "%s: no *.wav, *.flac or *.ogg, but %d others such as %s: save them as .wav"
+            % (os.path.join(folder, wav_folder), len(others), others[0])
+        )
     if not found:
         raise UserError("%s: no *.wav" % os.path.join(folder, wav_folder))
     return found
@@ -67,7 +83,7 @@ def read_transcript(path: str) -> List[str]:
       UserError: it cannot be read as text; an id stands there twice with different pinyin.
     """
     transcript = {}
-    for number, line in enumerate(text.read_lines(path, "transcript"), 1):
+    for number, line in enumerate(text.read_lines(path, "transcript", ("utf-8", "gb18030")), 1):
         fields = line.strip().split(None, 1)  # a spreadsheet writes a tab
         if len(fields) > 1 and transcript.setdefault(*fields) != fields[1]:
             raise UserError(

@@ -2,10 +2,11 @@
 
     python ch09_tacotron/beyond/prepare.py --data-dir FOLDER
 
-Recordings of any rate in ``FOLDER/mytest/*.wav``, their pinyin in ``FOLDER/doc/trans/*.syllable.txt`` (all of them). Silence
-is cut off at both ends, each tenth utterance is held out, and a forced alignment (``alignment.py``) finds out when each
-syllable is said. Writes ``training/`` as listing 9-9 does, with ``heldout.txt`` and ``syllables.json``. What is done is not done
-again: stop and start as you like. About 0.2 s of work for each recording, and half a minute of alignment for 80 sentences.
+Recordings of any rate in ``FOLDER/mytest/`` (.wav, .flac, .ogg), what they say in ``FOLDER/doc/trans/*.syllable.txt`` (all of
+them): lines ``name1 ni3 hao3`` or ``name1 你好``. Silence is cut off at both ends, each tenth utterance is held out, and a
+forced alignment (``alignment.py``) finds out when each syllable is said. Writes ``training/`` as listing 9-9 does, with
+``heldout.txt`` and ``syllables.json``. What is done is not done again: stop and start as you like. About 0.2 s of work for each
+recording, and half a minute of alignment for 80 sentences.
 """
 
 import concurrent.futures
@@ -14,12 +15,15 @@ import glob
 import json
 import multiprocessing
 import os
+import re
 
 import numpy as np
 
+from ch09_tacotron.beyond import pinyin as mandarin
 from ch09_tacotron.beyond import sound
 from ch09_tacotron.beyond.alignment import SPANS_FILE, align, read_spans, spans_of, write_spans
 from ch09_tacotron.beyond.utterances import load_mel
+from ch09_tacotron.beyond.written_text import HAN
 from ch09_tacotron.code_9_09_preprocess import max_frame_num
 from common import files, options, records, run
 from common.errors import UserError
@@ -99,6 +103,39 @@ def read_journals(out_dir):
     return done
 
 
+def as_pinyin(transcript):
+    """A transcript, pinyin or Chinese, as pinyin; Chinese with the tones as they are spoken, for that is what was recorded.
+
+    Raises:
+      UserError: it cannot be read, or has a syllable that does not exist: a voice would learn letters that nothing uses.
+    """
+    if re.search(HAN, transcript):
+        joined = re.sub(r"(?<=%s)\s+(?=%s)" % (HAN, HAN), "", transcript)  # words may stand apart, nobody speaks so
+        return mandarin.to_pinyin(joined, tone_sandhi=True)
+    wrong = thchs30.bad_syllables(transcript)
+    if wrong:
+        raise UserError("no syllables with a tone (1 to 5, ü as v): %s" % " ".join(wrong[:10]))
+    known = mandarin.known_syllables()
+    unknown = [word for word in transcript.split() if re.match("[a-z]+", word).group() not in known]
+    if unknown:
+        raise UserError("no such syllable of Mandarin: %s (write ü as v)" % " ".join(unknown[:10]))
+    return transcript
+
+
+def utterance_id(wav_path):
+    """By which its line in a transcript goes."""
+    return os.path.splitext(os.path.basename(wav_path))[0]
+
+
+def pinyin_of(wav_path, transcripts):
+    """What a recording says, as pinyin; UserError with the reason where it cannot be used."""
+    if not os.path.isfile(wav_path):
+        raise UserError("not a file")
+    if utterance_id(wav_path) not in transcripts:
+        raise UserError("no transcript for %s" % utterance_id(wav_path))
+    return as_pinyin(transcripts[utterance_id(wav_path)])
+
+
 def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_folder="mytest", shard=(1, 1)):
     """Processes the recordings of a corpus in parallel; what an earlier run finished is taken over from its journal.
 
@@ -114,24 +151,25 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
     done = read_journals(out_dir)
     done_path = os.path.join(out_dir, "done.jsonl" if shard == (1, 1) else "done-%d-of-%d.jsonl" % shard)
 
-    results, skipped, jobs = {}, {}, {}
+    results, skipped, jobs, before = {}, {}, {}, {}
+    for index, wav_path in enumerate(wav_paths, 1):
+        before.setdefault(utterance_id(wav_path), index)
     for index, wav_path in list(enumerate(wav_paths, 1))[shard[0] - 1 :: shard[1]]:
-        name = os.path.basename(wav_path)
-        utterance_id = os.path.splitext(name)[0]
-        pinyin = transcripts.get(utterance_id)
-        if not os.path.isfile(wav_path):
-            skipped[index] = (name, "not a file")
-        elif pinyin is None:
-            skipped[index] = (name, "no transcript for %s" % utterance_id)
-        elif thchs30.bad_syllables(pinyin):
-            wrong = " ".join(thchs30.bad_syllables(pinyin)[:10])
-            skipped[index] = (name, "no syllables with a tone (1 to 5, ü as v): %s" % wrong)
+        try:
+            if before[utterance_id(wav_path)] != index:  # one of the two might be held out
+                raise UserError("another recording has its name")
+            pinyin = pinyin_of(wav_path, transcripts)
+        except UserError as error:
+            skipped[index] = (os.path.basename(wav_path), str(error))
+            continue
+        key = journal_key(index, wav_path, pinyin, trim_silence)
+        if key in done and all(os.path.exists(os.path.join(out_dir, f)) for f in (done[key]["metadata"] or [])[:2]):
+            results[index] = done[key]
         else:
-            key = journal_key(index, wav_path, pinyin, trim_silence)
-            if key in done and all(os.path.exists(os.path.join(out_dir, f)) for f in (done[key]["metadata"] or [])[:2]):
-                results[index] = done[key]
-            else:
-                jobs[index] = (key, (out_dir, index, wav_path, pinyin, trim_silence))
+            jobs[index] = (key, (out_dir, index, wav_path, pinyin, trim_silence))
+    chinese = sum(bool(re.search(HAN, transcripts.get(utterance_id(path), ""))) for path in wav_paths)
+    if chinese:
+        print("%d transcripts in Chinese: tones are written as spoken (train_few.py: give --tone-sandhi)" % chinese)
     if results:
         print("%d of %d recordings were done before" % (len(results), len(wav_paths)))
 
@@ -152,7 +190,8 @@ def build_from_path(in_dir, out_dir, num_workers=1, trim_silence=False, wav_fold
         if entry["reason"]:
             skipped[index] = (os.path.basename(wav_paths[index - 1]), entry["reason"])
     metadata = [tuple(results[i]["metadata"]) for i in sorted(results) if results[i]["metadata"]]
-    return metadata, [skipped[i] for i in sorted(skipped)]
+    others = [(name, "save it as .wav") for name in thchs30.other_sounds(in_dir, wav_folder)]
+    return metadata, [skipped[i] for i in sorted(skipped)] + others
 
 
 def divide(metadata, hold_out):
@@ -170,7 +209,8 @@ def write_metadata(metadata, path):
 
 
 def align_recordings(training_dir, rows, trained):
-    """Writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there and of these spectrograms.
+    """Writes ``syllables.json``, when each syllable of the utterances ``rows`` is said, unless it is there, and of the
+    spectrograms as they are.
 
     The sounds of the syllables are learnt from the first of the ``trained`` ones; those behind, held out or many, are only laid
     along them.

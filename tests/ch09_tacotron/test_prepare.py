@@ -357,3 +357,59 @@ def test_what_is_processed_anew_is_aligned_anew(corpus, tmp_path, at_once):
     assert again != trimmed
     times = os.stat(path).st_mtime_ns
     assert prepared("--trim-silence", "true") == again and os.stat(path).st_mtime_ns == times  # not done again
+
+
+def test_transcripts_may_be_chinese(corpus, tmp_path, at_once, capsys):
+    """They were skipped as 'no syllables with a tone': a reader has texts, not pinyin."""
+    lines = [
+        "A2_0 你好，世界。",
+        "A2_1\t不 错，12 月。",
+        "B1_0 ni3 hao3, shi4 jie4",
+        "B1_1 你好 hello",
+        "B1_2 你好 ma1",
+    ]
+    for name in ("B1_0", "B1_1", "B1_2"):
+        soundfile.write(os.path.join(corpus, "mytest", name + ".wav"), np.random.RandomState(0).rand(8000) * 0.1, 16000)
+    write_transcript(corpus, lines)
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    spoken = [row[3] for row in metadata]
+    assert spoken == ["ni2 hao3 shi4 jie4", "bu2 cuo4 shi2 er4 yue4", "ni3 hao3, shi4 jie4"]
+    reasons = dict(skipped)
+    assert "hello" in reasons["B1_1.wav"] and "mixed with other text: 你好" in reasons["B1_2.wav"]
+    assert "4 transcripts in Chinese" in capsys.readouterr().out
+    path = os.path.join(corpus, "doc", "trans", "test.syllable.txt")
+    with open(path, "wb") as stream:
+        stream.write("\n".join(lines).encode("gb18030"))  # as editors on Windows may save it
+    assert [row[3] for row in build(corpus, tmp_path)[0][0]] == spoken
+
+
+def test_syllables_that_do_not_exist_are_named(corpus, tmp_path, at_once):
+    write_transcript(corpus, ["A2_0 ma1 xyz1 hoa3, lü4", "A2_1 ma1 xyz1 hoa3,", "A2_2 lv4 nve4 wanr2 er2"])
+    (metadata, skipped), _ = build(corpus, tmp_path)
+    assert [row[3] for row in metadata] == ["lv4 nve4 wanr2 er2"]
+    assert skipped[1][1] == "no such syllable of Mandarin: xyz1 hoa3, (write ü as v)"
+
+
+def test_other_sound_files_are_read_or_named(corpus, tmp_path, at_once):
+    """What was no .wav was not there for prepare.py."""
+    folder = os.path.join(corpus, "mytest")
+    wave, rate = soundfile.read(os.path.join(folder, "A2_0.wav"))
+    soundfile.write(os.path.join(folder, "C_1.flac"), wave, rate)
+    soundfile.write(os.path.join(folder, "C_2.OGG"), wave, rate, format="OGG")
+    soundfile.write(os.path.join(folder, "A2_1.flac"), wave, rate)  # beside A2_1.wav
+    for name in ("C_3.mp3", "C_4.M4A"):
+        with open(os.path.join(folder, name), "wb") as stream:
+            stream.write(b"sound")
+    with open(os.path.join(corpus, "doc", "trans", "c.syllable.txt"), "w", encoding="utf-8") as stream:
+        stream.write("".join("C_%d ma1 ma3\n" % number for number in range(1, 5)))
+    (metadata, skipped), out = build(corpus, tmp_path)
+    assert len(metadata) == 6 and [row[2] for row in metadata[-2:]] == [1 + len(wave) // 200] * 2
+    assert skipped == [
+        ("A2_1.wav", "another recording has its name"),
+        ("C_3.mp3", "save it as .wav"),
+        ("C_4.M4A", "save it as .wav"),
+    ]
+    for path in thchs30.wav_paths(corpus):
+        os.remove(path)
+    with pytest.raises(UserError, match=r"no \*.wav, \*.flac or \*.ogg, but 2 others such as C_3.mp3: save them"):
+        thchs30.wav_paths(corpus)
