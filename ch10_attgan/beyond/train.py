@@ -263,6 +263,8 @@ def main(argv=None):
         first_it = this.restore(saver, sess)
         if opts.start_from and not first_it:
             print("the networks start from %s" % load_start(sess, opts.start_from, opts))
+        elif opts.start_from:
+            print("the training goes on: --start-from is of its beginning")
         first_it = peers.share(sess, first_it)
         seconds_before = seconds_so_far(this.folder) if first_it else 0.0
 

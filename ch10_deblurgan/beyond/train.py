@@ -425,6 +425,8 @@ def main(argv=None):
         if opts.start_from and not run.checkpoints(this.checkpoint_dir):
             generator.load_into(net.generator, opts.start_from)
             print("generator starts from %s" % opts.start_from)
+        elif opts.start_from:
+            print("the training goes on: --start-from is of its beginning")
         this.restore(saver, sess)
         peers.share(sess)
         start, first = (int(value) for value in sess.run([net.epoch, net.batch]))

@@ -307,7 +307,9 @@ def main(argv=None):
         for place in ("photos", "clips", "start_from"):  # where files lay says nothing about the result
             record.content["settings"].pop(place, None)
         session.run(tf.global_variables_initializer())
-        if opts.start_from:
+        if opts.start_from and run.checkpoints(this.checkpoint_dir):
+            print("the training goes on: --start-from is of its beginning")
+        elif opts.start_from:
             wide_view.load_start(session, opts.start_from, settings)
             session.run([tf.assign(average, weight) for average, weight in zip(net["averages"], net["weights"])])
         done = this.restore(saver, session)

@@ -373,6 +373,8 @@ def test_a_run_starts_from_another_and_may_drop_attributes(tmp_path, faces, caps
     np.testing.assert_array_equal(after[last], before[last][:, [0, 2]])
     same = [name for name in before if before[name].shape == after[name].shape and name.startswith(("G", "D/Conv"))]
     assert len(same) >= 10 and all(np.array_equal(before[name], after[name]) for name in same)
+    train.main(begun + ["--output-dir", new, "--att-default", "Bangs", "Young", "--max-it", "2"])
+    assert "the training goes on: --start-from is of its beginning" in capsys.readouterr().out
 
     with pytest.raises(UserError, match="Young, Bangs are not some of Bangs, Male, Young"):
         train.main(begun + ["--output-dir", str(tmp_path / "other"), "--att-default", "Young", "Bangs"])

@@ -204,7 +204,8 @@ def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
     for _ in range(2):
         with pytest.raises(Stopped):
             train.main(words + [str(tmp_path / "parts")])
-    train.main(words + [str(tmp_path / "parts")])
+    train.main(words + [str(tmp_path / "parts"), "--start-from", "gone.npz"])
+    assert "the training goes on: --start-from is of its beginning" in capsys.readouterr().out
     assert len(steps) == 6  # 21 pairs in batches of 8, twice; no batch was done again
     parts = tf.train.load_checkpoint(run.checkpoints(str(tmp_path / "parts" / "checkpoints"))[0])
     names = sorted(whole.get_variable_to_shape_map())

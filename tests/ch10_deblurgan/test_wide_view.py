@@ -342,6 +342,9 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(data, tmp_path, mon
     assert [row["step"] for row in rows] == [2, 4] and rows[-1]["untouched"] > 20
     with pytest.raises(UserError, match="learning_rate"):
         train("halves", "--learning-rate", "0.5")
+    capsys.readouterr()
+    train("halves", "--start-from", "not-there.npz")
+    assert "the training goes on: --start-from is of its beginning" in capsys.readouterr().out
     # killed before anything was scored: there are checkpoints, and no history yet
     os.remove(str(tmp_path / "halves" / "history.json"))
     train("halves", "--steps", "5")
