@@ -16,7 +16,7 @@ HAN = "[\u3007\u3400-\u9fff\U00020000-\U0003ffff]"
 DIGITS = "零一二三四五六七八九"
 PAUSES = set("。！？!?；;…\n，,、：:—-·~～.“”‘’\"'（）()《》〈〉【】[]「」『』 \t\r")
 CURRENCIES = {"¥": "元", "US$": "美元", "HK$": "港元", "NT$": "台币", "$": "美元", "€": "欧元", "£": "英镑"}
-MONEY = r"(?<![A-Za-z])(?:(?:US|HK|NT)?\$|[¥€£])"
+MONEY = r"(?<![A-Za-z\d])(?:(?:US|HK|NT)?\$|[¥€£])"
 UNITS = {
     **{"km/h": "公里每小时", "m/s": "米每秒", "km2": "平方公里", "m2": "平方米", "cm2": "平方厘米", "m3": "立方米"},
     **{"km": "公里", "m": "米", "cm": "厘米", "mm": "毫米", "kg": "公斤", "g": "克", "mg": "毫克", "t": "吨"},
@@ -65,7 +65,9 @@ PER = re.compile(  # 3元/, 500元每人/, before a word or 100km
     % ("|".join(sorted(set(MEASURES) | set(UNITS.values()), key=len, reverse=True)), HAN, HAN)
 )
 # Words that begin with one of these and yet give a number its place or are a name: 二年级, 二季度, 二人转, 二次方.
-NO_MEASURES = tuple("年级 季度 人转 把手 次元 次方 次函数 人工 起飞 起床 处理 成功 成为 成立 成员 国际".split())
+NO_MEASURES = tuple(
+    "年级 季度 人转 把手 次元 次方 次函数 人工 起飞 起床 起来 起步 起点 处理 成功 成为 成立 成员 国际".split()
+)
 # What a number behind 手机, 编号 … counts, so that it is no number of theirs: 手机2999元, 代码1000行; but 拨打10086人工.
 NOT_A_NAME = re.compile(
     r"\s?(?:[元块万亿台部次行名条位款件套种遍通份页字天年名多余几]|[个人](?![人工])|小时|分钟|左右|以[上下内]|[%%‰]|(?:%s)(?![A-Za-z]))"
@@ -144,8 +146,9 @@ def _clean(text: str) -> str:
     thousands = re.search("(?<![0-9])[0-9]{1,2}(?:，[0-9]{3})+(?![0-9])", text)
     if thousands:
         raise UserError("cannot tell the thousands from a list in '%s'" % thousands.group())
+    text = re.sub("(?<![A-Za-z])−(?![A-Za-z])", "-", text)  # N−1 is a formula, no name such as F-16
     text = re.sub("(?<=[０-９])，(?=[０-９])", ",", text).replace("，", "、")  # a pause, no sign of thousands
-    return unicodedata.normalize("NFKC", text.replace("…", "。")).replace("−", "-").replace("〜", "~")
+    return unicodedata.normalize("NFKC", text.replace("…", "。")).replace("〜", "~")
 
 
 def _date(match) -> str:
@@ -254,9 +257,12 @@ def _is_counted(behind: str) -> bool:
 
 def _is_pair(before: str, behind: str) -> bool:
     """Whether a 2 is 两: it counts, and is no ordinal (第2个), no part of a number (百2), no name (周2, A2, 在2层)."""
-    if not _is_counted(behind) or behind.startswith("两") or re.search("[第点十百初A-Z]$", before):
+    if not _is_counted(behind) or behind.startswith("两") or re.search("[第点十百初章A-Z]$", before):
         return False
-    if behind.startswith("层") and re.search("[在住于到去上下楼负-]$", before):
+    if behind.startswith("层"):  # a floor, unless something has so many of them
+        many = re.match("层[楼高小厚皮纸布窗床塔]|层别墅|层玻璃", behind) and not re.search("[在住于到去]$", before)
+        return bool(many or re.search("[有共高盖穿铺包裹分成厚叠隔]了?$", before))
+    if behind.startswith("集") and re.search("[至到]$", before):
         return False
     return not re.search(r"(?<![每一两几半双\d])周$", before) or behind[0] in "次天项"
 
@@ -363,13 +369,19 @@ def _letters(text: str) -> str:
     """Capitals stay, to be read by their names (``pinyin.py``); here are the figures and signs beside them."""
     text = re.sub(r"(?<![A-Za-z])(?:%s)(?![A-Za-z0-9])" % "|".join(ROMAN[2:10] + ROMAN[11:]), _roman, text)
     text = re.sub(r"(?<![A-Za-z.])[A-Z](?:\.[A-Z])+\.?(?![A-Za-z])", lambda m: m.group().replace(".", ""), text)  # U.S.
+    serial = r"(?<![A-Z\d°])([A-Z]{1,5})-?(\d+-\d+(?:-\d+)*)(?!\d)"  # CVE-2023-44271, T34-85; but Q1-2
+    text = re.sub(
+        serial,
+        lambda m: m.group() if len(m.group(2)) < 5 else m.group(1) + read_digits(re.sub("-", "", m.group(2))),
+        text,
+    )
     text = re.sub(r"(?<![A-Z\d°])([A-Z]\d*)[-~–—](?=[A-Z]\d*(?![A-Za-z0-9]))", r"\1到", text)  # Q1-Q3
     text = re.sub(
         r"(?<![A-Z\d°])([A-Z]+)-(?=[A-Z\d])|(\d)-(?=[A-Z])", r"\1\2", text
     )  # F-16, CD-ROM, 3-D; not 20°C-25°C
     text = re.sub(r"(?<=[A-Z])\+\+?(?![A-Za-z\d])", lambda m: "加" * len(m.group()), text)  # A+, C++
-    text = re.sub(r"(?<!\d)\d{3,4}(?=P(?![A-Za-z]))", lambda m: read_digits(m.group()), text)  # 1080P
-    joined = re.search(r"(?<![A-Z\d°])[A-Z]+[.:~][A-Za-z\d]|\d[.:~][A-Z]", text)
+    text = re.sub(r"(?<!\d)\d{3,4}(?=P(?![A-Za-z])|Q[1-4])", lambda m: read_digits(m.group()), text)  # 1080P, 2026Q1
+    joined = re.search(r"(?<![A-Z\d°])[A-Z]+[.~][A-Za-z\d]|\d[.~][A-Z]", text)
     if joined:
         raise UserError("cannot read '%s': write it in characters" % joined.group())
     return re.sub(r"(%s)(\d{3,})(?![\d.,:])" % LETTERS.replace("(?![A-Za-z])", ""), _numbered, text)
@@ -453,7 +465,7 @@ def _without_figures(text: str) -> str:
 
 def _numbers(text: str) -> str:
     """The figures that no rule took, and sums of them."""
-    sums = r"(?<![\d.=*/-])(?<!\d )\d+(?:\s?\+\s?\d+)+(?:\s?=\s?\d+)?(?!\s?[-\d.*/×÷=])"
+    sums = r"(?<![\d.=*/-])(?<!\d )\d+(?:\s?\+\s?\d+)+(?:\s?=\s?(?:\d+|(?=\?)))?(?!\s?[-\d.*/×÷=])"
     text = re.sub(sums, lambda m: m.group().replace("+", "加").replace("=", "等于"), text)
     arithmetic = re.search(r"\d\s?[-~–—:/=+*^×÷<>]+\s?\d", text)
     if arithmetic:
