@@ -70,7 +70,7 @@ NO_MEASURES = tuple(
 )
 # What a number behind 手机, 编号 … counts, so that it is no number of theirs: 手机2999元, 代码1000行; but 拨打10086人工.
 NOT_A_NAME = re.compile(
-    r"\s?(?:[元块万亿台部次行名条位款件套种遍通份页字天年名多余几]|[个人](?![人工])|小时|分钟|左右|以[上下内]|[%%‰]|(?:%s)(?![A-Za-z]))"
+    r"\s?(?:[元块万亿台部行条位款件套种遍通份页字天年名家多余几起]|次(?!数)|[个人](?![人工员])|小时|分钟|左右|以[上下内]|[%%‰]|(?:%s)(?![A-Za-z]))"
     % _ANY_UNIT
 )
 CALLED = (
@@ -79,8 +79,9 @@ CALLED = (
 )
 COUNTRY = r"(?:\+\d{1,3}[- ]?|\(\+\d{1,3}\)[- ]?)?"
 TELEPHONE = re.compile(
-    r"(?<![\d.+A-Za-z-])(?:%(c)s(?:0\d{1,3}-|\(0\d{1,3}\)[ -]?)(?:\d{7,8}|\d{3,4}-\d{3,4})|[48]00-\d{3,4}-\d{3,4}"
-    r"|%(c)s1\d{2}([- ])\d{4}\1\d{4}|%(c)s1[3-9]\d{9}|\+\d{1,3}(?:[- ]\(?\d{1,4}\)?){1,3}[- ]\d{3,8}|\+\d{1,3}[- ]\d{7,11})"
+    r"(?<![\d.+A-Za-z-])(?:%(c)s(?:0\d{1,3}[- ]|\(0\d{1,3}\)[ -]?)(?:\d{7,8}|\d{3,4}[- ]\d{3,4})|[48]00-\d{3,4}-\d{3,4}"
+    r"|%(c)s1\d{2}([- ])\d{4}\1\d{4}|%(c)s1[3-9]\d{9}"
+    r"|\+\d{1,3}(?:[- ](?:\(0\))?\(?\d{1,4}\)?){1,3}[- ]\d{3,8}|\+\d{1,3}[- ]\d{7,11})"
     r"(?:转\d+)?(?!\d|[.-]\d)" % {"c": COUNTRY}
 )
 # A year before what is held every few years, or named by it.
@@ -305,14 +306,14 @@ def _dates(text: str) -> str:
     text = re.sub(full, lambda m: _date(_Groups(m, 1, 3, 4)), text)
     text = re.sub(r"(?<![\d./-])([12]\d{3})-(0[1-9]|1[0-2])(?![\d/年-])", lambda m: _date(_Groups(m, 1, 2, None)), text)
     text = re.sub(r"(?<!\d)0([1-9])(?=月)|(?<=月)0([1-9])(?=[日号])", lambda m: m.group(1) or m.group(2), text)
-    text = re.sub(r"(?<![\d.满期刑])\d\d(?=年\d{1,2}月(?!\d))", lambda m: read_digits(m.group()), text)
+    text = re.sub(r"(?<![\d.满期刑])\d\d(?=年\d{1,2}月)", lambda m: read_digits(m.group()), text)
     text = re.sub(r"(?<![\d.])((?:1[89]\d|20[0-3])0)s(?![A-Za-z])", lambda m: read_digits(m.group(1)) + "年代", text)
     return re.sub(r"(?<![\d.])(?:19|20)\d\d(?=%s)" % HAN, _event, text)
 
 
 def _event(match) -> str:
     digits, behind = match.group(), match.string[match.end() :]
-    named_by_it = re.match("届|级(?!台阶)|赛季|财年|[款版]", behind) and digits != "2000"
+    named_by_it = re.match("届|级(?!台阶)|赛季|财年|新?[款版]", behind) and digits != "2000"
     held = not _is_counted(behind) and re.match("%s{0,6}?(?:%s)" % (HAN, EVENTS), behind)
     return read_digits(digits) if named_by_it or held else digits
 
@@ -453,7 +454,7 @@ def _without_figures(text: str) -> str:
     text = re.sub(r"(%s)\s?(%s)\s?(%s)(%s?)" % (QUANTITY, DASH, QUANTITY, HAN), _range, text)
     ratio = r"(?<![\d:])(?!\d{1,2}:\d\d:\d\d(?![\d:]))\d+(?::\d+){2,}"  # 1:2:3, no time of day
     text = re.sub(ratio, lambda m: m.group().replace(":", "比"), text)
-    text = re.sub(r"(%s|比|以)?(?<!\d)(\d+):(\d+)(?::(\d\d))?(?!\d)" % SCORES, _time, text)
+    text = re.sub(r"(%s\s?|比|以)?(?<!\d)(\d+):(\d+)(?::(\d\d))?(?!\d)" % SCORES, _time, text)
     text = re.sub(r"(-?)(%s)([%%‰])" % NUMBER, _percent, _prices(text))
     text = _units(text)
     text = re.sub(r"(?<![\d/])(\d+)[/⁄](\d+)(?![\d/])", _fraction, text)
