@@ -62,7 +62,7 @@ def read_texts(opts):
 
 
 def add_options(parser):
-    parser.add_argument("text", nargs="*", help="Chinese text, or pinyin with tone digits")
+    parser.add_argument("text", nargs="*", help="Chinese text, pinyin with tone digits, or both")
     parser.add_argument("--text-file", help="a text file (UTF-8 or GBK); - for standard input")
     parser.add_argument("--weights", help="folder of exported weights")
 

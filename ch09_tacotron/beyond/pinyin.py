@@ -12,10 +12,12 @@ the tones that 一, 不 and third tones take beside others, which BZNSYP writes 
 import functools
 import re
 import unicodedata
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from ch09_tacotron.beyond import readings
-from ch09_tacotron.beyond.written_text import DIGITS, HAN, as_spoken, named
+from ch09_tacotron.beyond.traditional import simplified
+from ch09_tacotron.beyond.words import parts_of_speech, tokenizer
+from ch09_tacotron.beyond.written_text import DIGITS, HAN, PINYIN, as_spoken, named
 from common.errors import UserError
 
 SYLLABLE = re.compile(r"^[a-z]+[1-5]$")
@@ -53,27 +55,6 @@ def _dictionaries():
     from pypinyin_dict.phrase_pinyin_data.cc_cedict import phrases_dict as cedict
 
     return cedict, phrases_dict
-
-
-@functools.lru_cache(maxsize=None)
-def _tokenizer():
-    """jieba's tokenizer, its dictionary read here: its own loader writes a cache outside of this project, and prints."""
-    import jieba
-
-    tokenizer = jieba.Tokenizer()
-    tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
-    tokenizer.initialized = True
-    for word in readings.NO_WORDS:
-        tokenizer.del_word(word)
-    return tokenizer
-
-
-@functools.lru_cache(maxsize=None)
-def _parts_of_speech() -> Dict[str, str]:
-    """word → part of speech of jieba's dictionary: v, a, d (adverb), n, nr (name of a person), r (pronoun) …"""
-    with _tokenizer().get_dict_file() as stream:
-        lines = (line.decode("utf-8").split(" ") for line in stream)
-        return {word: tag.strip() for word, _, tag in lines}
 
 
 def _numbered(marked: str) -> str:
@@ -153,7 +134,7 @@ def _pieces(text: str) -> List[str]:
             pieces.insert(0 if back else len(pieces), piece)
         chance = 1.0
         for piece in pieces:
-            chance *= _tokenizer().FREQ.get(piece) or 1
+            chance *= tokenizer().FREQ.get(piece) or 1
         ways.append((len(pieces), -chance, pieces))
     return min(ways, key=lambda way: way[:2])[2]
 
@@ -166,7 +147,7 @@ class Word:
 
     def __init__(self, text: str):
         self.text = text
-        self.tag = _parts_of_speech().get(text, "x")
+        self.tag = parts_of_speech().get(text, "x")
         found = _look_up(text)
         if found:
             self.syllables, self.loose = list(found), [False] * len(text)
@@ -182,8 +163,8 @@ class Word:
 def segment(clause: str) -> List[Word]:
     """A clause in words; particles that jieba glued to made-up words (细心|地, 唱|得) are words of their own."""
     cedict, phrases = _dictionaries()
-    tags, words = _parts_of_speech(), []
-    for text in _tokenizer().lcut(clause):
+    tags, words = parts_of_speech(), []
+    for text in tokenizer().lcut(clause):
         pieces = [text]
         if len(text) > 1 and text not in cedict and text not in readings.WORDS:
             if text not in tags and text not in phrases:
@@ -203,7 +184,7 @@ def _splits_at_de(text: str) -> bool:
     at = text.index("得", 1)
     inner = [text[at - 1 : at + 1], text[at : at + 2]]
     return (
-        text[0] != "不" and text[:at] in _parts_of_speech() and not any(piece in _dictionaries()[0] for piece in inner)
+        text[0] != "不" and text[:at] in parts_of_speech() and not any(piece in _dictionaries()[0] for piece in inner)
     )
 
 
@@ -245,7 +226,7 @@ class Clause:
         at, word = p - self.starts[n], self.words[n].text
         own = word[:at] if side < 0 else word[at + 1 :]
         if own:
-            return own, _parts_of_speech().get(own, "x")
+            return own, parts_of_speech().get(own, "x")
         if 0 <= n + side < len(self.words):
             return self.words[n + side].text, self.words[n + side].tag
         return "", ""
@@ -257,7 +238,7 @@ class Clause:
 
     def _read_light(self):
         """Neutral tones that follow from grammar: a doubled verb (看看) or name (圆圆), and 个."""
-        tags = _parts_of_speech()
+        tags = parts_of_speech()
         for n, word in enumerate(self.words):
             text, syllables = word.text, word.syllables
             before = self.words[n - 1].text if n else ""
@@ -430,7 +411,7 @@ class Clause:
             positions = [p for p in range(self.starts[n], self.starts[n] + len(word.text)) if self.syllables[p]]
             if not positions:
                 continue
-            name = word.tag == "nr" or word.tag == "x" and word.text[:2] not in _parts_of_speech()
+            name = word.tag == "nr" or word.tag == "x" and word.text[:2] not in parts_of_speech()
             halves = 2 if len(word.text) == 4 else 1 if len(word.text) == 3 and name else 0
             if halves and len(positions) == len(word.text):  # 彼此|彼此, 柳|晓宝
                 groups += [[positions[:halves], word, word], [positions[halves:], word, word]]
@@ -483,19 +464,33 @@ def third_tone_sandhi(syllables):
 def read(text: str, tone_sandhi: bool = False) -> List[Tuple[str, str]]:
     """Chinese text as (character, syllable) pairs without punctuation; the syllable is '' where 儿 has melted.
 
-    Figures come as the characters that are spoken for them (``written_text.as_spoken``).
+    Figures come as the characters that are spoken for them (``written_text.as_spoken``). A capital has its name's syllables
+    (``W``: ``da2 bu4 liu2``); pinyin among the characters is a pair of itself.
 
     Raises:
       UserError: something in the text cannot be read; the message names it.
     """
     pairs = []
-    for clause in re.findall("%s+" % HAN, as_spoken(text)):
-        pairs += zip(clause, Clause(clause, tone_sandhi).syllables)
+    for clause in re.findall("%s+|[A-Z]|%s" % (HAN, PINYIN), as_spoken(text)):
+        if clause in readings.LETTERS:
+            pairs.append((clause, readings.LETTERS[clause]))
+        elif SYLLABLE.match(clause):
+            pairs.append((clause, _existing(clause)))
+        else:
+            pairs += zip(clause, Clause(clause, tone_sandhi).syllables)
     return pairs
 
 
+def _existing(*syllables: str) -> str:
+    """Typed syllables as they stand; UserError for those that Mandarin does not have."""
+    unknown = [syllable for syllable in syllables if syllable[:-1] not in known_syllables()]
+    if unknown:
+        raise UserError("no such syllable of Mandarin: %s (write ü as v)" % " ".join(unknown))
+    return " ".join(syllables)
+
+
 def to_pinyin(text, tone_sandhi=False):
-    """One sentence, Chinese or pinyin with tone digits, as the corpus's pinyin: ``你好`` → ``ni3 hao3``.
+    """One sentence, Chinese or pinyin with tone digits or both, as the corpus's pinyin: ``你好`` → ``ni3 hao3``.
 
     Erratum E36: the print's ``lazy_pinyin(text, style=Style.TONE3)`` gives no digit for the neutral tone; the corpus writes 5.
 
@@ -506,13 +501,11 @@ def to_pinyin(text, tone_sandhi=False):
       UserError: Latin letters or another character that cannot be spoken; or a syllable that does not exist.
     """
     if is_pinyin(text):
-        unknown = [word for word in text.split() if word[:-1] not in known_syllables()]
-        if unknown:
-            raise UserError("no such syllable of Mandarin: %s (write ü as v)" % " ".join(unknown))
-        return " ".join(text.split())
-    if any(SYLLABLE.match(word) and word[:-1] in known_syllables() for word in text.split()):
-        wrong = [word for word in text.split() if not SYLLABLE.match(word)]
-        raise UserError("not pinyin with tone digits 1-5 (5: neutral), or mixed with other text: %s" % " ".join(wrong))
+        return _existing(*text.split())
+    if any(SYLLABLE.match(word) for word in text.split()) and not re.search(HAN, text):
+        wrong = [word for word in text.split() if not SYLLABLE.match(word) and set(word) - PUNCTUATION]
+        if any(re.search("[a-z]", word) for word in wrong):
+            raise UserError("not pinyin with tone digits 1-5 (5: neutral): %s" % " ".join(wrong))
     syllables = [syllable for _, syllable in read(text, tone_sandhi) if syllable]
     if not syllables:
         raise UserError("nothing to speak in '%s'" % text.strip())
@@ -523,10 +516,11 @@ def split_sentences(text, max_syllables=25):
     """A text in the pieces that are spoken one after the other.
 
     It is cut at sentence ends; a sentence of more than ``max_syllables`` characters also at its commas (not inside of
-    numbers and times). Pinyin is cut at ends of lines, and every ``max_syllables`` syllables.
+    numbers and times, nor between 电话： and its number). Pinyin is cut at ends of lines, and every ``max_syllables`` syllables.
     """
     pieces = []
-    for sentence in re.split("[%s]+|(?<!\\d)\\.+|\\.+(?!\\d)" % re.escape(SENTENCE_ENDS), text):
+    text = simplified(text)  # one sentence may have no character that tells the script: 我等著你
+    for sentence in re.split("[%s]+|(?<![\\dA-Z])\\.+|\\.+(?![\\dA-Z])" % re.escape(SENTENCE_ENDS), text):
         if is_pinyin(sentence):
             words = sentence.split()
             pieces += [" ".join(words[i : i + max_syllables]) for i in range(0, len(words), max_syllables)]
@@ -535,7 +529,7 @@ def split_sentences(text, max_syllables=25):
             parts = [sentence]
         else:  # put clauses together as long as they fit
             parts = [""]
-            for clause in re.split("(?<=[%s])(?!(?<=\\d.)\\d)" % re.escape(CLAUSE_ENDS), sentence):
+            for clause in re.split("(?<=[%s])(?!(?<=\\d.)\\d|(?<=[：:])[\\d(（+])" % re.escape(CLAUSE_ENDS), sentence):
                 if parts[-1] and len(parts[-1]) + len(clause) > max_syllables:
                     parts.append("")
                 parts[-1] += clause

@@ -5,6 +5,13 @@ Beijing's standard says (lightly spoken 钱 in 价钱 is optional, 的 is not; �
 lines of BZNSYP's labels; the even lines are kept for measuring (``pinyin_accuracy.py``). No sentence is stored.
 """
 
+# The names that speakers of Mandarin give to letters, in syllables that the voice has been taught.
+LETTERS = dict(
+    A="ei1", B="bi4", C="xi1", D="di4", E="yi4", F="ai2 fu5", G="ji4", H="ai2 chi1", I="ai4", J="jie4", K="kai1", L="ai2 lou5",
+    M="ai2 mu5", N="en1", O="ou1", P="pi4", Q="qiu1", R="a4", S="ai2 si5", T="ti4", U="you1", V="wei1", W="da2 bu4 liu2",
+    X="ai2 ke5 si5", Y="wai4", Z="zei4",
+)  # fmt: skip
+
 # Words that jieba has and that are none in most sentences, or are two words.
 NO_WORDS = "美的 图为 一是 地拗 得分为 这一 打点 这张".split()
 
@@ -44,6 +51,7 @@ WORDS = {
     **{"出来": "chu1 lai5", "报复": "bao4 fu5", "个头": "ge4 tou5"},
     # and the other way round
     **{"母亲": "mu3 qin1", "眼睛": "yan3 jing1", "头发": "tou2 fa4", "窗户": "chuang1 hu4", "答应": "da1 ying4"},
+    **{"一着不慎": "yi1 zhao1 bu4 shen4"},
     **{"撒谎": "sa1 huang3", "主意": "zhu2 yi4", "价值": "jia4 zhi2", "面积": "mian4 ji1"},
 }
 

@@ -157,6 +157,64 @@ def test_kinds_that_the_labels_showed(text, expected):
     assert pinyin.to_pinyin(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("A股涨了", "ei1 gu3 zhang3 le5"),
+        ("做B超", "zuo4 bi4 chao1"),
+        ("X光", "ai2 ke5 si5 guang1"),
+        ("GDP", "ji4 di4 pi4"),
+        ("4S店", "si4 ai2 si5 dian4"),
+        ("WTO，", "da2 bu4 liu2 ti4 ou1"),
+        ("卡拉OK", "ka3 la1 ou1 kai1"),
+        ("G123次列车", "ji4 yi1 er4 san1 ci4 lie4 che1"),
+    ],
+)
+def test_capitals_are_read_by_their_names(text, expected):
+    assert pinyin.to_pinyin(text) == expected
+
+
+def test_names_of_letters_are_syllables_of_mandarin():
+    syllables = " ".join(pinyin.readings.LETTERS.values())
+    assert len(pinyin.readings.LETTERS) == 26 and pinyin.to_pinyin(syllables) == syllables
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("你好 ni3 hao3", "ni3 hao3 ni3 hao3"),
+        ("ni3 好", "ni3 hao3"),
+        ("用pai4 sen1写，好", "yong4 pai4 sen1 xie3 hao3"),
+        ("一 a4", "yi1 a4"),
+        ("50 cm2", "wu3 shi2 ping2 fang1 li2 mi3"),
+    ],
+)
+def test_pinyin_among_characters_is_taken_as_it_stands(text, expected):
+    """What the refusal of Latin words advises."""
+    assert pinyin.to_pinyin(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("他笑著說", "ta1 xiao4 zhe5 shuo1"),
+        ("我等著你。", "wo3 deng3 zhe5 ni3"),
+        ("由他著手", "you2 ta1 zhuo2 shou3"),
+        ("执著的", "zhi2 zhuo2 de5"),
+        ("著名的名著", "zhu4 ming2 de5 ming2 zhu4"),
+        ("乾杯", "gan1 bei1"),
+        ("乾隆", "qian2 long2"),
+        ("一着不慎", "yi1 zhao1 bu4 shen4"),
+    ],
+)
+def test_characters_that_both_scripts_have(text, expected):
+    assert pinyin.to_pinyin(text) == expected
+
+
+def test_the_script_is_judged_before_the_text_is_cut():
+    assert pinyin.split_sentences("這是後來的事。他一直象徵著。") == ["这是后来的事", "他一直象征着"]
+
+
 def test_third_tone_sandhi():
     assert spoken("你好") == "ni2 hao3"
     assert pinyin.to_pinyin("你好", tone_sandhi=False) == "ni3 hao3"
@@ -187,14 +245,20 @@ def test_third_tones_follow_the_feet(text, expected):
     "text, words",
     [
         ("用Python写", "Python"),
-        ("ABC", "U\\+0041"),
+        ("Abc", "U\\+0041"),
         ("ni3 hxo3", "hxo3"),
-        ("ni3 好", "好"),
+        ("你好 ni3 hxo3", "hxo3"),
+        ("你好 hao6", "hao"),
         ("ni hao3", "ni"),
+        ("a4纸", "U\\+0061"),
+        ("mp3文件", "mp"),
+        ("iPhone手机，WiFi", "iPhone.*WiFi"),
+        ("HELLOWORLD", "U\\+0048"),
+        ("好❤️", "U\\+2764.*heavy black heart"),
         ("。！", "nothing"),
         ("\u200b\ufeff", "nothing"),
         ("一加一＝二", "U\\+003D"),
-        ("😀好", "U\\+1F600"),
+        ("😀好", "U\\+1F600.*grinning face"),
         ("你\x07好", "U\\+0007"),
         ("\U0003134a", "U\\+3134A"),
     ],
@@ -240,6 +304,9 @@ def test_sentences():
     assert "".join(pieces) == long and all(len(piece) <= 18 for piece in pieces) and len(pieces) > 1
     pieces = pinyin.split_sentences("他们早上9:05出发，一共花了1,234元，晚上才回来", max_syllables=10)
     assert any("9:05" in piece for piece in pieces) and any("1,234" in piece for piece in pieces)
+    pieces = pinyin.split_sentences("这是银行的客服密码：123456，请不要告诉别人", max_syllables=10)
+    assert any("密码：123456" in piece for piece in pieces)
+    assert pinyin.split_sentences("U.S.A的GDP") == ["U.S.A的GDP"]
 
 
 def test_a_label_is_laid_beside_its_text():
@@ -250,7 +317,7 @@ def test_a_label_is_laid_beside_its_text():
 
 
 def test_accuracy_counts_what_is_wrong():
-    labels = [(1, "你好", ["ni2", "hao3"]), (2, "不对A", ["bu2", "dui4", "ei1"]), (3, "一点儿", ["yi4", "dianr3"])]
+    labels = [(1, "你好", ["ni2", "hao3"]), (2, "不对a", ["bu2", "dui4", "ei1"]), (3, "一点儿", ["yi4", "dianr3"])]
     score = pinyin_accuracy.measure(labels, lambda text: pinyin.read(text, tone_sandhi=True))
     assert (score.right, score.total, score.refused) == (4, 7, 1)
     assert score.erhua == 1 and score.erhua_wrong == 0
