@@ -1,5 +1,6 @@
 """Reading, writing, laying out and comparing pictures (examples 54 and 55)."""
 
+import hashlib
 import io
 import os
 import struct
@@ -249,6 +250,14 @@ def list_pictures(folder: str) -> Sequence[str]:
     if not names:
         raise UserError("%s holds no pictures (%s)" % (folder, " ".join(PICTURE_ENDINGS)))
     return [os.path.join(folder, name) for name in names]
+
+
+def short_name(name: str, most: int) -> str:
+    """A file's name, or a part of it, of at most ``most`` bytes; the end of one that is cut is a hash of the whole."""
+    known = name.encode("utf-8", "replace")
+    if len(known) <= most:
+        return name
+    return known[: most - 9].decode("utf-8", "ignore") + "-" + hashlib.sha256(known).hexdigest()[:8]
 
 
 def write_labelled(path: str, draw: Callable, texts: Sequence[str], words: Callable = chinese) -> str:

@@ -25,6 +25,12 @@ BAND = 64  # rows of a photo that are changed at once
 FADE = 0.08  # share of the box's side over which what was changed fades out at its edge
 
 
+def paths_of(arguments):
+    """The photos of ``--photo``; a folder stands for the pictures in it."""
+    listed = (images.list_pictures(path) if os.path.isdir(path) else [path] for path in arguments)
+    return [path for paths in listed for path in paths]
+
+
 def box_of(words, height, width, img_size, path):
     """(left, top, width, height) of the face.
 

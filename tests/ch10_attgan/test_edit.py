@@ -189,6 +189,28 @@ def test_results_of_photos_with_one_stem_have_names_of_their_own():
     for path in ("a/shot.jpg", "a/shot.png", "b/shot.jpg", "b/shot.png"):
         taken.append(edit.result_name(path, taken))
     assert taken == ["shot", "shot-png", "shot-jpg", "shot-2"]
+    assert edit.result_name("b/Shot.jpg", ["shot"]) == "Shot-jpg"  # one file on some systems
+    assert edit.result_name("all.jpg", []) == "all-jpg"  # not over the sheet of all
+
+
+def test_long_names_are_cut_and_stay_apart():
+    long, other = ("脸" * 80 + end for end in ("1.png", "2.png"))
+    names = [edit.result_name(long, []), edit.result_name(other, [])]
+    assert names[0] != names[1] and all(len(name.encode("utf-8")) <= 120 for name in names)
+    assert images.short_name("a" * 120, 120) == "a" * 120
+    atts = ["Attribute_%02d" % number for number in range(12)]
+    settings = SimpleNamespace(att_default=atts, thres_int=0.5, test_int=1.0, strengths={})
+    kinds = set()
+    for last in ("on", "off"):
+        words = [name + "=on" for name in atts[:-1]] + [atts[-1] + "=" + last]
+        opts = SimpleNamespace(sheet=False, edit=words, test_int=None)
+        kinds.add(edit.columns_of(opts, np.zeros((1, 12), int), settings)[2])
+    assert len(kinds) == 2 and max(map(len, kinds)) <= 100
+
+
+def test_a_folder_stands_for_its_pictures(photo, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert photos.paths_of([str(tmp_path), "other.jpg"]) == [photo, "other.jpg"]
 
 
 # ------------------------------------------------------------------------------------------------ own photos
@@ -419,7 +441,7 @@ def trained_run(tmp_path_factory, faces):
     small += ["--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2"]
     train.main(arguments + small)
     tf.reset_default_graph()
-    return SimpleNamespace(folder=folder, arguments=arguments)
+    return SimpleNamespace(folder=folder, arguments=arguments, own=arguments[2:])  # own photos need no data
 
 
 def test_slide_sheet_switch_and_single_pictures(trained_run):
@@ -443,7 +465,7 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
         pages, save_all=True, append_images=[images.Image.new("RGB", (80, 80))], format="TIFF"
     )
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    arguments = trained_run.arguments + ["--box", "centre", "--edit", "Eyeglasses=on", "--photo"]
+    arguments = trained_run.own + ["--box", "centre", "--edit", "Eyeglasses=on", "--photo"]
     with pytest.raises(UserError, match="1 photos were not done: .*broken.jpg"):
         edit.main(arguments + [str(tmp_path / "broken.jpg"), pages, photo])
     out = capsys.readouterr().out
@@ -451,6 +473,19 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
     assert "pages_Eyeglasses_on.png" in out and "me_Eyeglasses_on.png" in out
     edit.main(arguments + [photo, "--labels", "Male"])
     assert "sees" not in capsys.readouterr().out
+
+
+def test_an_edited_photo_keeps_its_date_and_place(trained_run, tmp_path):
+    exif = images.Image.Exif()
+    exif[0x0110] = "a camera"
+    exif[0x8769], exif[0x8825] = {0x9003: "2024:05:01 10:00:00"}, {1: "N"}
+    dated = str(tmp_path / "dated.jpg")
+    images.Image.new("RGB", (90, 80), (200, 150, 120)).save(dated, exif=exif)
+    edit.main(trained_run.own + ["--box", "centre", "--edit", "Bald=on", "--photo", dated])
+    with images.Image.open(os.path.join(trained_run.folder, "edited", "dated_Bald_on_whole.png")) as whole:
+        kept = whole.getexif()
+    assert kept[0x0110] == "a camera" and kept.get_ifd(0x8769)[0x9003] == "2024:05:01 10:00:00"
+    assert kept.get_ifd(0x8825)[1] == "N"
 
 
 @pytest.mark.parametrize(
@@ -466,7 +501,8 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
 )
 def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
     with pytest.raises(UserError, match=message):
-        edit.main(trained_run.arguments + [photo if item == "PHOTO" else item for item in arguments])
+        of_data = trained_run.own if "--photo" in arguments else trained_run.arguments
+        edit.main(of_data + [photo if item == "PHOTO" else item for item in arguments])
 
 
 @pytest.mark.parametrize(
@@ -481,6 +517,13 @@ def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
         (["--sheet", "--test-int-min", "-1"], "--test-int-min is of a slide"),
         (["--edit", "Male=on", "--test-int-max", "1"], "--test-int-max is of a slide"),
         (["--test-int", "1"], "--test-int is of --edit and --sheet"),
+        (["--photo", "me.jpg", "--data-dir", "x"], "--data-dir is of the test part"),
+        (["--photo", "me.jpg", "--pictures", "x"], "--pictures is of the test part"),
+        (["--photo", "me.jpg", "--attribute-file", "x"], "--attribute-file is of the test part"),
+        (["--photo", "me.jpg", "--unpack-dir", "x"], "--unpack-dir is of the test part"),
+        (["--list-attributes", "--photo", "me.jpg"], "edits nothing: leave it, or --photo, out"),
+        (["--list-attributes", "--edit", "Male=on"], "edits nothing: leave it, or --edit, out"),
+        (["--list-attributes", "--numbers", "1"], "edits nothing: leave it, or --numbers, out"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(words, message):
@@ -536,7 +579,7 @@ def test_exported_generator_edits_like_the_checkpoint(trained_run, tmp_path):
     os.remove(trained.head_path(path))
     black = images.write_png(str(tmp_path / "p.png"), np.zeros((50, 50, 3), np.uint8))
     with pytest.raises(UserError, match="has no attribute head: say with --labels"):
-        edit.main(trained_run.arguments + ["--weights", path, "--photo", black, "--box", "centre"])
+        edit.main(trained_run.own + ["--weights", path, "--photo", black, "--box", "centre"])
 
 
 def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys):
