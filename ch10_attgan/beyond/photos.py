@@ -26,8 +26,9 @@ FADE = 0.08  # share of the box's side over which what was changed fades out at 
 
 
 def paths_of(arguments):
-    """The photos of ``--photo``; a folder stands for the pictures in it."""
-    listed = (images.list_pictures(path) if os.path.isdir(path) else [path] for path in arguments)
+    """The photos of ``--photo``; a folder stands for the pictures in it, also those that will be left out (HEIC)."""
+    also = images.FOREIGN_ENDINGS
+    listed = (images.list_pictures(path, also) if os.path.isdir(path) else [path] for path in arguments)
     return [path for paths in listed for path in paths]
 
 

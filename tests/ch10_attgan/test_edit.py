@@ -210,7 +210,8 @@ def test_long_names_are_cut_and_stay_apart():
 
 def test_a_folder_stands_for_its_pictures(photo, tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
-    assert photos.paths_of([str(tmp_path), "other.jpg"]) == [photo, "other.jpg"]
+    (tmp_path / "z.heic").write_bytes(b"of a phone")  # to be named as one that is left out
+    assert photos.paths_of([str(tmp_path), "other.jpg"]) == [photo, str(tmp_path / "z.heic"), "other.jpg"]
 
 
 # ------------------------------------------------------------------------------------------------ own photos
