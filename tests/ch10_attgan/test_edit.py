@@ -132,7 +132,7 @@ def test_memory_for_a_large_face_is_that_of_a_band():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 4 * photo.size  # it was 22 times the photo, as floats
+    assert peak < 4 * photo.size  # it was 18 times the photo, as floats
 
 
 def test_a_change_lies_in_the_photo_where_the_network_saw_it():
