@@ -39,6 +39,8 @@ VALUES = trained.EDIT_VALUES + [
 STRONGEST = 2.0  # of --edit NAME=STRENGTH
 BEYOND = "*"  # marks what is stronger than was trained
 MOST_SHOWN = 5  # whole photos in the record
+ALL = "all"  # the name of the sheet of all faces
+LONGEST_NAME, LONGEST_KIND = 120, 100  # bytes of a photo's name and of the edits' in a file's, which may have 255
 
 
 def add_options(parser):
@@ -52,7 +54,7 @@ def add_options(parser):
         help="switch these attributes, all at once; or NAME=STRENGTH (-2…2)",
     )
     ways.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
-    parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos instead")
+    parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos, or folders of them, instead")
     parser.add_argument(
         "--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, centre, or celeba [found]"
     )
@@ -62,10 +64,24 @@ def add_options(parser):
     add_data_options(parser)
 
 
+def chosen(opts, name):
+    """Whether option ``name``, which is no value, was given, other than as it is without."""
+    return getattr(opts, name) not in (None, False, celeba.ATTRIBUTE_FILE)
+
+
 def check_options(opts):
     """UserError for options that would be ignored."""
+    if opts.list_attributes:
+        given = opts.explicit | {
+            name for name in ("photo", "edit", "sheet", "box", "labels", "single") if chosen(opts, name)
+        }
+        if given:
+            raise UserError("--list-attributes edits nothing: leave it, or --%s, out" % min(given).replace("_", "-"))
     if opts.photo and "numbers" in opts.explicit:
         raise UserError("--numbers are pictures of the test part and --photo your own: give one of them")
+    for name in ("data_dir", "pictures", "attribute_file", "unpack_dir"):
+        if opts.photo and chosen(opts, name):
+            raise UserError("--%s is of the test part, and --photo your own: leave it out" % name.replace("_", "-"))
     if opts.edit or opts.sheet:
         ignored = opts.explicit & {"test_att", "n_slide", "test_int_min", "test_int_max"}
         reason = "is of a slide: leave it, or --edit and --sheet, out"
@@ -114,12 +130,17 @@ def switch(labels, edits, atts):
 
 
 def result_name(path, taken):
-    """A name for the results of photo ``path`` that no other photo of the call has (a.jpg and a.png, two folders)."""
+    """A name for the results of photo ``path`` that no other photo of the call has (a.jpg and a.png, two folders).
+
+    Nor is it that of the sheet of all. Capitals make no other file on some systems.
+    """
     name, ending = os.path.splitext(os.path.basename(path))
+    name = images.short_name(name, LONGEST_NAME)
     choices = [name, name + ending.replace(".", "-")] + [
         "%s-%d" % (name, number) for number in range(2, len(taken) + 3)
     ]
-    return next(choice for choice in choices if choice not in taken)
+    others = {other.lower() for other in taken} | {ALL}
+    return next(choice for choice in choices if choice.lower() not in others)
 
 
 def few(reasons):
@@ -221,7 +242,7 @@ def columns_of(opts, labels, settings):
             off, on = own[column]
             _b[:, column] = value if isinstance(value, float) else np.where(wanted[:, column] == 1, on, -off)
         kind = "-".join(word.replace("=", "_") for word in opts.edit)
-        return [sheets.strengths(labels, thres_int), _b], ["rebuilt", "edited"], kind[:100]
+        return [sheets.strengths(labels, thres_int), _b], ["rebuilt", "edited"], images.short_name(kind, LONGEST_KIND)
     if opts.test_att not in atts:
         raise UserError("the model does not know '%s'; it knows: %s" % (opts.test_att, " ".join(atts)))
     values = np.linspace(opts.test_int_min, opts.test_int_max, opts.n_slide)
@@ -247,6 +268,8 @@ def in_chinese(caption):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options)
     check_options(opts)
+    if opts.photo:
+        opts.photo = photos.paths_of(opts.photo)
     run.start(opts.seed)
     if not opts.weights and not run.checkpoints(trained.run_folder(opts.output_dir)):
         if opts.photo:
@@ -291,7 +314,7 @@ def main(argv=None):
         script += "-weights-" + ("sheet" if opts.sheet else "edit" if opts.edit else "slide")
     record = records.Record(opts, script, "section 10.3.10", "model trained on %s" % settings.data)
     if not opts.single:
-        path = os.path.join(folder, "all_%s.png" % kind)
+        path = os.path.join(folder, "%s_%s.png" % (ALL, kind))
         sheets.write(path, pictures, edited, headers(opts, titles, labels), settings.img_size)
         edits = ", ".join(opts.edit or [kind])
         caption = "Edited faces, %s: %s" % (edits, ", ".join(names))
@@ -299,9 +322,10 @@ def main(argv=None):
         record.file(path, "picture", caption, caption_zh)
         written.append(path)
     for number, (path, box) in enumerate(places if opts.edit else []):
-        whole = photos.put_back(path, box, pictures[number], edited[0][number], edited[1][number])
+        photo = images.read_photo(path)
+        whole = photos.put_back(photo.pixels, box, pictures[number], edited[0][number], edited[1][number])
         target = os.path.join(folder, "%s_%s_whole.png" % (names[number], kind))
-        written.append(images.write_png(target, whole))
+        written.append(images.write_png(target, whole, photo.exif))
         if number < MOST_SHOWN:
             record.file(target, "picture", "%s, edited, whole" % names[number], "%s：编辑后的整张照片" % names[number])
     print("\n".join(written))

@@ -1,4 +1,4 @@
-"""Section 10.2.12: sharpens photos of one's own, from outside of the data set: any size, any kind, whole folders.
+"""Section 10.2.12: sharpens photos of one's own, from outside of the data set: any size, whole folders.
 
 ``ext_10_2_12_photos.py photo.jpg folder …`` uses the weights that come with the project (``beyond/wide_view.py``, trained by
 ``beyond/train_photos.py``). They know the shake of a hand: square by square its path is estimated (``beyond/shake.py`` draws
@@ -6,8 +6,8 @@ it), up to some 25 pixels. A large photo with longer blur can be made smaller fi
 ``--strength 0.5`` makes half of the change.
 
 Large photos go through overlapping tiles, so memory hardly grows with them. Photos come out upright, in sRGB, with their EXIF
-data (the date of the picture). Of a file with several pages the first is taken. What cannot be read is left out and named at
-the end.
+data (the date of the picture). Read are PNG, JPEG, TIFF, BMP and GIF. Of a file with several pages the first is taken. What
+cannot be read is left out and named at the end.
 
 Reads: photos. Writes into ``output/deblurgan/photos``: ``restored/<name>.png``, ``comparison/<name>…`` (before and after, whole
 and in detail) and a record. Time on two cores: some two seconds for a 640×360 photo, a minute for 12 megapixels, in
@@ -70,12 +70,15 @@ VALUES += [Value("fast", True, "convolutions by Winograd's method; false: Tensor
 
 # ------------------------------------------------------------------------------------------- names
 def photo_paths(arguments):
-    """The files of the arguments; a folder stands for the pictures in it. UserError for what is not there."""
+    """The files of the arguments; a folder stands for the pictures in it, also those that will be left out (HEIC).
+
+    UserError for what is not there.
+    """
     paths = []
     for argument in arguments:
         if not os.path.exists(argument):
             raise UserError("%s: no such photo or folder" % argument)
-        paths += images.list_pictures(argument) if os.path.isdir(argument) else [argument]
+        paths += images.list_pictures(argument, images.FOREIGN_ENDINGS) if os.path.isdir(argument) else [argument]
     return paths
 
 

@@ -1,5 +1,6 @@
 """Reading, writing, laying out and comparing pictures (examples 54 and 55)."""
 
+import hashlib
 import io
 import os
 import struct
@@ -31,11 +32,17 @@ UNREADABLE = (
     Image.DecompressionBombError,
 )
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+PHOTO_ENDINGS = PICTURE_ENDINGS + (".gif", ".jfif", ".jpe")  # of a reader's own; TensorFlow reads no GIF as one picture
+FOREIGN_ENDINGS = (".heic", ".heif", ".avif", ".dng")  # photos, too, that nothing here reads
 # Of Pillow's fifty readers only these: PostScript's starts a program, and hardly anybody has looked at the rare ones.
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
 WEBP_MENDED = (1, 3, 2)  # a prepared file can overrun older decoders (CVE-2023-4863)
 LARGEST_FILE = 256 << 20  # bytes
 LARGEST_PICTURE = 100 * 10**6  # pixels: a 100-megapixel photo takes 300 MB as uint8, and a bomb of 20 kB can claim more
+BITS, SAMPLE_FORMAT, SIGNED, DNG_VERSION = 258, 339, 2, 50706  # tags of a TIFF, and what one of them says
+# What stands behind 'ftyp' in a file of this family; MPEG's films are of it, too.
+BOXED = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIC", b"msf1": "HEIC"}
+BOXED.update({brand: "HEIC" for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")})
 ORIENTATION = 0x0112
 # description, maker, model, software, date, artist, copyright, and where the camera's data and the place stand
 TAGS_OF_PHOTOS = {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825}
@@ -72,18 +79,30 @@ def _to_srgb(picture: Image.Image, profile: Optional[bytes]):
     return converted, "colours converted from %s to sRGB" % (name or "its profile")
 
 
-def _to_8_bit(picture: Image.Image) -> Image.Image:
-    """16-bit and floating-point grey as 8 bit: by the format's range, not by what happens to be in the picture."""
+def _of_tiff(picture: Image.Image, tag: int, otherwise: int) -> int:
+    """A TIFF's tag; ``otherwise`` where it has none, and for other formats."""
+    values = getattr(picture, "tag_v2", {}).get(tag, otherwise)
+    return values[0] if isinstance(values, tuple) else values
+
+
+def _to_8_bit(picture: Image.Image, bits: int, signed: bool) -> Image.Image:
+    """Grey of more than 8 bit, or floating-point, as 8 bit: by the format's range, not by what happens to be in the picture.
+
+    But for values of 32 bit: programs leave those of 16 (or 8) bit in them as they are.
+    """
     values = np.asarray(picture, dtype=np.float64)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
+    if bits == 32 and not signed and picture.mode == "I":
+        values = values % 2.0**32  # Pillow takes them for signed ones
+    largest = values.max(initial=0.0)
     if picture.mode == "F":
-        scale = (
-            255.0 if values.max(initial=0.0) <= 1.0 else 1.0 if values.max(initial=0.0) <= 255.0 else 255.0 / 65535.0
-        )
+        top = 1.0 if largest <= 1.0 else 255.0 if largest <= 255.0 else 65535.0
+    elif bits == 32 and largest <= 65535.0:
+        top = 65535.0
     else:
-        scale = 255.0 / 65535.0
-    return Image.fromarray(np.uint8(np.clip(values * scale + 0.5, 0, 255)))
+        top = 2.0 ** (bits - signed) - 1.0
+    return Image.fromarray(np.uint8(np.clip(values * (255.0 / top) + 0.5, 0, 255)))
 
 
 def open_picture(path: str) -> Image.Image:
@@ -95,7 +114,13 @@ def open_picture(path: str) -> Image.Image:
         if tuple(int(part) for part in version.split(".") if part.isdecimal()) < WEBP_MENDED:
             raise ValueError("WebP's decoder here, %s, can be overrun: save it as PNG or JPEG" % version)
         return Image.open(path, formats=("WEBP",))
-    return Image.open(path, formats=FORMATS)
+    if head[4:8] == b"ftyp" and head[8:] in BOXED:
+        raise ValueError("%s: save it as JPEG or PNG" % BOXED[head[8:]])
+    picture = Image.open(path, formats=FORMATS)
+    if DNG_VERSION in getattr(picture, "tag_v2", {}):  # Pillow would give its preview
+        picture.close()
+        raise ValueError("DNG: save it as JPEG or PNG")
+    return picture
 
 
 def upright_size(picture: Image.Image):
@@ -137,11 +162,12 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                 orientation = exif.pop(ORIENTATION, 1)  # not passed on: the pixels will be upright
                 exif_bytes = exif.tobytes() if len(exif) else None
                 exif[ORIENTATION] = orientation  # by it Pillow turns the picture: a TIFF as it loads, others below
+                kind = _of_tiff(picture, BITS, 16), _of_tiff(picture, SAMPLE_FORMAT, 1) == SIGNED
                 picture.load()
                 picture = ImageOps.exif_transpose(picture)
                 profile = picture.info.get("icc_profile")
                 if picture.mode.startswith("I") or picture.mode == "F":
-                    picture = _to_8_bit(picture)
+                    picture = _to_8_bit(picture, *kind)
                 # as its profile has it: a grey one is of one channel, that of a palette's colours of three
                 mode = "L" if picture.mode in ("L", "LA", "La") else "RGB"
                 if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
@@ -237,18 +263,31 @@ def ssim(truth: np.ndarray, result: np.ndarray) -> float:
     )
 
 
-def list_pictures(folder: str) -> Sequence[str]:
-    """Paths of the pictures in ``folder``, sorted by name; UserError when there are none."""
+def list_pictures(folder: str, also: Sequence[str] = ()) -> Sequence[str]:
+    """Paths of the pictures in ``folder``, sorted by name; UserError when there are none.
+
+    Args:
+      also: other endings, such as ``FOREIGN_ENDINGS``, whose reading says that it cannot be done.
+    """
+    endings = PHOTO_ENDINGS + tuple(also)
     if not os.path.isdir(folder):
         raise UserError("%s: no such folder" % folder)
     names = sorted(
         name
         for name in os.listdir(folder)
-        if name.lower().endswith(PICTURE_ENDINGS) and not name.startswith(".")  # "._x.jpg" comes from macOS
+        if name.lower().endswith(endings) and not name.startswith(".")  # "._x.jpg" comes from macOS
     )
     if not names:
-        raise UserError("%s holds no pictures (%s)" % (folder, " ".join(PICTURE_ENDINGS)))
+        raise UserError("%s holds no pictures (%s)" % (folder, " ".join(PHOTO_ENDINGS)))
     return [os.path.join(folder, name) for name in names]
+
+
+def short_name(name: str, most: int) -> str:
+    """A file's name, or a part of it, of at most ``most`` bytes; the end of one that is cut is a hash of the whole."""
+    known = name.encode("utf-8", "replace")
+    if len(known) <= most:
+        return name
+    return known[: most - 9].decode("utf-8", "ignore") + "-" + hashlib.sha256(known).hexdigest()[:8]
 
 
 def write_labelled(path: str, draw: Callable, texts: Sequence[str], words: Callable = chinese) -> str:

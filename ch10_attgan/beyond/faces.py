@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan.code_10_04_dataset import Celeba, Dataset, num_threads, prefetch_batch, split_points
-from common import datasets
+from common import datasets, same_data
 from common.errors import UserError
 from data import archives, celeba
 
@@ -107,6 +107,7 @@ class Faces(Celeba):
         names, files, labels = celeba.read_list(os.path.join(data_dir, attribute_file))
         columns = celeba.columns(names, attrs)
         paths = celeba.match(picture_folder(data_dir, pictures, unpack_dir), files)
+        self._listed = files, labels
         train_end, val_end = split_points(len(paths))
         chosen = slice(*dict(train=(0, train_end), val=(train_end, val_end), test=(val_end, None), all=(0, None))[mode])
         self.img_paths = paths[chosen][slice(*part)]
@@ -141,6 +142,11 @@ class Faces(Celeba):
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder).map(whole_batch)
         dataset = dataset.repeat(repeat if drop_remainder else 1)
         self._bulid(dataset.prefetch(prefetch_batch), sess)
+
+    def fingerprint(self):
+        """Of the whole list, names and labels, in its order, which says what is of the training part: for ``same_data.check``."""
+        rows = enumerate(zip(*self._listed))
+        return same_data.fingerprint("%d %s %s" % (i, name, (row > 0).tobytes().hex()) for i, (name, row) in rows)
 
 
 def add_data_options(parser):

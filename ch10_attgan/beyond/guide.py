@@ -18,7 +18,7 @@ import tensorflow as tf
 from ch10_attgan.beyond import networks
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_06_train import att_default
-from common import datasets, options, run, weights
+from common import datasets, options, run, same_data, weights
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -173,6 +173,7 @@ def main(argv=None):
         folder = datasets.locate("celeba", opts, required=[opts.attribute_file])
         common = (folder, opts.att_default, opts.img_size)
         data = Faces(*common, opts.batch_size, flips=True, sess=session, **data_arguments(opts))
+        same_data.check(this.folder, bool(run.checkpoints(this.checkpoint_dir)), {"faces": data.fingerprint()})
         val = Faces(*common, 1, shuffle=False, repeat=1, mode="val", sess=session, **data_arguments(opts))
         pictures, labels = [np.concatenate(values) for values in zip(*val)]
 

@@ -21,7 +21,15 @@ FOREIGN = 20.5
 SURE = 0.8  # from here on, and below its counterpart, the attribute head is called sure
 # What of a change (of 2) departs by more from its surroundings is new structure, not a tint (looked at, not measured).
 STRUCTURE = 0.12
+BAND = 64  # rows of a photo that are changed at once
 FADE = 0.08  # share of the box's side over which what was changed fades out at its edge
+
+
+def paths_of(arguments):
+    """The photos of ``--photo``; a folder stands for the pictures in it, also those that will be left out (HEIC)."""
+    also = images.FOREIGN_ENDINGS
+    listed = (images.list_pictures(path, also) if os.path.isdir(path) else [path] for path in arguments)
+    return [path for paths in listed for path in paths]
 
 
 def box_of(words, height, width, img_size, path):
@@ -57,13 +65,15 @@ def place_of(pixels, words, img_size, path):
         ['face-or-centre']: the same, and where none is found the largest square in the middle.
 
     Raises:
-      UserError: no face is found, or the box does not lie in the photo.
+      UserError: no face is found, or too little of the box lies in the photo.
     """
     height, width = pixels.shape[:2]
     if words is None or words == ["face-or-centre"]:
         try:
-            (left, top, side), count = finding.box_of_face(pixels, img_size, path)
-            others = ", the largest of %d faces" % count if count > 1 else ""
+            found = finding.boxes_of_faces(pixels, img_size, path)
+            left, top, side = found[0]
+            others = ", the largest of %d; the others: " % len(found) if found[1:] else ""
+            others += ", ".join("--box %d %d %d" % box for box in found[1:])
             print("%s: found a face: left %d, top %d, side %d%s" % (os.path.basename(path), left, top, side, others))
             return left, top, side, side
         except UserError:
@@ -73,10 +83,11 @@ def place_of(pixels, words, img_size, path):
             words = ["centre"]
     left, top, box_width, box_height = box_of(words, height, width, img_size, path)
     right, bottom = left + box_width, top + box_height
-    if min(box_width, box_height) < SMALLEST or left < 0 or top < 0 or right > width or bottom > height:
+    seen = min(right, width) - max(left, 0), min(bottom, height) - max(top, 0)
+    if any(part < max(SMALLEST, side / 2.0) for part, side in zip(seen, (box_width, box_height))):
         raise UserError(
-            "the box %d…%d × %d…%d does not lie in %s (%d wide, %d high) or is smaller than %d pixels"
-            % (left, right, top, bottom, path, width, height, SMALLEST)
+            "the box %d…%d × %d…%d has less than half of its width or height, or less than %d pixels, in %s (%d wide, %d high)"
+            % (left, right, top, bottom, SMALLEST, path, width, height)
         )
     return left, top, box_width, box_height
 
@@ -97,7 +108,7 @@ def read_face(path, words, img_size):
       (float32 ``[1, img_size, img_size, 3]`` in −1…1, the box of ``place_of``). What lies out of the photo repeats its edge.
 
     Raises:
-      UserError: no picture, no face, or a box that does not lie in it.
+      UserError: no picture, no face, or a box of which too little lies in it.
     """
     photo = images.read_photo(path)
     if photo.note:
@@ -109,10 +120,13 @@ def read_face(path, words, img_size):
     return images.from_uint8(images.resize(face, img_size, img_size))[None], box
 
 
-def fading(height, width):
+WHOLE = slice(None), slice(None)  # rows and columns of a box
+
+
+def fading(height, width, part=WHOLE):
     """How much of a change is added, ``[height, width, 1]``: all of it inside, little at the edges of the box."""
     sides = [np.minimum((np.arange(side) + 0.5) / (FADE * side), 1.0) for side in (height, width)]
-    return np.outer(*[np.minimum(side, side[::-1]) for side in sides])[:, :, None]
+    return np.outer(*[np.minimum(side, side[::-1])[where] for side, where in zip(sides, part)])[:, :, None]
 
 
 def despecked(rebuilt, edited, threshold):
@@ -137,10 +151,18 @@ def in_photo(pictures, rebuilt, edited):
     return np.clip(pictures + fading(*pictures.shape[1:3]) * (edited - rebuilt), -1.0, 1.0)
 
 
-def enlarged(values, height, width):
-    """Float values ``[S, S, C]`` at the size of a box; each covers an area, as in ``images.resize``, which made the box small."""
+def enlarged(values, height, width, part=WHOLE):
+    """Float values ``[S, S, C]`` at the size of a box; each covers an area, as in ``images.resize``, which made the box small.
+
+    Args:
+      part: rows and columns of the box that are made, slices.
+    """
+    (top, bottom, _), (left, right, _) = (where.indices(side) for where, side in zip(part, (height, width)))
+    rows, columns = values.shape[0] / float(height), values.shape[1] / float(width)
+    source = left * columns, top * rows, min(right * columns, values.shape[1]), min(bottom * rows, values.shape[0])
     planes = [Image.fromarray(plane) for plane in np.moveaxis(np.float32(values), 2, 0)]
-    return np.stack([np.asarray(plane.resize((width, height), Image.BILINEAR)) for plane in planes], axis=2)
+    size = right - left, bottom - top
+    return np.stack([np.asarray(plane.resize(size, Image.BILINEAR, box=source)) for plane in planes], axis=2)
 
 
 def structure(change):
@@ -154,28 +176,31 @@ def structure(change):
     return power / (power + STRUCTURE**2)
 
 
-def put_back(path, box, face, rebuilt, edited):
+def put_back(pixels, box, face, rebuilt, edited):
     """The photo with the edit in its face: what the edit changed, enlarged, is added, so that the photo keeps its detail.
 
     Where an edit changes structure (a mouth, the rim of glasses), detail that is finer than the network's pixels belongs to what
-    was there before: it goes (``structure``). A tint leaves it.
+    was there before: it goes (``structure``). A tint leaves it. Band by band: the photo as floats would take gigabytes.
 
     Args:
-      path: as given to ``read_face``; face, box: as it returned, one face.
+      pixels: of the photo that was given to ``read_face``, uint8 ``[H, W, 3]``; face, box: as it returned, one face.
       rebuilt, edited: the network's pictures without and with the edit, ``[S, S, 3]`` in −1…1.
 
     Returns:
       uint8 ``[H, W, 3]``.
     """
-    pixels = images.read_photo(path).pixels.copy()
+    result = pixels.copy()
     _, _, width, height = box
-    of_photo, of_box = inside(box, *pixels.shape[:2])
-    known = pixels[of_photo]
-    detail = known - enlarged(images.to_uint8(face), height, width)[of_box]
-    change = enlarged(127.5 * (edited - rebuilt), height, width)[of_box]
-    new = enlarged(structure(edited - rebuilt), height, width)[of_box]
-    pixels[of_photo] = np.clip(np.rint(known + fading(height, width)[of_box] * (change - new * detail)), 0, 255)
-    return pixels
+    (rows, columns), (box_rows, box_columns) = inside(box, *pixels.shape[:2])
+    shown, change, new = images.to_uint8(face), 127.5 * (edited - rebuilt), structure(edited - rebuilt)
+    for top in range(rows.start, rows.stop, BAND):
+        band = slice(top, min(top + BAND, rows.stop))
+        part = slice(band.start + box_rows.start - rows.start, band.stop + box_rows.start - rows.start), box_columns
+        known = pixels[band, columns]
+        added = enlarged(change, height, width, part)
+        added -= enlarged(new, height, width, part) * (known - enlarged(shown, height, width, part))
+        result[band, columns] = np.clip(np.rint(known + fading(height, width, part) * added), 0, 255)
+    return result
 
 
 def likeness(pictures, rebuilt):

@@ -25,7 +25,7 @@ from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import fast, guide, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_05_models import MAX_DIM
-from common import cluster, datasets, files, images, options, run, weights
+from common import cluster, datasets, files, images, options, run, same_data, weights
 from common.errors import UserError
 from common.options import Value
 from data import celeba
@@ -240,6 +240,7 @@ def main(argv=None):
         extras = dict(flips=opts.flips, cache=opts.cache, sess=sess, **data_arguments(opts))
         part = share_of_faces(opts, folder, sess, peers)
         tr_data = Faces(folder, opts.att_default, opts.img_size, opts.batch_size, part=part, **extras)
+        same_data.check(this.folder, bool(run.checkpoints(this.checkpoint_dir)), {"faces": tr_data.fingerprint()})
         net = build(opts, *tr_data.batch_op)
         peers.through_mean(net.d_step)
         peers.through_mean(net.g_step)

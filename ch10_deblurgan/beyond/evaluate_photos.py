@@ -17,8 +17,9 @@ from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import fast, generator, motion, tiles
-from ch10_deblurgan.beyond.train_photos import read_pair, shaken, split_clips, split_photos
+from ch10_deblurgan.beyond.train_photos import check_clips, read_pair, shaken, split_clips, split_photos
 from common import images, options, run
+from common.errors import UserError
 from common.options import Value
 from common.records import Record
 
@@ -44,6 +45,15 @@ def papers_shake(sharp, random):
     path = motion.random_trajectory(random, random.uniform(4, 20))
     blurred = motion.blur(sharp, motion.kernel_of(path - path.mean(axis=0)))  # centred, as the other paths are
     return np.uint8(np.clip(np.rint(blurred + random.normal(size=sharp.shape)), 0, 255))
+
+
+def held_out_photos(folder, count):
+    """The photos of ``folder`` that no training has seen, at most ``count``: uint8 ``[H, W, 3]``; UserError where none is."""
+    splits = split_photos(folder)
+    if not splits["test"]:
+        text = "%s holds %d photos: of fewer than 12 none is held out for the scores"
+        raise UserError(text % (folder, sum(map(len, splits.values()))))
+    return [images.read_rgb(path) for path in splits["test"][:count]]
 
 
 def made_kinds(sharp, where):
@@ -101,13 +111,15 @@ def add_options(parser):
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos", folder="photos-scores")
     tiles.check_tiles(opts, 16)
+    check_clips(opts)
+    if opts.clips and not opts.test_clips:
+        raise UserError("--clips does nothing without --test-clips, which says what of them is scored")
     run.start(opts.seed)
     kinds = {}
     if opts.clips:
         kinds.update(real_kinds(split_clips(opts.clips, [], opts.test_clips)["test"]))
     if opts.photos:
-        sharp = [images.read_rgb(path) for path in split_photos(opts.photos)["test"][: opts.count]]
-        kinds.update(made_kinds(sharp, "photos"))
+        kinds.update(made_kinds(held_out_photos(opts.photos, opts.count), "photos"))
     kinds.update(made_kinds(packaged_photos()[: opts.count], "scikit-image"))
     record = Record(opts, opts.script, "beyond 10.2.12", "%d kinds of pictures" % len(kinds))
     for place in ("photos", "clips", "weights"):  # where files lay says nothing about the result

@@ -18,7 +18,10 @@ LARGE = 2000000
 CHANGE_VALUES = [
     Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
     Value(
-        "ensemble", False, "the mean of the results of eight flips and turns: better, eight times as slow", more=True
+        "ensemble",
+        False,
+        "the mean of eight flips and turns: better with the small weights, eight times as slow",
+        more=True,
     ),
 ]
 TILE_VALUES = [

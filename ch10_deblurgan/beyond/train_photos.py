@@ -4,8 +4,9 @@ Reads: ``--photos``, a folder of sharp photos whose blur is made anew for each c
 folder with folders ``blur`` and ``sharp`` at any depth (GOPRO, REDS). Of the photos, sorted by name, each sixth is held out:
 the first, sixth, … of these for validation, the others for the final scores (``evaluate_photos.py``); clips named by
 ``--val-clips`` and ``--test-clips`` are held out, and so are single pairs, as in ``gopro_sample/000003``.
-Writes into the run folder: ``checkpoints/`` (the next call goes on from there), ``history.json``, ``weights/wide_view.npz`` (the
-moving average, float16), ``settings.json`` and a record. The scores are of the moving average.
+Writes into the run folder: ``checkpoints/`` (the next call goes on from there, with the same pictures, which ``data.json``
+tells), ``history.json``, ``weights/wide_view.npz`` (the moving average, float16), ``settings.json`` and a record. The scores are
+of the moving average.
 
 Two things are learnt, one after the other: with ``--learn kernel`` the estimate of the blur (``blur_kernel.py``), and then, with
 ``--start-from`` that run's weights, what the network makes of it and of the photo; or, with ``--learn both``, each by its own
@@ -28,7 +29,7 @@ from scipy.signal import fftconvolve
 from ch10_deblurgan.beyond import blur_kernel, kernels, photo_crops, tiles, wide_view
 from ch10_deblurgan.ext_10_2_1_layout import find_clips
 from ch10_deblurgan.ext_10_2_12_photos import padded, tile_of
-from common import images, options, run
+from common import images, options, run, same_data
 from common.errors import UserError
 from common.options import Value
 from data import gopro
@@ -109,6 +110,22 @@ def split_clips(folder, val, test):
     if unknown:
         raise UserError("%s: no clip and no pair is called %s" % (folder, ", ".join(unknown)))
     return splits
+
+
+def check_clips(opts):
+    """UserError for clips that are named of none."""
+    for name in ("val_clips", "test_clips"):
+        if getattr(opts, name, None) and not opts.clips:
+            raise UserError("--%s does nothing without --clips" % name.replace("_", "-"))
+
+
+def fingerprints(photos, clips):
+    """What a run must go on with (``same_data.check``)."""
+    found = {}
+    for split, what in (("train", "to train on"), ("val", "to validate with"), ("test", "held out")):
+        found["photos " + what] = same_data.fingerprint(os.path.basename(path) for path in photos[split])
+        found["pairs " + what] = same_data.fingerprint(pair[1] for pair in clips[split])
+    return found
 
 
 def read_pair(pair):
@@ -281,6 +298,7 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add_options, base="photos")
+    check_clips(opts)
     settings = dict(wide_view.SETTINGS, estimates=opts.estimates)
     if opts.learn != "picture" and not opts.estimates:
         raise UserError("--learn %s needs --estimates 1 or more" % opts.learn)
@@ -301,6 +319,7 @@ def main(argv=None):
     history_file = os.path.join(opts.output_dir, "history.json")
     weights_file = os.path.join(opts.output_dir, "weights", "wide_view.npz")
     with run.Run(opts) as this, tf.Session(config=run.session_config(opts.threads)) as session:
+        same_data.check(this.folder, bool(run.checkpoints(this.checkpoint_dir)), fingerprints(photos, clips))
         net = build(opts, settings)
         saver = tf.train.Saver(max_to_keep=3)
         record = this.record("beyond 10.2.12", data)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,27 +109,37 @@ def test_lone_dots_of_an_edit_go_and_lines_stay():
     np.testing.assert_allclose(photos.despecked(rebuilt, faint, 0.25), faint, atol=1e-6)
 
 
-def test_put_back_changes_what_the_edit_changed_and_nothing_else(tmp_path):
+def test_put_back_changes_what_the_edit_changed_and_nothing_else():
     photo = np.random.RandomState(0).randint(60, 190, (120, 100, 3), dtype=np.uint8)
-    path = images.write_png(str(tmp_path / "photo.png"), photo)
     face, rebuilt = np.zeros((16, 16, 3), "f"), np.zeros((16, 16, 3), "f")
     box = (10, 20, 64, 64)
-    np.testing.assert_array_equal(photos.put_back(path, box, face, rebuilt, rebuilt), photo)
-    whole = photos.put_back(path, box, face, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    np.testing.assert_array_equal(photos.put_back(photo, box, face, rebuilt, rebuilt), photo)
+    whole = photos.put_back(photo, box, face, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
     assert whole[52, 42].tolist() == [24, 24, 24] and 0 < whole[21, 42, 0] < 24
     of_face = whole[20:84, 10:74].copy()
     whole[20:84, 10:74] = 0
     assert not whole.any()
-    reaching_out = photos.put_back(path, (-14, -4, 64, 64), face, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
+    reaching_out = photos.put_back(photo, (-14, -4, 64, 64), face, rebuilt, rebuilt + 24 / 127.5).astype(int) - photo
     np.testing.assert_array_equal(reaching_out[:60, :50], of_face[4:, 14:])
     assert not reaching_out[60:].any() and not reaching_out[:, 50:].any()
 
 
-def test_a_change_lies_in_the_photo_where_the_network_saw_it(tmp_path):
-    path = images.write_png(str(tmp_path / "photo.png"), np.full((512, 512, 3), 128, np.uint8))
+def test_memory_for_a_large_face_is_that_of_a_band():
+    photo, face = np.zeros((1000, 1500, 3), np.uint8), np.zeros((64, 64, 3), "f")
+    tracemalloc.start()
+    try:
+        photos.put_back(photo, (0, 0, 1000, 1000), face, face, face + 0.1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * photo.size  # it was 18 times the photo, as floats
+
+
+def test_a_change_lies_in_the_photo_where_the_network_saw_it():
+    photo = np.full((512, 512, 3), 128, np.uint8)
     grey, edited = np.zeros((64, 64, 3), "f"), np.zeros((64, 64, 3), "f")
     edited[:, 10] = edited[:, 53] = 0.5
-    row = photos.put_back(path, (0, 0, 512, 512), grey, grey, edited)[256, :, 0] - 128.0
+    row = photos.put_back(photo, (0, 0, 512, 512), grey, grey, edited)[256, :, 0] - 128.0
     for part, column in ((slice(0, 256), 10), (slice(256, 512), 53)):
         centre = np.sum(np.arange(512)[part] * row[part]) / np.sum(row[part])
         assert abs(centre - ((column + 0.5) * 8 - 0.5)) < 0.05  # a pixel of the network covers eight of the photo
@@ -144,9 +155,9 @@ def test_detail_of_the_photo_stays_under_a_tint_and_goes_where_structure_changes
     grey, tint, lines = (np.zeros((64, 64, 3), "f") for _ in range(3))
     tint += 0.2
     lines[24:40:4] = 0.8
-    tinted = photos.put_back(path, box, face[0], grey, tint)[128, 96:160, 0].astype(float)
+    tinted = photos.put_back(photo, box, face[0], grey, tint)[128, 96:160, 0].astype(float)
     assert np.ptp(tinted) == 80
-    lined = photos.put_back(path, box, face[0], grey, lines)
+    lined = photos.put_back(photo, box, face[0], grey, lines)
     assert np.ptp(lined[128, 96:160, 0].astype(float)) < 16 and np.ptp(lined[220, 96:160, 0].astype(float)) == 80
     small = images.from_uint8(images.resize(lined, 64, 64))
     np.testing.assert_allclose(small[28:36, 16:48], (face[0] + lines)[28:36, 16:48], atol=0.25)
@@ -178,6 +189,29 @@ def test_results_of_photos_with_one_stem_have_names_of_their_own():
     for path in ("a/shot.jpg", "a/shot.png", "b/shot.jpg", "b/shot.png"):
         taken.append(edit.result_name(path, taken))
     assert taken == ["shot", "shot-png", "shot-jpg", "shot-2"]
+    assert edit.result_name("b/Shot.jpg", ["shot"]) == "Shot-jpg"  # one file on some systems
+    assert edit.result_name("all.jpg", []) == "all-jpg"  # not over the sheet of all
+
+
+def test_long_names_are_cut_and_stay_apart():
+    long, other = ("脸" * 80 + end for end in ("1.png", "2.png"))
+    names = [edit.result_name(long, []), edit.result_name(other, [])]
+    assert names[0] != names[1] and all(len(name.encode("utf-8")) <= 120 for name in names)
+    assert images.short_name("a" * 120, 120) == "a" * 120
+    atts = ["Attribute_%02d" % number for number in range(12)]
+    settings = SimpleNamespace(att_default=atts, thres_int=0.5, test_int=1.0, strengths={})
+    kinds = set()
+    for last in ("on", "off"):
+        words = [name + "=on" for name in atts[:-1]] + [atts[-1] + "=" + last]
+        opts = SimpleNamespace(sheet=False, edit=words, test_int=None)
+        kinds.add(edit.columns_of(opts, np.zeros((1, 12), int), settings)[2])
+    assert len(kinds) == 2 and max(map(len, kinds)) <= 100
+
+
+def test_a_folder_stands_for_its_pictures(photo, tmp_path):
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "z.heic").write_bytes(b"of a phone")  # to be named as one that is left out
+    assert photos.paths_of([str(tmp_path), "other.jpg"]) == [photo, str(tmp_path / "z.heic"), "other.jpg"]
 
 
 # ------------------------------------------------------------------------------------------------ own photos
@@ -199,9 +233,12 @@ def test_box_of_a_photo(photo):
 @pytest.mark.parametrize(
     "box,message",
     [
-        (["150", "0", "64"], "does not lie in"),
-        (["0", "0", "8"], "smaller than 16 pixels"),
-        (["-1", "0", "64"], "does not lie in"),
+        (["170", "0", "64"], "less than half of its width or height"),
+        (["10", "-40", "64"], "less than half of its width or height"),
+        (["0", "0", "400"], "less than half of its width or height"),
+        (["0", "0", "8"], "less than 16 pixels"),
+        (["190", "0", "18"], "less than 16 pixels"),
+        (["300", "0", "64"], "in .*me.png .200 wide, 100 high"),
         (["left"], "must be 'centre', 'celeba', or LEFT TOP SIDE"),
         (["1", "2", "x"], "must be 'centre'"),
         (["celeba"], "wants an aligned picture"),
@@ -221,11 +258,22 @@ def test_a_photo_without_a_face(photo, capsys):
 
 def test_a_found_face_may_reach_out_of_the_photo(photo, monkeypatch):
     """What lies outside repeats the edge."""
-    monkeypatch.setattr(photos.finding, "box_of_face", lambda pixels, size, path: ((-8, 60, 64), 1))
+    monkeypatch.setattr(photos.finding, "boxes_of_faces", lambda pixels, size, path: [(-8, 60, 64)])
     face, box = photos.read_face(photo, None, 64)
     assert box == (-8, 60, 64, 64)
     pixels = images.to_uint8(face[0])
     assert pixels[0, :10, 1].tolist() == [0] * 9 + [1] and pixels[:, 0, 0].tolist() == list(range(60, 100)) + [99] * 24
+
+
+def test_a_box_that_is_printed_can_be_given_back(photo, monkeypatch, capsys):
+    boxes = [(-20, -25, 90), (120, 40, 64)]
+    monkeypatch.setattr(photos.finding, "boxes_of_faces", lambda pixels, size, path: boxes)
+    found, _ = photos.read_face(photo, None, 64)
+    out = capsys.readouterr().out
+    assert "left -20, top -25, side 90, the largest of 2; the others: --box 120 40 64\n" in out
+    given, box = photos.read_face(photo, ["-20", "-25", "90"], 64)
+    assert box == (-20, -25, 90, 90)
+    np.testing.assert_array_equal(given, found)
 
 
 def test_photos_of_another_kind_are_told(monkeypatch, capsys):
@@ -394,7 +442,7 @@ def trained_run(tmp_path_factory, faces):
     small += ["--enc-layers", "2", "--dec-layers", "2", "--dis-layers", "2"]
     train.main(arguments + small)
     tf.reset_default_graph()
-    return SimpleNamespace(folder=folder, arguments=arguments)
+    return SimpleNamespace(folder=folder, arguments=arguments, own=arguments[2:])  # own photos need no data
 
 
 def test_slide_sheet_switch_and_single_pictures(trained_run):
@@ -418,7 +466,7 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
         pages, save_all=True, append_images=[images.Image.new("RGB", (80, 80))], format="TIFF"
     )
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
-    arguments = trained_run.arguments + ["--box", "centre", "--edit", "Eyeglasses=on", "--photo"]
+    arguments = trained_run.own + ["--box", "centre", "--edit", "Eyeglasses=on", "--photo"]
     with pytest.raises(UserError, match="1 photos were not done: .*broken.jpg"):
         edit.main(arguments + [str(tmp_path / "broken.jpg"), pages, photo])
     out = capsys.readouterr().out
@@ -426,6 +474,19 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
     assert "pages_Eyeglasses_on.png" in out and "me_Eyeglasses_on.png" in out
     edit.main(arguments + [photo, "--labels", "Male"])
     assert "sees" not in capsys.readouterr().out
+
+
+def test_an_edited_photo_keeps_its_date_and_place(trained_run, tmp_path):
+    exif = images.Image.Exif()
+    exif[0x0110] = "a camera"
+    exif[0x8769], exif[0x8825] = {0x9003: "2024:05:01 10:00:00"}, {1: "N"}
+    dated = str(tmp_path / "dated.jpg")
+    images.Image.new("RGB", (90, 80), (200, 150, 120)).save(dated, exif=exif)
+    edit.main(trained_run.own + ["--box", "centre", "--edit", "Bald=on", "--photo", dated])
+    with images.Image.open(os.path.join(trained_run.folder, "edited", "dated_Bald_on_whole.png")) as whole:
+        kept = whole.getexif()
+    assert kept[0x0110] == "a camera" and kept.get_ifd(0x8769)[0x9003] == "2024:05:01 10:00:00"
+    assert kept.get_ifd(0x8825)[1] == "N"
 
 
 @pytest.mark.parametrize(
@@ -441,7 +502,8 @@ def test_own_photos_with_guessed_and_with_given_labels(trained_run, photo, tmp_p
 )
 def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
     with pytest.raises(UserError, match=message):
-        edit.main(trained_run.arguments + [photo if item == "PHOTO" else item for item in arguments])
+        of_data = trained_run.own if "--photo" in arguments else trained_run.arguments
+        edit.main(of_data + [photo if item == "PHOTO" else item for item in arguments])
 
 
 @pytest.mark.parametrize(
@@ -456,6 +518,13 @@ def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
         (["--sheet", "--test-int-min", "-1"], "--test-int-min is of a slide"),
         (["--edit", "Male=on", "--test-int-max", "1"], "--test-int-max is of a slide"),
         (["--test-int", "1"], "--test-int is of --edit and --sheet"),
+        (["--photo", "me.jpg", "--data-dir", "x"], "--data-dir is of the test part"),
+        (["--photo", "me.jpg", "--pictures", "x"], "--pictures is of the test part"),
+        (["--photo", "me.jpg", "--attribute-file", "x"], "--attribute-file is of the test part"),
+        (["--photo", "me.jpg", "--unpack-dir", "x"], "--unpack-dir is of the test part"),
+        (["--list-attributes", "--photo", "me.jpg"], "edits nothing: leave it, or --photo, out"),
+        (["--list-attributes", "--edit", "Male=on"], "edits nothing: leave it, or --edit, out"),
+        (["--list-attributes", "--numbers", "1"], "edits nothing: leave it, or --numbers, out"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(words, message):
@@ -511,7 +580,7 @@ def test_exported_generator_edits_like_the_checkpoint(trained_run, tmp_path):
     os.remove(trained.head_path(path))
     black = images.write_png(str(tmp_path / "p.png"), np.zeros((50, 50, 3), np.uint8))
     with pytest.raises(UserError, match="has no attribute head: say with --labels"):
-        edit.main(trained_run.arguments + ["--weights", path, "--photo", black, "--box", "centre"])
+        edit.main(trained_run.own + ["--weights", path, "--photo", black, "--box", "centre"])
 
 
 def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys):

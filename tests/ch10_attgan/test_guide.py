@@ -10,6 +10,7 @@ from ch10_attgan.beyond import guide, networks, train
 from ch10_attgan.beyond.faces import crop_box
 from common import files, weights
 from common.errors import UserError
+from data import sample_celeba
 
 ATTRIBUTES = ["Bangs", "Male", "Young"]
 
@@ -170,13 +171,17 @@ def guide_run(tmp_path_factory, faces):
     return arguments, folder
 
 
-def test_a_guide_is_trained_and_goes_on(guide_run, capsys):
+def test_a_guide_is_trained_and_goes_on(guide_run, tmp_path, capsys):
     arguments, folder = guide_run
+    others = str(tmp_path / "others")
+    sample_celeba.generate(others, seed=4, count=60)
     before, saved = weights.load(os.path.join(folder, guide.FILE), "guide")
     assert saved == dict(att_default=ATTRIBUTES, img_size=32, push=1.5)
     assert before["conv0/weights"].shape == (4, 4, 3, 4) and before["logits/weights"].shape == (guide.DENSE, 3)
     guide.main(arguments + ["--steps", "8"])
     assert "resuming from" in capsys.readouterr().out
+    with pytest.raises(UserError, match="other data .faces: 60 .*, not 60 "):  # the same names, others' labels
+        guide.main(arguments + ["--steps", "9", "--data-dir", others])
     after, _ = weights.load(os.path.join(folder, guide.FILE), "guide")
     assert not np.array_equal(before["logits/weights"], after["logits/weights"])
     record = files.read_json(os.path.join(folder, "record-guide.json"))

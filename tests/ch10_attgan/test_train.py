@@ -14,6 +14,7 @@ from ch10_attgan import code_10_06_train as listing
 from ch10_attgan.beyond import export, networks, photos, sheets, train
 from common import files, images, options, run
 from common.errors import Stopped, TrainingStopped, UserError
+from data import sample_celeba
 from tests.helpers import assert_user_error, run_script
 
 SCRIPT = "ch10_attgan/code_10_06_train.py"
@@ -327,6 +328,10 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
     assert float(rows[2]["xa__loss_rec"]) < 0.95 * float(rows[0]["xa__loss_rec"])  # the first stage learns
     assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
+    fewer = str(tmp_path / "fewer")
+    sample_celeba.generate(fewer, seed=3, count=50)
+    with pytest.raises(UserError, match="holds a run on other data .faces: 60 .*, not 50 "):
+        train.main(arguments + ["--max-it", "22", "--data-dir", fewer])
     with pytest.raises(UserError, match="holds a run with norm_first True, not False"):
         train.main([item for item in arguments if item != "--norm-first"])
     files.write_json(str(tmp_path / "seconds.json"), dict(seconds="nonsense"))

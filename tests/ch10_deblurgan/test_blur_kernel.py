@@ -294,10 +294,27 @@ def test_each_tile_gets_its_kernel_drawn():
 
     pixels = np.zeros((96, 192, 3), np.uint8)
     pixels[:, 96:] = 255
-    picture, extents = shake.drawn(pixels, of_tile, 96)
-    assert picture.shape == pixels.shape and extents == [0, 10]
-    assert picture[44:52, 44:52].max() > 60 and (picture[:, 96:, 0] >= 85).all()
+    pixels[:6, :96], pixels[:6, 96:] = 60, 195
+    picture, extents, empty = shake.drawn(pixels, of_tile, 96)
+    assert picture.shape == pixels.shape and extents == [0, 10] and empty == 0
+    assert picture[44:52, 44:52].max() > 60 and (picture[6:, 96:, 0] >= 85).all()
     assert (picture[:, 96:, 0] > 110).sum() > (picture[:, :96, 0] > 110).sum()
+
+
+def test_a_square_that_shows_nothing_has_no_shake(shipped):
+    """Of a black tile the network makes a kernel of 79 pixels, of sky one of 62."""
+    values, settings = shipped
+    with tf.Session() as session:
+        of_tile = shake.estimator(session, photos_script.SHIPPED)
+        half = np.concatenate([np.full((192, 192, 3), 120, np.uint8), photo("astronaut", 192)], axis=1)
+        picture, extents, empty = shake.drawn(half, of_tile, 192)
+        assert len(extents) == 1 and extents[0] < 10 and empty == 1
+        assert set(np.unique(picture[:, :192])) == {40, 96}  # darkened, with the frame of an empty square
+        assert "at most" in shake.in_words(extents, empty) and "1 of 2 squares" in shake.in_words(extents, empty)
+        sky = np.linspace(100, 120, 64)[:, None, None] + np.random.RandomState(0).normal(0, 4, (64, 64, 3))
+        for nothing in (np.zeros((64, 64, 3), np.uint8), np.full((1, 1, 3), 9, np.uint8), np.uint8(sky)):
+            assert shake.drawn(nothing, of_tile, 64)[1:] == ([], 1)
+    assert shake.in_words([], 1).startswith("no estimate")
 
 
 def test_shake_by_weights_that_estimate_none_is_refused(tmp_path):
@@ -318,6 +335,10 @@ def test_shake_of_photos_from_the_command_line(tmp_path, capsys):
     for name in ("a", "b"):
         assert images.read_rgb(str(tmp_path / "out" / "kernels" / (name + ".png"))).shape == (80, 80, 3)
     assert capsys.readouterr().out.count("a shake of") == 2
+    black = images.write_png(str(tmp_path / "black.png"), np.zeros((80, 80, 3), np.uint8))
+    tf.reset_default_graph()
+    shake.main([black] + words[1:])
+    assert "black.png: no estimate" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------------------------------------- the shipped weights

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ch10_deblurgan.beyond import evaluate_photos, wide_view
 from common import images, run
+from common.errors import UserError
 
 
 def picture(height=48, width=64, seed=0):
@@ -45,6 +46,22 @@ def test_large_pairs_are_scored_at_half_size_too(tmp_path):
         "large, 300×402": (402, 300, 3),
         "large, half size": (201, 150, 3),
     }
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        (["--clips", "x"], "--clips does nothing without --test-clips"),
+        (["--test-clips", "x"], "--test-clips does nothing without --clips"),
+        (["--photos", "FOLDER"], "holds 11 photos: of fewer than 12 none is held out"),
+    ],
+)
+def test_what_would_score_nothing_is_refused(tmp_path, words, message):
+    for number in range(11):
+        images.write_png(str(tmp_path / "in" / ("%02d.png" % number)), picture())
+    words = [str(tmp_path / "in") if word == "FOLDER" else word for word in words]
+    with pytest.raises(UserError, match=message):
+        evaluate_photos.main(["--preset", "tiny", "--output-dir", str(tmp_path / "out")] + words)
 
 
 @pytest.mark.script

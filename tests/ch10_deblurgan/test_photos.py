@@ -129,6 +129,15 @@ def test_what_cannot_be_read_is_left_out_and_the_rest_is_done(weights, tmp_path)
     assert os.listdir(str(tmp_path / "out" / "restored")) == ["b.png"]
 
 
+def test_photos_of_a_folder_that_cannot_be_read_are_named(weights, tmp_path):
+    """Those of phones; they were passed over without a word."""
+    images.write_png(str(tmp_path / "in" / "b.png"), picture())
+    (tmp_path / "in" / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(UserError, match=r"1 of 2 photos were left out: .*a\.HEIC"):
+        sharpen(weights, tmp_path / "out", tmp_path / "in")
+    assert os.listdir(str(tmp_path / "out" / "restored")) == ["b.png"]
+
+
 # ------------------------------------------------------------------------------------------- sizes and options
 @pytest.mark.parametrize("size", [(1, 1), (5, 90), (64, 64), (33, 47), (150, 100)])
 def test_any_size_keeps_its_size(weights, tmp_path, size):

@@ -292,6 +292,12 @@ def test_too_few_photos_to_hold_one_out(data):
     assert list(train_photos.validation_pictures([], pair)) == ["a"]
 
 
+@pytest.mark.parametrize("name", ["--val-clips", "--test-clips"])
+def test_clips_are_not_named_of_none(data, name):
+    with pytest.raises(UserError, match=name + " does nothing without --clips"):
+        train_photos.main(["--preset", "tiny", "--photos", str(data / "photos"), name, "a"])
+
+
 def test_losses_are_those_of_their_names():
     difference = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 8, 8, 3)) * np.array([1.0, 0.1, 0.0]).reshape(
         3, 1, 1, 1
@@ -350,6 +356,16 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(data, tmp_path, mon
     train("halves", "--steps", "5")
     rows = json.load(open(str(tmp_path / "halves" / "history.json")))["rows"]
     assert [row["step"] for row in rows] == [5]
+    with pytest.raises(
+        UserError, match=r"other data \(pairs to validate with: 2 .*, not 0 .*pairs held out: 0 .*, not 2 "
+    ):
+        train("halves", "--steps", "5", "--val-clips", "--test-clips", "b")
+    with pytest.raises(UserError, match=r"other data \(photos to train on: 10 .*, not 11 "):
+        images.write_png(str(data / "photos" / "12.png"), texture(64, 80, 12))
+        train("halves", "--steps", "5")
+    os.remove(str(data / "photos" / "12.png"))
+    os.remove(str(tmp_path / "halves" / "data.json"))  # as of a run that was made before
+    train("halves", "--steps", "5")
     assert "record" in capsys.readouterr().out
 
 

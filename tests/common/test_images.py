@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 from scipy import ndimage
 
 from common import images
@@ -67,6 +67,36 @@ def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path):
     assert pixels.shape == (1, 4, 3)
 
 
+def grey_tiff(path, values, sample_format):
+    """A TIFF of one strip, of any kind of number, which Pillow does not write itself."""
+    bits, content = 8 * values.dtype.itemsize, values.astype(values.dtype.newbyteorder("<")).tobytes()
+    rows, columns = values.shape
+    short = {256: columns, 257: rows, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: rows, 279: len(content)}
+    short[339] = sample_format
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(content)) + content
+    entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in sorted(short.items()))
+    path.write_bytes(head + struct.pack("<H", len(short)) + entries + struct.pack("<I", 0))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "kind,sample_format,values,expected",
+    [
+        ("u2", 1, [0, 16448, 65535], [0, 64, 255]),
+        ("i2", 2, [0, 16384, 32767], [0, 128, 255]),
+        ("i2", 2, [-32768, -1, 32767], [0, 0, 255]),
+        ("u4", 1, [0, 2**31, 2**32 - 1], [0, 128, 255]),
+        ("u4", 1, [0, 32896, 65535], [0, 128, 255]),
+        ("i4", 2, [0, 2**30, 2**31 - 1], [0, 128, 255]),
+        ("i4", 2, [0, 32896, 65535], [0, 128, 255]),
+    ],
+)
+def test_grey_of_a_tiff_is_scaled_by_its_kind_of_numbers(tmp_path, kind, sample_format, values, expected):
+    """Signed ones of 16 bit came out half as bright, unsigned ones of 32 bit scrambled."""
+    pixels = images.read_rgb(grey_tiff(tmp_path / "x.tif", np.array([values], kind), sample_format))
+    np.testing.assert_array_equal(pixels[0, :, 0], expected)
+
+
 @pytest.mark.parametrize("orientation,turn", [(1, 0), (3, 2), (6, -1), (8, 1)])
 def test_phone_photos_stand_upright(tmp_path, orientation, turn):
     exif = Image.Exif()
@@ -102,6 +132,22 @@ def test_webp_is_refused_where_its_decoder_can_be_overrun(tmp_path, monkeypatch)
         images.read_photo(path)
     monkeypatch.setattr(images.features, "version", lambda name: "1.3.2")
     assert images.read_photo(path).pixels.shape == (9, 9, 3)
+
+
+@pytest.mark.parametrize("brand,kind", [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"avif", "AVIF")])
+def test_photos_of_phones_that_are_not_read_say_their_kind(tmp_path, brand, kind):
+    (tmp_path / "x.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    with pytest.raises(UserError, match=r"not a readable picture \(%s: save it as JPEG or PNG\)" % kind):
+        images.read_photo(str(tmp_path / "x.jpg"))
+
+
+def test_a_raw_photo_is_not_its_preview(tmp_path):
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    info[images.DNG_VERSION] = b"\1\4\0\0"
+    info.tagtype[images.DNG_VERSION] = 1
+    path = saved(tmp_path, Image.fromarray(RGB), "x.tif", tiffinfo=info)
+    with pytest.raises(UserError, match=r"DNG: save it as JPEG or PNG"):
+        images.read_photo(path)
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PCX", "TGA", "PPM", "ICO", "SGI", "DDS", "PDF"])
@@ -217,6 +263,13 @@ def test_list_pictures(tmp_path):
     for name in ("b.PNG", "a.jpg", "._a.jpg", "note.txt"):
         (tmp_path / name).write_bytes(b"")
     assert [os.path.basename(path) for path in images.list_pictures(str(tmp_path))] == ["a.jpg", "b.PNG"]
+    for name in ("c.gif", "d.JFIF", "e.jpe", "f.HEIC", "g.dng"):
+        (tmp_path / name).write_bytes(b"")
+    assert len(images.list_pictures(str(tmp_path))) == 5
+    assert [path[-6:] for path in images.list_pictures(str(tmp_path), images.FOREIGN_ENDINGS)[5:]] == [
+        "f.HEIC",
+        "/g.dng",
+    ]
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no pictures"):
         images.list_pictures(str(tmp_path / "empty"))
