@@ -35,4 +35,4 @@ def check(folder: str, begun: bool, found: Dict[str, str]) -> None:
             "%s holds a run on other data (%s): give the same data, or another --output-dir"
             % (folder, "; ".join(others))
         )
-    files.write_json(path, found)
+    files.write_json(path, dict(before, **found))

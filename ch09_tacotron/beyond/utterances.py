@@ -15,11 +15,10 @@ import tensorflow as tf
 from ch09_tacotron.beyond.splicing import Splicer
 from ch09_tacotron.code_9_15_dataset import _characters, _eos, _padv, _stop_token_padv, index_symbols
 from ch09_tacotron.code_9_17_train import num_freq, num_mels
-from common import arrays, files, text
+from common import arrays, files, same_data, text
 from common.errors import UserError
 
 KEPT = 300  # utterances that stay in memory, nearly a gigabyte; pieces are taken from all of a few minutes' recordings
-BEGUN_FILE = "begun.json"  # in a run's folder: what its training began with
 
 
 def unknown_characters(pinyin):
@@ -88,27 +87,14 @@ def check_begun(folder, training_dir, begun, start_from=None):
     Raises:
       UserError: names what differs. (A run of before this was kept goes on with what is there.)
     """
-    path, now = os.path.join(folder, BEGUN_FILE), {}
+    found = {}
     for name, rows in read_sets(training_dir).items():
         list_name = "train.txt" if name == "trained" else "heldout.txt"
-        now[name] = "%d utterances (%s)" % (len(rows), _checksum(os.path.join(training_dir, list_name)))
-    now.setdefault("held-out", "nothing")
-    if not begun:
-        files.write_json(path, dict(now, **{"--start-from": _checksum(start_from or "")}))
-        return
-    if not os.path.exists(path):
-        files.write_json(path, now)
-    if start_from:  # else: what it began with need not be said again
-        now["--start-from"] = _checksum(start_from)
-    before = files.read_json(path)
-    changed = [
-        "%s: %s, not %s" % (name, before[name], now[name]) for name in now if before.get(name, now[name]) != now[name]
-    ]
-    if changed:
-        raise UserError(
-            "%s holds a training that began with other data (%s): give the same, or another --output-dir"
-            % (folder, "; ".join(changed))
-        )
+        found[name] = "%d utterances (%s)" % (len(rows), _checksum(os.path.join(training_dir, list_name)))
+    found.setdefault("held-out", "nothing")
+    if start_from or not begun:  # what it began with need not be said again
+        found["--start-from"] = _checksum(start_from or "")
+    same_data.check(folder, begun, found)
 
 
 def load_mel(folder, row):

@@ -161,7 +161,7 @@ def test_ablation(beyond, tmp_path, monkeypatch, capsys):
     with open(os.path.join(base, "training", "train.txt"), "a", encoding="utf-8") as stream:
         stream.write("s.npy|m.npy|9|ma1\n")
     with pytest.raises(
-        errors.UserError, match="began with other data .trained: 10 utterances"
+        errors.UserError, match="run on other data .trained: 10 utterances"
     ):  # none is compared with those
         ablation.main(arguments)
 

@@ -97,7 +97,7 @@ def test_no_training_goes_on_with_other_data(folder, tmp_path, monkeypatch, scri
         (tmp_path / "x.npz").write_bytes(b"others")
     else:
         prepare.main(["--preset", "tiny", "--output-dir", run_folder, "--hold-out", "3"])
-    with pytest.raises(UserError, match="began with other data .*(--start-from: nothing|trained: 10 utterances)"):
+    with pytest.raises(UserError, match="run on other data .*(--start-from: nothing|trained: 10 utterances)"):
         script.main(["--preset", "tiny", "--output-dir", run_folder] + more)
 
 

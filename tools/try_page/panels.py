@@ -125,7 +125,7 @@ PANELS = (
         "speech",
         "Text → speech",
         "文字 → 语音",
-        "Chinese text, or pinyin with tone digits, of up to 300 characters.",
+        "Chinese text, pinyin with tone digits or both, of up to 300 characters.",
         "中文文本，或带声调数字的拼音，最多 300 个字符。",
         "Speak",
         "朗读",
