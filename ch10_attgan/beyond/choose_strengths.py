@@ -2,13 +2,14 @@
 
 AttGAN feeds what is switched at one strength, whatever it is. A pair of glasses is there at half of it, and all that is stronger
 moves the rest of the face; blond hair wants more. Here every attribute of an exported generator is switched on and off at each
-of ``--tried``, on pictures of the validation part, and the classifier of ``evaluate.py`` says how many of the edits it sees
-and what else changed, as a photo gets the edit. Of the strengths that switch at least ``--least`` (of all, the surest, where
-none does), that one is taken whose editing accuracy plus ``--others-count`` times the share of unchanged others is largest.
+of ``--tried``, on pictures of the validation part, and classifiers such as that of ``evaluate.py`` say how many of the edits they
+see and what else changed, as a photo gets the edit: the mean of ``--judges``, for what one alone happens to see would be chosen,
+too. Of the strengths that switch at least ``--least`` (of all, the surest, where none does), that one is taken whose editing
+accuracy plus ``--others-count`` times the share of unchanged others is largest.
 Much more than was trained makes a white face of blond hair, which this classifier does not mind: look at ``--sheet`` when you
 widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first.
 
-Reads: ``--weights``, the data, and ``classifier.npz`` of ``evaluate.py`` in the run folder (trained where there is none).
+Reads: ``--weights``, the data, and ``classifier.npz`` … in the run folder (trained where there are none).
 Writes: the strengths into the weights file (or a copy: ``--file``; of weights that ship, in the run folder), which
 ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that was tried) and a record. Time: five minutes.
 Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1`` (a judge that chose nothing).
@@ -29,12 +30,13 @@ from common.options import Value
 VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
     Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
     Value("others_count", 8.0, "how much the unchanged others count beside the editing accuracy", low=0),
+    Value("judges", 3, "classifiers, each begun with other weights, whose scores are averaged", tiny=2, low=1, high=20),
     Value("least", 0.85, "editing accuracy that a strength must have if one of those tried has it", low=0, high=1),
 ]
 COLUMNS = ["attribute", "switched", "strength", "editing accuracy", "others unchanged"]
 
 
-def tried(session, model, judge, pictures, labels, opts):
+def tried(session, model, judges, pictures, labels, opts):
     """What each strength gives.
 
     Returns:
@@ -46,18 +48,22 @@ def tried(session, model, judge, pictures, labels, opts):
     def edited(_b):
         return evaluate.in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
 
-    before, b_list = evaluate.in_batches(judge, pictures), flipped_labels(labels, atts)
+    before, b_list = [evaluate.in_batches(judge, pictures) for judge in judges], flipped_labels(labels, atts)
     rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
     found, counts = {}, {}
     for column, strength in run.progress([(c, s) for c in range(len(atts)) for s in opts.tried], desc="trying"):
         wanted = b_list[column + 1]
         faces = edited(sheets.strengths(wanted, settings.thres_int, column, (strength, strength)))
         faces = photos.despecked(rebuilt, faces, settings.despeck)
-        after = evaluate.in_batches(judge, photos.in_photo(pictures, rebuilt, faces))
+        shown = photos.in_photo(pictures, rebuilt, faces)
+        after = [evaluate.in_batches(judge, shown) for judge in judges]
         for way, label in (("off", 0), ("on", 1)):
             these = wanted[:, column] == label
-            parts = [values[these] for values in (labels, wanted, before, after)]
-            accuracy, _, _, others = evaluate.edit_scores(*parts, column=column)
+            scores = [
+                evaluate.edit_scores(labels[these], wanted[these], known[these], seen[these], column)
+                for known, seen in zip(before, after)
+            ]
+            accuracy, _, _, others = np.mean(scores, axis=0)
             found.setdefault((atts[column], way), []).append((strength, accuracy, others))
             counts[atts[column], way] = int(these.sum())
     return found, counts
@@ -98,8 +104,8 @@ def main(argv=None):
         model = trained.open_model(opts, session)
         pictures, labels, data_line = evaluate.pictures_of(opts, session, model)
         record = records.Record(opts, opts.script, "section 10.3", data_line)
-        judge = evaluate.judge_of(opts, session, model)
-        found, counts = tried(session, model, judge, pictures, labels, opts)
+        judges = evaluate.judges_of(opts, session, model, opts.judges)
+        found, counts = tried(session, model, judges, pictures, labels, opts)
     picked = chosen(found, counts, opts.others_count, opts.least)
     rows = []
     nearest = min(opts.tried, key=lambda strength: abs(strength - model.settings.test_int))  # to the training's own

@@ -12,6 +12,7 @@ Next: your own photo: ``python ch10_attgan/ext_10_3_10_edit.py --help``.
 """
 
 import os
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -34,10 +35,10 @@ VALUES = trained.EDIT_VALUES + [
 ]
 
 
-def classifier(x, n_att, dim, is_training):
+def classifier(x, n_att, dim, is_training, scope="classifier"):
     """Attribute logits ``[N, n_att]`` of pictures ``[N, S, S, 3]``: four convolutions with batch norm, two dense layers."""
     norm = dict(is_training=is_training, decay=0.95, updates_collections=None, scale=True)
-    with tf.variable_scope("classifier", reuse=tf.AUTO_REUSE):
+    with tf.variable_scope(scope, reuse=tf.AUTO_REUSE):
         y = x
         for i in range(4):
             y = slim.conv2d(y, dim * 2**i, 4, 2, normalizer_fn=slim.batch_norm, normalizer_params=norm)
@@ -46,16 +47,16 @@ def classifier(x, n_att, dim, is_training):
         return slim.fully_connected(y, n_att, activation_fn=None)
 
 
-def train_classifier(opts, session, data):
+def train_classifier(opts, session, data, scope="classifier"):
     """Trains ``classifier`` on ``data`` (a training part) for ``opts.cls_steps`` steps; the rate falls to 0 linearly."""
     pictures, labels = data.batch_op
-    logits = classifier(pictures, labels.shape[1].value, opts.cls_dim, is_training=True)
+    logits = classifier(pictures, labels.shape[1].value, opts.cls_dim, is_training=True, scope=scope)
     loss = tf.losses.sigmoid_cross_entropy(labels, logits)
     rate = tf.placeholder(tf.float32, [])
-    variables = [variable for variable in tf.trainable_variables() if variable.op.name.startswith("classifier/")]
+    variables = [variable for variable in tf.trainable_variables() if variable.op.name.startswith(scope + "/")]
     step = tf.train.AdamOptimizer(rate).minimize(loss, var_list=variables)
     run.initialize_uninitialized(session)
-    for number in run.progress(range(opts.cls_steps), desc="classifier", unit="step"):
+    for number in run.progress(range(opts.cls_steps), desc=scope, unit="step"):
         value, _ = session.run([loss, step], {rate: opts.cls_lr * (1.0 - number / float(opts.cls_steps))})
         if not np.isfinite(value):
             raise TrainingStopped("the classifier's loss is %s at step %d: a smaller --cls-lr" % (value, number))
@@ -116,7 +117,7 @@ def add_options(parser):
 
 
 def add_judge_options(parser):
-    """What ``pictures_of`` and ``judge_of`` need besides values and ``split``."""
+    """What ``pictures_of`` and ``judges_of`` need besides values and ``split``."""
     trained.add_model_options(parser)
     parser.add_argument("--retrain", action="store_true", help="train the classifier anew even where there is one")
     add_data_options(parser)
@@ -142,27 +143,37 @@ def pictures_of(opts, session, model):
     return pictures, labels, "%s, %s part" % (celeba.describe(folder, len(faces)), opts.split)
 
 
-def judge_of(opts, session, model):
-    """A function pictures → attributes 0/1 ``[N, n_att]``: the classifier, trained where ``classifier.npz`` does not hold it."""
+def judges_of(opts, session, model, count=1):
+    """``count`` functions, pictures → attributes 0/1 ``[N, n_att]``: classifiers, each begun with other weights.
+
+    All come from ``classifier.npz``, ``classifier1.npz`` …, or all are trained: a call after a stopped one gives the same.
+    """
     settings, atts = model.settings, model.settings.att_default
     x = tf.placeholder(tf.float32, [None, settings.img_size, settings.img_size, 3])
-    logits = classifier(x, len(atts), opts.cls_dim, is_training=False)
-    variables = networks.variables(("classifier",))
-    path = os.path.join(opts.output_dir, "classifier.npz")
+    scopes = ["classifier%s" % (number or "") for number in range(count)]
+    logits = [classifier(x, len(atts), opts.cls_dim, is_training=False, scope=scope) for scope in scopes]
+    variables = [networks.variables((scope,)) for scope in scopes]
+    paths = [os.path.join(opts.output_dir, scope + ".npz") for scope in scopes]
     facts = dict(atts=atts, cls_dim=opts.cls_dim, img_size=settings.img_size, seed=opts.seed, cls_steps=opts.cls_steps)
     folder = trained.locate_data(opts, model)
     facts.update(cls_batch=opts.cls_batch, cls_lr=opts.cls_lr, data=os.path.basename(os.path.abspath(folder)))
     facts.update(pictures=opts.pictures, attribute_file=opts.attribute_file)
-    values = None if opts.retrain else saved_classifier(path, facts, trained.shapes(variables))
-    if values is None:
+    saved = [saved_classifier(path, facts, trained.shapes(own)) for path, own in zip(paths, variables)]
+    if opts.retrain or any(values is None for values in saved):
         arguments = dict(sess=session, flips=True, **data_arguments(opts))
-        train_classifier(opts, session, Faces(folder, atts, settings.img_size, opts.cls_batch, **arguments))
-        values = dict(zip([v.op.name for v in variables], session.run(variables)))
-        weights.save(path, values, facts)
+        data = Faces(folder, atts, settings.img_size, opts.cls_batch, **arguments)
+        for scope, path, own in zip(scopes, paths, variables):
+            train_classifier(opts, session, data, scope)
+            weights.save(path, dict(zip([v.op.name for v in own], session.run(own))), facts)
     else:
-        print("classifier: %s" % path)
-        trained.assign(session, variables, values)
-    return lambda batch: np.int64(session.run(logits, {x: batch}) > 0)
+        print("classifier: %s" % ", ".join(paths))
+        for own, values in zip(variables, saved):
+            trained.assign(session, own, values)
+    return [partial(_answers, session, x, own) for own in logits]
+
+
+def _answers(session, x, logits, batch):
+    return np.int64(session.run(logits, {x: batch}) > 0)
 
 
 def main(argv=None):
@@ -174,7 +185,7 @@ def main(argv=None):
         pictures, labels, data_line = pictures_of(opts, session, model)
         script = "evaluate" + ("" if opts.split == "test" else "-" + opts.split)
         record = records.Record(opts, script, "section 10.3", data_line)
-        judge = judge_of(opts, session, model)
+        judge = judges_of(opts, session, model)[0]
 
         def edited(_b):
             return in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
