@@ -12,7 +12,7 @@ widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first
 Reads: ``--weights``, the data, and ``classifier.npz`` … in the run folder (trained where there are none).
 Writes: the strengths into the weights file (or a copy: ``--file``; of weights that ship, in the run folder), which
 ``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that was tried) and a record. Time: five minutes.
-Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1`` (a judge that chose nothing).
+Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1 --judges 3`` (judges that chose nothing).
 """
 
 import os
@@ -27,7 +27,7 @@ from common import options, records, run, text, weights
 from common.errors import UserError
 from common.options import Value
 
-VALUES = [row for row in evaluate.VALUES if row.name != "test_int"] + [
+VALUES = [row for row in evaluate.VALUES if row.name not in ("test_int", "judges")] + [
     Value("tried", [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2], "strengths", tiny=[0.5, 1.0], low=0, high=10),
     Value("others_count", 8.0, "how much the unchanged others count beside the editing accuracy", low=0),
     Value("judges", 3, "classifiers, each begun with other weights, whose scores are averaged", tiny=2, low=1, high=20),

@@ -634,8 +634,13 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeyp
     assert "; at 0.85 " in capsys.readouterr().out
     evaluate.main(arguments + ["--cls-steps", "4"])
     assert "classifier:" in capsys.readouterr().out
-    evaluate.main(arguments + ["--cls-steps", "4", "--seed", "1"])  # another judge was asked for
-    assert "classifier:" not in capsys.readouterr().out
+    evaluate.main(arguments + ["--cls-steps", "4", "--seed", "1", "--judges", "2"])  # others were asked for
+    said = capsys.readouterr().out
+    assert "classifier:" not in said and "classifier 2: editing accuracy" in said
+    record = options.read_json(str(tmp_path / "record-evaluate.json"))
+    each, mean = record["tables"][2]["rows"], record["tables"][1]["rows"][-1]
+    np.testing.assert_allclose(np.mean(each, axis=0)[1:], [mean[1], mean[4]], atol=1e-3)
+    assert half_translated(str(tmp_path / "record-evaluate.json")) == set()
     # weights that ship get a copy in the run folder, by name and by path
     monkeypatch.setitem(trained.BY_NAME, "mine", path)
     for name, strength in (("mine", 0.7), (os.path.relpath(path), 0.6)):
@@ -668,6 +673,11 @@ def test_several_judges_are_averaged(monkeypatch):
     assert [row[1:] for row in hard["Bangs", "on"]] == [(0.0, 1.0), (1.0, 0.0)]
     assert [row[1:] for row in both["Bangs", "on"]] == [(0.5, 0.5), (1.0, 0.0)]
     assert np.isnan(both["Bangs", "off"][0][1])  # no picture has them
+
+    judges, seen = [judge(0.04), judge(0.2)], pictures + 0.1
+    before = [one(pictures) for one in judges]
+    scores = evaluate.judged(judges, before, labels, np.array([[1, 0]] * 4), seen, 0)
+    np.testing.assert_array_equal(scores[:, [0, 1, 3]], [[1, 1, 0], [0, 0, 1]])
 
 
 def test_edits_go_by_the_strengths_of_the_weights(trained_run, tmp_path):
