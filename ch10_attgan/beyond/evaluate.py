@@ -166,12 +166,15 @@ def judges_of(opts, session, model, count=1):
     folder = trained.locate_data(opts, model)
     facts.update(cls_batch=opts.cls_batch, cls_lr=opts.cls_lr, data=os.path.basename(os.path.abspath(folder)))
     facts.update(pictures=opts.pictures, attribute_file=opts.attribute_file)
-    saved = [saved_classifier(path, facts, trained.shapes(own)) for path, own in zip(paths, variables)]
-    if opts.retrain or any(values is None for values in saved):
+    saved = [None]
+    if not opts.retrain:
+        saved = [saved_classifier(path, facts, trained.shapes(own)) for path, own in zip(paths, variables)]
+    if any(values is None for values in saved):
         arguments = dict(sess=session, flips=True, **data_arguments(opts))
         data = Faces(folder, atts, settings.img_size, opts.cls_batch, **arguments)
-        for scope, path, own in zip(scopes, paths, variables):
+        for scope in scopes:
             train_classifier(opts, session, data, scope)
+        for path, own in zip(paths, variables):
             weights.save(path, dict(zip([v.op.name for v in own], session.run(own))), facts)
     else:
         print("classifier: %s" % ", ".join(paths))

@@ -641,6 +641,8 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeyp
     each, mean = record["tables"][2]["rows"], record["tables"][1]["rows"][-1]
     np.testing.assert_allclose(np.mean(each, axis=0)[1:], [mean[1], mean[4]], atol=1e-3)
     assert half_translated(str(tmp_path / "record-evaluate.json")) == set()
+    (tmp_path / "classifier.npz").write_bytes(b"torn")
+    evaluate.main(arguments + ["--cls-steps", "4", "--retrain"])  # what is made anew need not be readable
     # weights that ship get a copy in the run folder, by name and by path
     monkeypatch.setitem(trained.BY_NAME, "mine", path)
     for name, strength in (("mine", 0.7), (os.path.relpath(path), 0.6)):
