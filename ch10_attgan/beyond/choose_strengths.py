@@ -11,7 +11,8 @@ widen ``--tried``. With ``--despeck`` lone dots are taken out of the edits first
 
 Reads: ``--weights``, the data, and ``classifier.npz`` … in the run folder (trained where there are none).
 Writes: the strengths into the weights file (or a copy: ``--file``; of weights that ship, in the run folder), which
-``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that was tried) and a record. Time on one core: ten minutes.
+``ext_10_3_10_edit.py`` and ``evaluate.py`` go by, ``strengths.csv`` (all that was tried) and a record. Time on one core: ten
+minutes.
 Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1 --judges 3`` (judges that chose nothing).
 """
 
