@@ -15,11 +15,6 @@ SMALL = dict(ngf=2, n_blocks=2, wide=[8, 10], down_blocks=[1, 1], up_blocks=1, e
 BORDER = 32
 
 
-@pytest.fixture(autouse=True)
-def fresh_graph():
-    run.start()
-
-
 @pytest.fixture(scope="module")
 def shipped():
     return wide_view.load(photos_script.SHIPPED)

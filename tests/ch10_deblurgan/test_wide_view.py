@@ -19,11 +19,6 @@ ZEROS = ("/end/kernel", "/wide/up0/kernel")  # what starts from them
 ZEROS += ("/divided/start/kernel", "/divided/share/kernel")
 
 
-@pytest.fixture(autouse=True)
-def fresh_graph():
-    run.start()
-
-
 def texture(height, width, seed=0):
     """Something with edges: blocks of random colours."""
     blocks = np.random.RandomState(seed).randint(0, 256, (-(-height // 8), -(-width // 8), 3)).astype(np.uint8)
