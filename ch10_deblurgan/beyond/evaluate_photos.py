@@ -136,8 +136,10 @@ def main(argv=None):
             for index, (blurred, sharp) in enumerate(pictures):
                 panels = [blurred]
                 for name, restore in networks.items():
-                    tile = photos_script.tile_of(blurred, opts.tile)
-                    restored = tiles.restore_picture(restore, blurred, tile, opts.overlap, workers)
+                    ways = photos_script.layouts_of(blurred, opts)
+                    if name == "small":  # which estimates no blur
+                        ways = ways[:1]
+                    restored = tiles.restore_in_layouts(restore, blurred, ways, workers)
                     found[name].append(score(blurred, sharp, restored))
                     panels.append(restored)
                 if opts.sheets and index < 2:

@@ -1,4 +1,4 @@
-"""Pictures of any size through a generator (10.2.12): padding, overlapping tiles, eight ways, a share of the change.
+"""Pictures of any size through a generator (10.2.12): padding, overlapping tiles, layouts of them, eight ways, a gentler change.
 
 A ``restore`` here is a function from float32 ``[1, h, w, 3]`` (−1…1, sides multiples of 4) to the same.
 """
@@ -15,6 +15,7 @@ from common.options import Value
 TILE = 512
 TILE_OF_LARGE = 448  # of photos of more than LARGE pixels, so that they need less than 1 GB
 LARGE = 2000000
+SHARES = (1.0, 1.5, 0.625)  # sides of the tiles of several layouts, as shares of ``--tile``
 CHANGE_VALUES = [
     Value("strength", 1.0, "share of the network's change that is made: below 1 gentler", low=0.0, high=1.0),
     Value(
@@ -95,6 +96,43 @@ def tile_layout(size, tile, overlap):
     side = -(-(size + (count - 1) * overlap) // count)
     side = min(tile, side + -side % 16)  # the wide-view network's own grid, so that it need not pad
     return [index * (size - side) // (count - 1) for index in range(count)], side
+
+
+def layouts(tile, overlap, count):
+    """``count`` ways to cut, at most three: (largest side of a tile, overlap); by ``tile``, by a larger one, by a smaller one."""
+    return [(tile, overlap)] + [(int(round(share * tile / 16)) * 16, overlap) for share in SHARES[1:count]]
+
+
+def places(shape, tile, overlap):
+    """Where the tiles of a picture ``[H, W, …]`` begin and their side, along rows and columns: ``tile_layout`` of each."""
+    return tuple((tuple(starts), side) for starts, side in (tile_layout(n + -n % 4, tile, overlap) for n in shape[:2]))
+
+
+def count_tiles(shape, ways):
+    """How many tiles ``restore_in_layouts`` restores."""
+    return sum(len(rows[0]) * len(columns[0]) for rows, columns in {places(shape, *way) for way in ways})
+
+
+def restore_in_layouts(restore, pixels, ways, workers=1):
+    """The mean of a picture restored in several ``layouts``.
+
+    Each tile has a blur estimated of its own (``blur_kernel.py``): tiles that lie elsewhere err otherwise, the mean errs less.
+
+    Args:
+      restore, pixels, workers: as in ``restore_picture``; ways: of ``layouts``. What two of them cut alike is restored once.
+
+    Returns:
+      uint8 ``[H, W, 3]``.
+    """
+    times = collections.Counter(places(pixels.shape, *way) for way in ways)
+    if len(times) == 1:
+        return restore_picture(restore, pixels, *ways[0], workers=workers)
+    total = np.full(pixels.shape, len(ways) // 2, np.uint16)  # so that whole division rounds
+    for tile, overlap in ways:
+        weight = times.pop(places(pixels.shape, tile, overlap), 0)
+        if weight:
+            total += weight * np.uint16(restore_picture(restore, pixels, tile, overlap, workers))
+    return np.uint8(total // len(ways))
 
 
 def in_order(function, items, workers):

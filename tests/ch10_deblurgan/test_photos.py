@@ -1,6 +1,7 @@
 """Section 10.2.12: photos of one's own, of any size and kind, by one command."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ch10_deblurgan import ext_10_2_12_photos as photos
-from ch10_deblurgan.beyond import wide_view
+from ch10_deblurgan.beyond import mean_weights, wide_view
 from common import images, run
 from common.errors import UserError
 from tests.helpers import assert_user_error, run_script
@@ -29,6 +30,29 @@ def random_weights(folder, settings):
     random = np.random.RandomState(0)
     numbers = [random.normal(0, 0.1, variable.shape.as_list()) for variable in wide_view.variables()]
     return wide_view.save(path, numbers, settings)
+
+
+def test_the_mean_of_weights(tmp_path):
+    paths = []
+    for name, share in (("a", 1.0), ("b", 3.0), ("c", 8.0)):
+        (tmp_path / name).mkdir()
+        path = random_weights(tmp_path / name, SMALL)
+        with np.load(path) as file:
+            content = {key: share * file[key] if file[key].dtype.kind == "f" else file[key] for key in file.files}
+        np.savez(path, **content)
+        paths.append(path)
+    target = str(tmp_path / "mean.npz")
+    mean_weights.main([target] + paths)
+    found, first = wide_view.load(target), wide_view.load(paths[0])
+    assert found[1] == first[1] and sorted(found[0]) == sorted(first[0])
+    for name, values in first[0].items():
+        np.testing.assert_allclose(found[0][name], 4.0 * values, rtol=2e-3, atol=1e-6)  # float16
+    (tmp_path / "d").mkdir()
+    other = random_weights(tmp_path / "d", dict(SMALL, ngf=3))
+    for wrong, words in (([paths[0], other], "of another network"), (paths[:1], "two weights at least")):
+        with pytest.raises(UserError, match=words):
+            mean_weights.main([str(tmp_path / "no.npz")] + wrong)
+    assert not (tmp_path / "no.npz").exists()
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +210,18 @@ def test_tiles_of_large_photos_are_smaller_unless_asked_for():
     small, large = np.empty((1000, 2000, 3), np.uint8), np.empty((1000, 2001, 3), np.uint8)
     assert [photos.tile_of(photo, None) for photo in (small, large)] == [512, 448]
     assert photos.tile_of(large, 96) == 96
+
+
+def test_layouts_of_large_photos_are_one_unless_asked_for():
+    small, large = np.empty((1000, 2000, 3), np.uint8), np.empty((1000, 2001, 3), np.uint8)
+    opts = SimpleNamespace(tile=None, overlap=64, layouts=None)
+    assert photos.layouts_of(small, opts) == [(512, 64), (768, 64), (320, 64)]
+    assert photos.layouts_of(large, opts) == [(448, 64)]
+    opts.layouts = 2
+    assert photos.layouts_of(large, opts) == [(448, 64), (672, 64)]
+    assert photos.layouts_of(small, SimpleNamespace(tile=None, overlap=64)) == [(512, 64)]  # beyond/restore.py
+    whole = np.empty((576, 480, 3), np.uint8)
+    assert photos.layouts_of(whole, SimpleNamespace(tile=None, overlap=64, layouts=3)) == [(512, 64)]
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,25 @@ def test_tiles_side_by_side_are_those_one_after_the_other():
     )
 
 
+@pytest.mark.parametrize("size,calls", [((40, 200), 4 + 3 + 12), ((40, 60), 1 + 3), ((20, 30), 1)])
+def test_several_layouts_are_averaged(size, calls):
+    """Each restores tiles to something of their own, here their mean; what is cut alike counts twice and is made once."""
+    made = []
+
+    def flat(values):
+        made.append(values.shape)
+        return np.full_like(values, values.mean())
+
+    pixels = photo(*size)
+    ways = tiles.layouts(64, 16, 3)
+    assert ways == [(64, 16), (96, 16), (32, 16)]
+    found = tiles.restore_in_layouts(flat, pixels, ways)
+    assert len(made) == tiles.count_tiles(pixels.shape, ways) == calls
+    alone = [tiles.restore_picture(flat, pixels, tile, overlap).astype(float) for tile, overlap in ways]
+    np.testing.assert_array_equal(found, np.floor(np.mean(alone, axis=0) + 0.5))
+    np.testing.assert_array_equal(tiles.restore_in_layouts(lambda values: values, pixels, ways), pixels)
+
+
 def test_what_goes_wrong_in_a_tile_is_said():
     def wrong(values):
         raise ValueError("a bad tile")
