@@ -100,7 +100,8 @@ def tile_layout(size, tile, overlap):
 
 def layouts(tile, overlap, count):
     """``count`` ways to cut, at most three: (largest side of a tile, overlap); by ``tile``, by a larger one, by a smaller one."""
-    return [(tile, overlap)] + [(int(round(share * tile / 16)) * 16, overlap) for share in SHARES[1:count]]
+    sides = [int(round(share * tile / 16)) * 16 for share in SHARES[1:count]]
+    return [(tile, overlap)] + [(side, min(overlap, side // 2)) for side in sides]
 
 
 def places(shape, tile, overlap):

@@ -98,6 +98,16 @@ def test_several_layouts_are_averaged(size, calls):
     np.testing.assert_array_equal(tiles.restore_in_layouts(lambda values: values, pixels, ways), pixels)
 
 
+@pytest.mark.parametrize("tile,overlap", [(32, 16), (64, 32), (96, 48), (512, 256)])
+def test_every_layout_of_tiles_that_are_allowed_covers_the_photo(tile, overlap):
+    """The smaller tiles of a layout must not be all overlap."""
+    tiles.check_tiles(SimpleNamespace(tile=tile, overlap=overlap), 16)
+    ways = tiles.layouts(tile, overlap, 3)
+    assert all(2 * shared <= side for side, shared in ways)
+    pixels = photo(90, 700)
+    np.testing.assert_array_equal(tiles.restore_in_layouts(lambda values: values, pixels, ways), pixels)
+
+
 def test_what_goes_wrong_in_a_tile_is_said():
     def wrong(values):
         raise ValueError("a bad tile")
