@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests import forks, helpers
+from tests import forks, graphs, helpers
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 forks.without_planning()
@@ -36,16 +36,11 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture(autouse=True)
 def fresh_graph():
     """Each test starts with an empty default graph and a fixed seed, and leaves no graph behind."""
-    from tensorflow.python.framework import ops
-
     from common import run
 
     run.start(seed=0)
     yield
-    # tf.custom_gradient enters every use of it into this table for good, and with it the graph and what its sessions hold
-    gradients = ops._gradient_registry._registry
-    for name in [name for name in gradients if name.startswith("CustomGradient-")]:
-        del gradients[name]
+    graphs.forget_gradients()
     if next(FINISHED) % 20 == 0:
         gc.collect()  # graphs are full of cycles, and Python does not see how much memory hangs on them
 
