@@ -292,7 +292,7 @@ def main(argv=None):
         columns, titles, kind = columns_of(opts, labels, settings)
         rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
         edited = [
-            photos.despecked(rebuilt, trained.edit(session, model, pictures, _b), settings.despeck) for _b in columns
+            trained.kept(settings, rebuilt, trained.edit(session, model, pictures, _b), labels, _b) for _b in columns
         ]
         if opts.photo:
             say_foreign(session, model, pictures, labels, names)

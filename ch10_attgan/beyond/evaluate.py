@@ -213,8 +213,9 @@ def main(argv=None):
         for column, name in enumerate(run.progress(atts, desc="editing", unit="attribute")):
             wanted = b_list[column + 1]
             off_on = trained.edit_strengths(settings, column, opts.test_int)
-            faces = edited(sheets.strengths(wanted, settings.thres_int, column, off_on))
-            back = photos.in_photo(pictures, rebuilt, photos.despecked(rebuilt, faces, settings.despeck))
+            _b = sheets.strengths(wanted, settings.thres_int, column, off_on)
+            faces = edited(_b)
+            back = photos.in_photo(pictures, rebuilt, trained.kept(settings, rebuilt, faces, labels, _b))
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = judged(judges, before, labels, wanted, shown, column)

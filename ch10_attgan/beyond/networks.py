@@ -9,7 +9,7 @@ import tensorflow.contrib.slim as slim
 from scipy import ndimage
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import photos
+from ch10_attgan.beyond import photos, regions
 from ch10_attgan.beyond.faces import crop_box
 from ch10_attgan.code_10_04_dataset import Celeba
 from common.errors import UserError
@@ -19,6 +19,7 @@ CHROMA = 2.0  # how much more than lightness colour counts in the size of a chan
 ROWS = [
     Value("norm_first", False, "the paper's order of a layer: batch norm before the activation", more=True),
     Value("bn_decay", 0.99, "decay of batch norm's running means", tiny=0.9, low=0, high=0.9999, more=True),
+    Value("regions", False, "an edit changes the places of its attributes only (regions.py)", more=True),
 ]
 
 
@@ -119,9 +120,15 @@ def dimmed(D, noise, shift, heads="both", soft=False):
     return seen if heads == "both" else lambda x: (D(x)[0], seen(x)[1])
 
 
-def in_photo(xa, xa_, xb_):
-    """``photos.in_photo`` as a graph: tensors ``[N, S, S, 3]``, −1…1, S known."""
-    fading = tf.constant(photos.fading(*xa.shape.as_list()[1:3]), tf.float32)
+def changed_places(a, b, names, side):
+    """``regions.where`` of labels before and those asked for, 0/1 ``[N, len(names)]``: a tensor ``[N, side, side, 1]``."""
+    changed = tf.to_float(tf.not_equal(a, b))[:, :, None, None, None]
+    return tf.reduce_max(changed * tf.constant(regions.regions(names, side)), axis=1)
+
+
+def in_photo(xa, xa_, xb_, where=1.0):
+    """``photos.in_photo`` as a graph: tensors ``[N, S, S, 3]``, −1…1, S known; ``where``: how much of a change counts."""
+    fading = where * tf.constant(photos.fading(*xa.shape.as_list()[1:3]), tf.float32)
     return tf.clip_by_value(xa + fading * (xb_ - xa_), -1.0, 1.0)
 
 

@@ -4,8 +4,8 @@ The printed mathematics with smaller networks and faster convolutions (``fast.py
 in memory, stages (a run may be resumed with other rates, weights and critic steps), batch norm with its running means
 (``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
 through grain (``--critic-noise``, ``--critic-shift``, ``--critic-soft``), single changes as they are asked for in use
-(``--single-edits``), which are to be smooth (``--weight-tv``), little (``--weight-change``) and seen by a classifier that is hard
-to fool (``--guide``).
+(``--single-edits``), which are to be smooth (``--weight-tv``), little (``--weight-change``), in their place (``--regions``), seen
+by a classifier that is hard to fool (``--guide``), and like real faces of the wanted attributes (``--weight-match``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import fast, guide, networks, sheets, trained
+from ch10_attgan.beyond import fast, guide, matching, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_05_models import MAX_DIM
 from common import cluster, datasets, files, images, options, run, same_data, weights
@@ -69,6 +69,8 @@ VALUES = [
     ),
     Value("weight_guide", 25.0, "weight of their loss of the attributes that an edit switches", low=0, fixed=False),
     Value("weight_guide_rest", 50.0, "weight of their loss of the others", low=0, fixed=False),
+    Value("weight_match", 0.0, "weight of a critic that knows what was asked for (matching.py)", low=0, fixed=False),
+    Value("match_rate", 0.0003, "its learning rate", low=0, fixed=False),
     Value("flips", False, "mirror half of the training pictures", fixed=False),
     Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
     Value("critic_noise", 0.0, "standard deviation of the noise on what the critic sees (-1...1)", low=0, fixed=False),
@@ -109,6 +111,8 @@ def check_options(opts):
     unknown = [name for name in opts.often if name not in opts.att_default]
     if unknown:
         raise UserError("--often %s: not among the attributes of the training" % ", ".join(unknown))
+    if opts.weight_match and opts.img_size % 16:
+        raise UserError("--weight-match wants an --img-size that is a multiple of 16, not %d" % opts.img_size)
     if opts.critic_shift >= opts.img_size:  # as many pixels are mirrored at each side
         raise UserError("--critic-shift %d: pictures of %d pixels allow less" % (opts.critic_shift, opts.img_size))
     dims = opts.critic_noise or opts.critic_shift or opts.critic_soft
@@ -116,6 +120,8 @@ def check_options(opts):
         (opts.often, opts.single_edits, "--often", "--single-edits"),
         ("weight_guide" in opts.explicit, opts.guide, "--weight-guide", "--guide"),
         ("weight_guide_rest" in opts.explicit, opts.guide, "--weight-guide-rest", "--guide"),
+        (opts.regions, opts.put_back, "--regions", "--put-back"),
+        ("match_rate" in opts.explicit, opts.weight_match, "--match-rate", "--weight-match"),
         (opts.critic_heads != "both", dims, "--critic-heads", "--critic-noise, --critic-shift or --critic-soft"),
     ]
     for given, used, name, other in needs:
@@ -194,25 +200,35 @@ def load_start(session, start, opts):
 
 
 def build(opts, xa, a):
-    """Losses and steps of listing 10-6 with the parts of ``opts``."""
+    """(losses and steps of listing 10-6 with the parts of ``opts``, terms of the matching critic by name)."""
     Genc, Gdec, D = networks.networks(opts, layers=fast)
     if opts.freeze_bn:
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
     D = networks.dimmed(D, opts.critic_noise, opts.critic_shift, opts.critic_heads, opts.critic_soft)
     factors = dict(trainattgan.WEIGHTS, gp=opts.weight_gp, att=opts.weight_att, rec=opts.weight_rec)
     parts = {}
-    if opts.put_back or opts.weight_tv or opts.weight_change or opts.guide:
+    if opts.single_edits or opts.guide or opts.regions or opts.weight_match:
+        parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
+    if opts.put_back or opts.weight_tv or opts.weight_change or opts.guide or opts.weight_match:
         shown = networks.in_photo if opts.put_back else lambda xa, xa_, xb_: xb_
+        if opts.regions:
+            where = networks.changed_places(a, parts["b"], opts.att_default, opts.img_size)
+            shown = partial(networks.in_photo, where=where)
         parts.update(shown=networks.smooth(shown, opts.weight_tv) if opts.weight_tv else shown)
     if opts.weight_change:
         parts.update(shown=networks.small(parts["shown"], opts.weight_change))
-    if opts.single_edits or opts.guide:
-        parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
     if opts.guide:
         guides = [guide.load(path, opts.att_default) for path in opts.guide]
         loss = guide.edit_loss(guides, a, parts["b"], opts.weight_guide, opts.weight_guide_rest)
         parts.update(shown=networks.guided(parts["shown"], loss))
-    return trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts)
+    if not opts.weight_match:
+        return trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts), {}
+    match = matching.Matching(a, parts["b"], opts.weight_match)
+    parts.update(shown=networks.guided(parts["shown"], match.edit_loss))
+    net = trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts)
+    step, match_terms = match.step(xa, opts.match_rate)
+    net.d_step = tf.group(net.d_step, step)
+    return net, match_terms
 
 
 def clock_file(folder):
@@ -241,7 +257,7 @@ def main(argv=None):
         part = share_of_faces(opts, folder, sess, peers)
         tr_data = Faces(folder, opts.att_default, opts.img_size, opts.batch_size, part=part, **extras)
         same_data.check(this.folder, bool(run.checkpoints(this.checkpoint_dir)), {"faces": tr_data.fingerprint()})
-        net = build(opts, *tr_data.batch_op)
+        net, match_terms = build(opts, *tr_data.batch_op)
         peers.through_mean(net.d_step)
         peers.through_mean(net.g_step)
         terms = dict(
@@ -256,6 +272,7 @@ def main(argv=None):
         )
         d_terms = {name: terms[name] for name in ("d_loss", "d_loss_gan", "gp", "xa_loss_att")}
         g_terms = {name: value for name, value in terms.items() if name not in d_terms}
+        d_terms.update(match_terms)
         sheet_pixels = tf.placeholder(tf.uint8, [None, None, 3])
         sheet_summary = tf.summary.image("sample_sheet", sheet_pixels[None])
         saver = tf.train.Saver(max_to_keep=2)

@@ -659,7 +659,7 @@ def test_several_judges_are_averaged(monkeypatch):
     """What one classifier alone happened to see was chosen: another one saw 2.5 of 100 edits less."""
     atts = ["Bangs", "Male"]
     monkeypatch.setattr(trained, "edit", lambda session, model, pictures, _b: pictures + np.max(_b) / 10.0)
-    model = SimpleNamespace(settings=SimpleNamespace(att_default=atts, thres_int=0.5, despeck=0.0))
+    model = SimpleNamespace(settings=SimpleNamespace(att_default=atts, thres_int=0.5, despeck=0.0, regions=False))
     pictures, labels = np.zeros([4, 8, 8, 3], np.float32), np.zeros([4, 2], np.int64)
 
     def judge(threshold):  # sees each attribute from this brightness on

@@ -157,7 +157,7 @@ def test_reconstruction_comes_after_the_edit():
 
 def test_frozen_running_means_stay():
     opts = settings(rows=train.VALUES, freeze_bn=True)
-    net = train.build(opts, tf.random_uniform([8, 16, 16, 3], -1, 1), tf.zeros([8, 3], tf.int64))
+    net, _ = train.build(opts, tf.random_uniform([8, 16, 16, 3], -1, 1), tf.zeros([8, 3], tf.int64))
     means = [variable for variable in tf.global_variables() if variable.op.name.endswith("moving_mean")]
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
@@ -537,6 +537,9 @@ def test_what_is_shown_is_what_the_critic_judges():
         (["--weight-guide", "5"], "--weight-guide does nothing without --guide"),
         (["--weight-guide-rest", "5"], "--weight-guide-rest does nothing without --guide"),
         (["--critic-heads", "attributes"], "--critic-heads does nothing without --critic-noise"),
+        (["--regions"], "--regions does nothing without --put-back"),
+        (["--match-rate", "0.1"], "--match-rate does nothing without --weight-match"),
+        (["--weight-match", "1"], "--weight-match wants an --img-size that is a multiple of 16, not 8"),
     ],
 )
 def test_values_that_cannot_work_or_would_be_ignored(tmp_path, words, message):
