@@ -9,8 +9,8 @@ that ships (``recogniser.py``) says how many phones it understands in the mel fr
 speech, of which two hours and more are needed (some 2,100 lines of ``corpus.py``).
 
 Writes ``ablation-voice/<steps>-steps-seed-<seed>/<variant>/`` (run folders), ``minutes.png`` and a record. A variant that is
-finished is not trained again, one that was stopped goes on; ``--variants`` shares them out among calls. Each takes what
-``train.py`` takes for so many steps. Preset ``tiny`` shows nothing but the wiring.
+finished is not trained again (one of other lists of speech is refused), one that was stopped goes on; ``--variants`` shares
+them out among calls. Each takes what ``train.py`` takes for so many steps. Preset ``tiny`` shows nothing but the wiring.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ import numpy as np
 from ch09_tacotron.beyond import train
 from ch09_tacotron.beyond.measures import alignment_measures
 from ch09_tacotron.beyond.recogniser import Recogniser, Score
+from ch09_tacotron.beyond.utterances import check_begun
 from ch09_tacotron.beyond.voice import SHIPPED, Voice
 from common import files, options, records, run
 from common.errors import UserError
@@ -73,6 +74,8 @@ def trained(opts, name):
         words = ["--preset", opts.preset, "--output-dir", folder, "--seed", str(opts.seed)]
         words += ["--threads", str(opts.threads), "--frame-steps", str(opts.steps), "--own-steps", "0"]
         train.main(words + VARIANTS[name] + (TINY if opts.preset == "tiny" else []))
+    else:  # by what other lists had taught it no row would be comparable
+        check_begun(folder, link, True)
     return folder
 
 

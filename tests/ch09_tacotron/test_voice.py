@@ -44,6 +44,19 @@ def test_the_voice_is_trained_exported_and_judged(folder, capsys):
         np.testing.assert_allclose(one, other, atol=0.02)  # 16 bits
 
 
+def other_lists(run_folder):
+    """Gives a run folder, whose ``training`` is a link, lists as another ``prepare.py`` writes them: one utterance less."""
+    training = os.path.join(run_folder, "training")
+    there = os.path.realpath(training)
+    os.remove(training)
+    shutil.copytree(there, training)
+    path = os.path.join(training, "train.txt")
+    with open(path, encoding="utf-8") as stream:
+        rows = stream.readlines()
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.writelines(rows[:-1])
+
+
 @pytest.mark.slow
 def test_the_judge_measures_the_voice(folder, tmp_path, capsys):
     listener = str(tmp_path / "judge")
@@ -61,6 +74,9 @@ def test_the_judge_measures_the_voice(folder, tmp_path, capsys):
         record = json.load(stream)
     assert record["metrics"]["sentences"]["value"] == 2 and record["metrics"]["core seconds for a second of speech"]
     assert len(record["tables"][0]["rows"]) == 2
+    other_lists(listener)
+    with pytest.raises(UserError, match="judge holds a run on other data"):
+        recogniser.main(["--preset", "tiny", "--output-dir", listener])
     strange = str(tmp_path / "corpus")  # recordings that no transcript knows
     shutil.copytree(sample, strange)
     for name in os.listdir(os.path.join(strange, "mytest")):
@@ -114,6 +130,9 @@ def test_the_ablation_trains_what_is_not_trained_yet_and_judges_all(folder, tmp_
         table = json.load(stream)["tables"][0]
     assert [row[0] for row in table["rows"]] == ["10-minutes", "batch-of-8"]
     assert table["columns"] == ablation_voice.COLUMNS and all(row[1] > 0 and row[2] > 0 for row in table["rows"])
+    other_lists(base)
+    with pytest.raises(UserError, match="10-minutes holds a run on other data"):
+        ablation_voice.main(words + ["10-minutes"])
 
 
 def test_the_ablation_hands_on_what_differs_and_asks_for_speech_beforehand(tmp_path, monkeypatch):
