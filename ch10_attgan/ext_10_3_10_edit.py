@@ -37,6 +37,7 @@ VALUES = trained.EDIT_VALUES + [
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
 STRONGEST = 2.0  # of --edit NAME=STRENGTH
+GENTLE = (0.2, 0.4, 0.6, 0.8)  # shares of an edit's strength that --gentle tries before all of it
 BEYOND = "*"  # marks what is stronger than was trained
 MOST_SHOWN = 5  # whole photos in the record
 ALL = "all"  # the name of the sheet of all faces
@@ -54,6 +55,11 @@ def add_options(parser):
         help="switch these attributes, all at once; or NAME=STRENGTH (-2…2)",
     )
     ways.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
+    parser.add_argument(
+        "--gentle",
+        action="store_true",
+        help="each face edited no more strongly than the attribute head needs to be sure",
+    )
     parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos, or folders of them, instead")
     parser.add_argument(
         "--box", nargs="+", help="where their faces are: LEFT TOP SIDE in pixels, centre, or celeba [found]"
@@ -73,7 +79,7 @@ def check_options(opts):
     """UserError for options that would be ignored."""
     if opts.list_attributes:
         given = opts.explicit | {
-            name for name in ("photo", "edit", "sheet", "box", "labels", "single") if chosen(opts, name)
+            name for name in ("photo", "edit", "sheet", "gentle", "box", "labels", "single") if chosen(opts, name)
         }
         if given:
             raise UserError("--list-attributes edits nothing: leave it, or --%s, out" % min(given).replace("_", "-"))
@@ -90,6 +96,8 @@ def check_options(opts):
         reason = "is of --edit and --sheet: a slide goes from --test-int-min to --test-int-max"
     if ignored:
         raise UserError("--%s %s" % (min(ignored).replace("_", "-"), reason))
+    if opts.gentle and not opts.edit:
+        raise UserError("--gentle is of --edit")
     for name in ("box", "labels"):
         if getattr(opts, name) is not None and not opts.photo:
             raise UserError("--%s is of own photos: give them with --photo" % name)
@@ -251,6 +259,23 @@ def columns_of(opts, labels, settings):
     return columns, titles, "slide_" + opts.test_att
 
 
+def gentlest(session, model, pictures, labels, rebuilt, _b):
+    """Which shares of the strengths ``_b`` of an edit are enough: ``[N]``, of ``GENTLE`` and 1.
+
+    The weakest, face by face, of which the attribute head is sure (``photos.SURE``) that what was switched is there or gone.
+    """
+    changed = _b != sheets.strengths(labels, model.settings.thres_int)
+    found = np.ones(len(_b), np.float32)
+    for share in reversed(GENTLE):
+        weaker = np.where(changed, np.float32(share) * _b, _b)
+        faces = trained.edit(session, model, pictures, weaker)
+        shown = photos.in_photo(pictures, rebuilt, trained.kept(model.settings, rebuilt, faces, labels, weaker))
+        chances = photos.attribute_chances(session, model, shown)
+        sure = np.where(_b > 0, chances, 1 - chances) >= photos.SURE
+        found[np.all(sure | ~changed, axis=1)] = share
+    return found
+
+
 def headers(opts, titles, labels):
     """Titles of a sheet of faces with ``labels``: which way each attribute is flipped, where it is one way for all of them."""
     if not opts.sheet:
@@ -291,6 +316,12 @@ def main(argv=None):
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
         rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
+        if opts.gentle:
+            changed = columns[1] != columns[0]
+            shares = gentlest(session, model, pictures, labels, rebuilt, columns[1])
+            columns[1] = np.where(changed, shares[:, None] * columns[1], columns[1])
+            for name, share in zip(names, shares):
+                print("%s: edited at %.0f %% of the strength" % (name, 100 * share))
         edited = [
             trained.kept(settings, rebuilt, trained.edit(session, model, pictures, _b), labels, _b) for _b in columns
         ]

@@ -63,6 +63,32 @@ def test_each_edit_can_have_a_strength_of_its_own():
     assert [column.tolist()[0] for column in columns[3:]] == [[-0.5, 0.5, -0.75, -0.5], [-0.5, 0.5, 0.5, 0.5]]
 
 
+def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
+    """At the strength that most faces want, easy ones get black blots for hair."""
+    settings = SimpleNamespace(att_default=["Bangs", "Male"], thres_int=0.5, despeck=0.0, regions=False)
+    model, labels = SimpleNamespace(settings=settings), np.array([[0, 1]] * 4)
+    pictures = np.zeros([4, 8, 8, 3], np.float32)
+    easy = np.array([0.9, 0.5, 0.2, 0.0])  # the edit's strength from which on the head is sure
+    asked = []
+
+    def made(session, model, pictures, _b):
+        asked.append(_b)
+        return pictures + np.float32(np.abs(_b[:, 0]))[:, None, None, None] / 2
+
+    def chances(session, model, shown):
+        seen = np.where(2 * shown[:, 4, 4, 0] >= easy - 1e-6, 0.85, 0.75)
+        return np.stack([seen if switched == "on" else 1 - seen, np.full(4, 0.9)], axis=1)
+
+    monkeypatch.setattr(trained, "edit", made)
+    monkeypatch.setattr(photos, "attribute_chances", chances)
+    for switched, strength in (("on", 1.0), ("off", -1.0)):
+        labels[:, 0] = switched == "off"
+        _b = np.float32([[strength, 0.5]] * 4)
+        found = edit.gentlest(None, model, pictures, labels, pictures, _b)
+        np.testing.assert_allclose(found, [1.0, 0.6, 0.2, 0.2])
+    assert all((strengths[:, 1] == 0.5).all() for strengths in asked)  # what was not switched stays
+
+
 def test_headers_say_which_way_and_slides_what_is_beyond():
     opts = SimpleNamespace(sheet=True, edit=None, test_int=None)
     labels = np.array([[0, 1, 1, 0], [0, 1, 0, 0]])
@@ -522,6 +548,9 @@ def test_wrong_calls_are_one_line(trained_run, photo, arguments, message):
         (["--photo", "me.jpg", "--pictures", "x"], "--pictures is of the test part"),
         (["--photo", "me.jpg", "--attribute-file", "x"], "--attribute-file is of the test part"),
         (["--photo", "me.jpg", "--unpack-dir", "x"], "--unpack-dir is of the test part"),
+        (["--sheet", "--gentle"], "--gentle is of --edit"),
+        (["--gentle"], "--gentle is of --edit"),
+        (["--list-attributes", "--gentle"], "edits nothing: leave it, or --gentle, out"),
         (["--list-attributes", "--photo", "me.jpg"], "edits nothing: leave it, or --photo, out"),
         (["--list-attributes", "--edit", "Male=on"], "edits nothing: leave it, or --edit, out"),
         (["--list-attributes", "--numbers", "1"], "edits nothing: leave it, or --numbers, out"),
