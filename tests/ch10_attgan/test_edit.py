@@ -310,6 +310,17 @@ def test_photos_of_another_kind_are_told(monkeypatch, capsys):
     assert told.startswith("unlike: these weights learnt from other pictures (drawn faces)") and told.count("\n") == 1
 
 
+def test_an_unsure_guess_does_not_make_a_photo_foreign(monkeypatch):
+    """A photo of an astronaut was said to be of another kind: the head held her for a man, being sure of it by 60 %."""
+    monkeypatch.setattr(edit.photos, "attribute_chances", lambda *_: np.float32([[0.5, 0.75, 0.0]]))
+    fed = []
+    monkeypatch.setattr(edit.trained, "edit", lambda session, model, pictures, _b: fed.append(_b) or pictures)
+    model = SimpleNamespace(settings=SimpleNamespace(thres_int=0.5))
+    for labels in (None, np.array([[1, 1, 0]])):
+        edit.likeness(None, model, np.zeros((1, 8, 8, 3)), labels)
+    np.testing.assert_allclose(fed, [[[0.0, 0.25, -0.5]], [[0.5, 0.5, -0.5]]])
+
+
 def test_what_the_attribute_head_is_unsure_of_is_said(capsys):
     photos.say_attributes("a", ATTS, [0.97, 0.6, 0.03, 0.81])
     assert capsys.readouterr().out.splitlines() == [
