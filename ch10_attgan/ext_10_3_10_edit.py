@@ -188,7 +188,8 @@ def load_photos(opts, session, model):
 def likeness(session, model, pictures, labels):
     """How well a model rebuilds photos without an edit, in dB ``[N]``.
 
-    ``labels`` None: what its attribute head guesses, each as strongly as it is sure; unsure ones, fed in full, cost our example photo 9 dB.
+    ``labels`` None: what its attribute head guesses, each as strongly as it is sure; unsure guesses, fed in full, cost
+    the example photo 9 dB.
     """
     if labels is None:
         labels = photos.attribute_chances(session, model, pictures)
