@@ -267,7 +267,7 @@ def columns_of(opts, labels, settings):
 
 
 def gentlest(session, model, pictures, labels, rebuilt, _b):
-    """Which shares of the strengths ``_b`` of an edit are enough: ``[N]``, of ``GENTLE`` and 1.
+    """(strengths ``_b`` of an edit, ``[N, n_att]``, as weak as is enough; their shares of ``_b``, ``[N]``, of ``GENTLE`` and 1).
 
     The weakest, face by face, of which the attribute head is sure (``photos.SURE``) that what was switched is there or gone.
     """
@@ -280,7 +280,7 @@ def gentlest(session, model, pictures, labels, rebuilt, _b):
         chances = photos.attribute_chances(session, model, shown)
         sure = np.where(_b > 0, chances, 1 - chances) >= photos.SURE
         found[np.all(sure | ~changed, axis=1)] = share
-    return found
+    return np.where(changed, found[:, None] * _b, _b), found
 
 
 def headers(opts, titles, labels):
@@ -324,9 +324,7 @@ def main(argv=None):
         columns, titles, kind = columns_of(opts, labels, settings)
         rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
         if opts.gentle:
-            changed = columns[1] != columns[0]
-            shares = gentlest(session, model, pictures, labels, rebuilt, columns[1])
-            columns[1] = np.where(changed, shares[:, None] * columns[1], columns[1])
+            columns[1], shares = gentlest(session, model, pictures, labels, rebuilt, columns[1])
             for name, share in zip(names, shares):
                 print("%s: edited at %.0f %% of the strength" % (name, 100 * share))
         edited = [

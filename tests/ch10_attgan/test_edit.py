@@ -84,8 +84,9 @@ def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
     for switched, strength in (("on", 1.0), ("off", -1.0)):
         labels[:, 0] = switched == "off"
         _b = np.float32([[strength, 0.5]] * 4)
-        found = edit.gentlest(None, model, pictures, labels, pictures, _b)
-        np.testing.assert_allclose(found, [1.0, 0.6, 0.2, 0.2])
+        gentle, shares = edit.gentlest(None, model, pictures, labels, pictures, _b)
+        np.testing.assert_allclose(shares, [1.0, 0.6, 0.2, 0.2])
+        np.testing.assert_allclose(gentle, np.stack([strength * shares, [0.5] * 4], axis=1))
     assert all((strengths[:, 1] == 0.5).all() for strengths in asked)  # what was not switched stays
 
 
@@ -308,6 +309,20 @@ def test_photos_of_another_kind_are_told(monkeypatch, capsys):
     edit.say_foreign(None, model, np.zeros((2, 8, 8, 3)), np.zeros((2, 3), int), ["like", "unlike"])
     told = capsys.readouterr().out
     assert told.startswith("unlike: these weights learnt from other pictures (drawn faces)") and told.count("\n") == 1
+
+
+def test_an_edit_of_a_photo_stays_in_its_place(tmp_path):
+    """Glasses tinted the hair and the chin."""
+    path = os.path.join(options.REPOSITORY, "docs", "examples", "portrait.jpg")
+    words = ["--weights", "real", "--photo", path, "--box", "141", "18", "165", "--labels", "Bangs", "--edit"]
+    edit.main(words + ["Eyeglasses=on", "--output-dir", str(tmp_path), "--threads", "1"])
+    before, after = (
+        images.read_rgb(path),
+        images.read_rgb(str(tmp_path / "edited" / "portrait_Eyeglasses_on_whole.png")),
+    )
+    apart = np.abs(np.int64(after) - before)[18:183, 141:306]
+    assert apart[80:110, 60:105].mean() > 5  # the eyes
+    assert apart[:30].max() <= 2 and apart[140:].max() <= 2  # the top of the head, the chin
 
 
 def test_an_unsure_guess_does_not_make_a_photo_foreign(monkeypatch):
