@@ -24,7 +24,7 @@ from scipy.io import wavfile
 
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from ch09_tacotron import code_9_16_tacotron as tacotron
-from common import options, run
+from common import options, run, same_data
 from common.plotting import plt, savefig
 
 Tacotron = tacotron.Tacotron
@@ -121,10 +121,11 @@ def plot_alignment(alignment, path, info=None):
 def train(log_dir, opts=None):
     """Trains with ``training/train.txt`` beside the folder ``log_dir``, which gets the checkpoints (section 9.8.13)."""
     opts = opts or options.parse_values(__file__, __doc__, VALUES, ["--output-dir", os.path.dirname(log_dir)])
+    training_dir = os.path.join(opts.output_dir, "training")
+    same_data.note(opts, "training", training_dir, ["train.txt"])
     with run.Run(opts, checkpoints=os.path.basename(log_dir)) as this:
         checkpoint_path = os.path.join(this.checkpoint_dir, "model.ckpt")
         tf.logging.info("Checkpoint path: %s" % checkpoint_path)
-        training_dir = os.path.join(opts.output_dir, "training")
         next_element = mydataset(os.path.join(training_dir, "train.txt"), opts.outputs_per_step, opts.batch)
         data = options.load_settings(training_dir, "ch09_tacotron/code_9_09_preprocess.py", "spectrograms")["data"]
         record = this.record(listing="listing 9-17", data=data)

@@ -219,9 +219,9 @@ def main(argv=None):
     img_size, batch_size, n_d, n_sample = opts.img_size, opts.batch_size, opts.n_d, opts.n_sample
     att_default, output = opts.att_default, os.path.join(opts.output_dir, experiment_name)
     ckpt_dir = os.path.join(experiment_name, "checkpoints")
+    # Erratum E88: the print holds a private Windows path here.
+    path = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
     with run.Run(opts, ckpt_dir) as this, tf.Session(config=config) as sess:
-        # Erratum E88: the print holds a private Windows path here.
-        path = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
         tr_data = data.Celeba(path, att_default, img_size, batch_size, mode="train", sess=sess)
         val_data = data.Celeba(path, att_default, img_size, n_sample, mode="val", shuffle=False, sess=sess)
         it_per_epoch = len(tr_data) // (batch_size * (n_d + 1))

@@ -123,7 +123,20 @@ def parse_edits(words, atts):
         edits.append((atts.index(name), value))
     if len({column for column, _ in edits}) != len(edits):
         raise UserError("an attribute is named twice in --edit: %s" % " ".join(words))
+    check_together(edits, atts)
     return edits
+
+
+def check_together(edits, atts):
+    """UserError where one edit would switch off what another switches on: black hair and blond hair."""
+    on = [column for column, value in edits if value == "on" or isinstance(value, float) and value > 0]
+    for column in on:
+        wanted = np.zeros((1, len(atts)), int)
+        wanted[:, on] = 1
+        Celeba.check_attribute_conflict(wanted, atts[column], atts)
+        off = [other for other in on if not wanted[0, other]]
+        if off:
+            raise UserError("%s and %s exclude each other: switch one of them on" % (atts[column], atts[off[0]]))
 
 
 def switch(labels, edits, atts):

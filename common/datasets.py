@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from typing import NamedTuple, Optional, Sequence, Tuple
 
+from common import same_data
 from common.errors import UserError
 from common.options import REPOSITORY
 
@@ -344,10 +345,15 @@ def is_sample(folder: str) -> bool:
 
 
 def locate(name: str, opts, required: Sequence[str] = (), **sizes) -> str:
-    """The data folder for a script's options: the sample for preset ``tiny``, real data otherwise. Says which."""
+    """The data folder for a script's options: the sample for preset ``tiny``, real data otherwise. Says which.
+
+    A training that is taken up must find the same ``required`` files (``run.check_settings``).
+    """
     if opts.preset == "tiny" and opts.data_dir is None:
         folder = sample(name, **sizes)
     else:
         folder = find(name, opts.data_dir, required)
+    if required:
+        same_data.note(opts, name, folder, required)
     print("data: %s%s" % (folder, " (generated sample, not real data)" if is_sample(folder) else ""))
     return folder

@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from common import files, options, records
+from common import files, options, records, same_data
 from common.errors import Stopped, TrainingStopped, UserError
 
 try:
@@ -166,7 +166,7 @@ def keep_rows_until(path: str, step: int) -> None:
 
 # ---------------------------------------------------------------------------------------------- the run
 def check_settings(opts, begun: bool = True) -> None:
-    """Compares ``opts`` with the settings that the run folder was begun with, and saves them.
+    """Compares ``opts`` with the settings, and the files of data, that the run folder was begun with, and saves them.
 
     A row that is ``fixed`` (and the seed) must be as before; of the others the change is said.
 
@@ -201,6 +201,7 @@ def check_settings(opts, begun: bool = True) -> None:
                 print("%s: %s before, %s from here on" % (name, before[name], now[name]))
         if begun:
             now["preset"] = before.get("preset", now["preset"])  # the name it was begun with
+    same_data.check_noted(opts, opts.output_dir, begun)
     options.write_json(path, now)
 
 

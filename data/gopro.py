@@ -5,7 +5,7 @@ import os
 import warnings
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from common import datasets, files, images
+from common import datasets, files, images, same_data
 from common.errors import UserError
 
 
@@ -13,9 +13,12 @@ def image_folder(opts) -> str:
     """The folder that holds ``train/{A,B}``, ``test/{A,B}``, …: the data folder's ``image``, or ``--data-dir`` itself."""
     if opts.data_dir and any(has_split(opts.data_dir, split) for split in ("train", "val", "test")):
         print("data: %s" % opts.data_dir)
-        return opts.data_dir
-    folder = datasets.locate("gopro", opts, required=["image/train/A/*", "image/train/B/*"])
-    return os.path.join(folder, "image")
+        folder = opts.data_dir
+    else:
+        required = ["image/train/A/*", "image/train/B/*"]
+        folder = os.path.join(datasets.locate("gopro", opts, required=required), "image")
+    same_data.note(opts, "gopro", folder, ["train/A/*", "train/B/*"])  # whichever way the folder was named
+    return folder
 
 
 def has_split(folder: str, split: str) -> bool:

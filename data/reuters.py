@@ -225,14 +225,21 @@ def read_word_index(folder: str) -> Dict[str, int]:
 
 
 def read_topics(folder: str) -> List[str]:
-    """Names of the topics in label order; Keras's where the folder has no ``reuters_topics.txt``."""
-    path = os.path.join(folder, TOPICS_FILE)
-    if not os.path.exists(path):
+    """Names of the 46 labels in their order: those of ``reuters_topics.txt``, one a line; labels behind them are ``topic-7``.
+
+    Without that file they are Keras's, unless the corpus lacks some of the 46 labels, which Keras's does not: it is another.
+    """
+    path, corpus = os.path.join(folder, TOPICS_FILE), os.path.join(folder, ARRAYS_FILE)
+    names = []
+    if os.path.exists(path):
+        names = [line.strip() for line in read_lines(path, "list of topics") if line.strip()]
+        if len(names) > len(TOPICS):
+            raise UserError("%s names %d topics; there are at most %d" % (path, len(names), len(TOPICS)))
+        if len(set(names)) < len(names):
+            raise UserError("%s names a topic twice" % path)
+    elif not os.path.exists(corpus) or len(np.unique(read_array(corpus, "y"))) == len(TOPICS):
         return list(TOPICS)
-    names = [line.strip() for line in read_lines(path, "list of topics") if line.strip()]
-    if len(names) != len(TOPICS):
-        raise UserError("%s names %d topics; there are %d" % (path, len(names), len(TOPICS)))
-    return names
+    return names + ["topic-%d" % label for label in range(len(names), len(TOPICS))]
 
 
 _SEPARATORS = re.compile(r"[^\w']+|_+", re.UNICODE)

@@ -3,6 +3,7 @@
 python tools/example_inputs.py
 """
 
+import argparse
 import datetime
 import os
 import sys
@@ -50,6 +51,7 @@ def face(random):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for make in (visitors, shaken, portrait, face):
         make(np.random.RandomState(4))
     print("wrote %s" % FOLDER)

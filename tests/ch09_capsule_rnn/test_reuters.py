@@ -73,6 +73,19 @@ def test_real_split(real_data):
     assert reuters.read_topics(real_data("reuters")) == list(reuters.TOPICS)
 
 
+def test_topics_of_an_own_corpus(tmp_path):
+    """Its labels were given Reuters' names: an article on films was 'grain'."""
+    np.savez(str(tmp_path / reuters.ARRAYS_FILE), x=np.zeros(3), y=[0, 1, 2])
+    assert reuters.read_topics(str(tmp_path)) == ["topic-%d" % label for label in range(46)]
+    path = tmp_path / reuters.TOPICS_FILE
+    path.write_text("sport\nfilm\ntravel\n", encoding="utf-8")
+    assert reuters.read_topics(str(tmp_path))[1:5] == ["film", "travel", "topic-3", "topic-4"]
+    for names, message in (("sport\nsport\n", "names a topic twice"), ("\n".join(map(str, range(47))), "at most 46")):
+        path.write_text(names, encoding="utf-8")
+        with pytest.raises(UserError, match=message):
+            reuters.read_topics(str(tmp_path))
+
+
 class Evil:
     def __init__(self, path):
         self.path = path

@@ -39,6 +39,8 @@ def test_edits_are_made_together_and_contradictions_cleared():
         (["Bald=nan"], "must be Bald=on"),
         (["Bald=2.1"], "from -2 to 2"),
         (["Bald=on", "Bald=off"], "named twice"),
+        (["Bald=on", "Bangs=on"], "Bald and Bangs exclude each other"),
+        (["Bangs=0.5", "Male=on", "Bald=on"], "Bangs and Bald exclude each other"),
     ],
 )
 def test_edits_that_are_none(words, message):

@@ -14,7 +14,7 @@ from ch10_attgan import code_10_06_train as listing
 from ch10_attgan.beyond import export, networks, photos, sheets, train
 from common import files, images, options, run
 from common.errors import Stopped, TrainingStopped, UserError
-from data import sample_celeba
+from data import celeba, sample_celeba
 from tests.helpers import assert_user_error, run_script
 
 SCRIPT = "ch10_attgan/code_10_06_train.py"
@@ -247,6 +247,14 @@ def test_listing_resumes_with_the_optimizers_state(listing_run):
     slots = [name for name in names if name.endswith("/Adam")]
     used = [name for name in slots if np.abs(reader.get_tensor(name)).max() > 0]
     assert len(slots) == 17 and len(slots) - len(used) <= 1  # the last bias of a Wasserstein critic has no gradient
+
+
+def test_listing_does_not_go_on_with_other_labels(listing_run, faces, tmp_path):
+    with open(os.path.join(faces, celeba.ATTRIBUTE_FILE), encoding="utf-8") as stream:
+        text = stream.read()
+    (tmp_path / celeba.ATTRIBUTE_FILE).write_text(text.replace(" -1", " 1"), encoding="utf-8")
+    with pytest.raises(UserError, match="other data .celeba: 1 "):
+        listing.main(listing_run.arguments + ["--epoch", "3", "--data-dir", str(tmp_path)])
 
 
 def test_listing_writes_the_printed_files(listing_run):

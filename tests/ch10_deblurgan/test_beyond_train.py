@@ -1,6 +1,7 @@
 """Training beyond the print: losses, which network a step moves, averages, exact resume, and what a user may get wrong."""
 
 import os
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ch10_deblurgan.beyond import evaluate, generator, losses, train
-from common import options, run
+from common import datasets, options, run
 from common.errors import Stopped, UserError
 from tests.ch10_deblurgan.test_train import batch
 
@@ -228,6 +229,11 @@ def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
     assert os.listdir(str(tmp_path / "parts" / "summaries"))
     record = options.read_json(str(tmp_path / "parts" / "record-train.json"))
     assert record["metrics"]["epochs"]["value"] == 2 and len(record["files"]) == 1
+    shutil.copytree(os.path.join(datasets.sample("gopro"), "image"), str(tmp_path / "other"))
+    one = os.listdir(str(tmp_path / "other" / "train" / "A"))[0]
+    shutil.copy(str(tmp_path / "other" / "train" / "B" / one), str(tmp_path / "other" / "train" / "A" / one))
+    with pytest.raises(UserError, match="other data .gopro: "):
+        train.main(words + [str(tmp_path / "parts"), "--data-dir", str(tmp_path / "other")])
     best = str(tmp_path / "parts" / "weights" / "generator_best.h5")
     assert [evaluate.chose_the_epoch(split, best) for split in ("train", "val", "test")] == [False, False, True]
     assert not evaluate.chose_the_epoch("test", best.replace("best", "last"))

@@ -12,6 +12,7 @@ from PIL import Image
 from ch10_deblurgan import code_10_01_models as models
 from ch10_deblurgan import code_10_02_train as train
 from ch10_deblurgan import code_10_03_deblur as deblur
+from common import datasets
 from common.errors import UserError
 from data import vgg16
 
@@ -166,6 +167,15 @@ def test_start_up_and_resume(tmp_path, vgg_folder, capsys):
         np.testing.assert_array_equal(ends[0].get_tensor(name), ends[1].get_tensor(name), err_msg=name)
     with pytest.raises(UserError, match="ngf 2, not 3"):
         train.main(words + [str(tmp_path / "run"), "--ngf", "3"])
+    other = str(tmp_path / "other")
+    shutil.copytree(os.path.join(datasets.sample("gopro"), "image"), other)
+    with pytest.raises(UserError, match="ngf 2, not 3"):  # the same pictures elsewhere
+        train.main(words + [str(tmp_path / "run"), "--data-dir", other, "--ngf", "3"])
+    one = os.listdir(os.path.join(other, "train", "A"))[0]
+    for part in ("A", "B"):
+        os.remove(os.path.join(other, "train", part, one))
+    with pytest.raises(UserError, match="other data .gopro: 42 .*, not 40 "):
+        train.main(words + [str(tmp_path / "run"), "--data-dir", other])
 
 
 def _damaged_h5(path, vgg_folder, change):
