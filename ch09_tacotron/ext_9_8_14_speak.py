@@ -10,8 +10,8 @@ and all together as ``speech/speech.wav``. About one second of work for a second
 loading. Next: beyond/train.py.
 """
 
-import glob
 import os
+import re
 import time
 
 from ch09_tacotron.beyond import pinyin, sound
@@ -67,6 +67,15 @@ def add_options(parser):
     parser.add_argument("--weights", help="folder of exported weights")
 
 
+def remove_old(folder):
+    """Removes what an earlier call wrote, and no file of the reader's: a longer text's sentences would stay among the new."""
+    for name in os.listdir(folder):
+        if re.match(r"sentence-\d{3,}(?:\.wav|-align(?:\.zh)?\.png)$", name) and os.path.isfile(
+            os.path.join(folder, name)
+        ):
+            os.remove(os.path.join(folder, name))
+
+
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, add=add_options)
     run.start(opts.seed)
@@ -83,8 +92,7 @@ def main(argv=None):
 
     speech_dir = os.path.join(opts.output_dir, "speech")
     os.makedirs(speech_dir, exist_ok=True)
-    for old in glob.glob(os.path.join(glob.escape(speech_dir), "sentence-*")):
-        os.remove(old)
+    remove_old(speech_dir)
     print("model: %s" % voice.source)
     if other_voice(folder, voice.settings["step"]):
         print(other_voice(folder, voice.settings["step"]))

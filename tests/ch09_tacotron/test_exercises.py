@@ -1,6 +1,7 @@
 """The text's exercises of 9.8.4, 9.8.6 and 9.8.14."""
 
 import io
+import os
 import sys
 from types import SimpleNamespace
 
@@ -91,3 +92,15 @@ def test_gbk_is_read_from_a_file_and_from_a_pipe(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(closed=False, buffer=io.BytesIO(path.read_bytes())))
     for name in (str(path), "-"):
         assert speaking.read_texts(SimpleNamespace(text=[], text_file=name)) == ["从前有座山。"]
+
+
+def test_only_what_an_earlier_call_wrote_is_removed(tmp_path):
+    """A reader's own list and folder lie beside the sound: the one was removed, at the other it died."""
+    ours = ["sentence-001.wav", "sentence-001-align.png", "sentence-001-align.zh.png", "sentence-1000.wav"]
+    theirs = ["sentence-list.txt", "sentence-001.txt", "sentence-01.wav", "sentence-001-align.png.bak", "speech.wav"]
+    for name in ours + theirs:
+        (tmp_path / name).write_text("", encoding="utf-8")
+    for folder in ("sentence-folder", "sentence-002.wav"):
+        (tmp_path / folder).mkdir()
+    speaking.remove_old(str(tmp_path))
+    assert sorted(os.listdir(str(tmp_path))) == sorted(theirs + ["sentence-folder", "sentence-002.wav"])
