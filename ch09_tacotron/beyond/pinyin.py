@@ -520,7 +520,9 @@ def split_sentences(text, max_syllables=25):
     """
     pieces = []
     text = simplified(text)  # one sentence may have no character that tells the script: 我等著你
-    for sentence in re.split("[%s]+|(?<![\\dA-Z])\\.+|\\.+(?![\\dA-Z])" % re.escape(SENTENCE_ENDS), text):
+    # a point before a figure is none's end (.75), unless that is a day or an hour (他走了.5点)
+    points = r"\.{2,}|\.(?![\dA-Z])|(?<![\dA-Z])\.(?!\d)|(?<![\dA-Z])(?<!^)\.(?=\d+[年月日号点时:、])"
+    for sentence in re.split("[%s]+|%s" % (re.escape(SENTENCE_ENDS), points), text):
         if is_pinyin(sentence):
             words = sentence.split()
             pieces += [" ".join(words[i : i + max_syllables]) for i in range(0, len(words), max_syllables)]

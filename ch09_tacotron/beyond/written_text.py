@@ -90,6 +90,8 @@ EVENTS = "奥运|冬奥|亚运|世界杯|欧洲杯|亚洲杯|世博|春晚|峰�
 AMOUNT = re.compile(
     "(?:价格?|海拔|收入|租金|[房月]租|预算|费用|[月年底]薪|工资|[约共需重达近超]|人数|至少|最多|不到)[:为是在]?$"
 )
+# The point of a number that begins with it, .75 or -.5; behind a word it may be the end of a sentence.
+POINT_FIRST = re.compile(r"(?:^|(?<=[-\s~～–—−+=/:：,，、。;；(（“‘《$¥￥€£]))\.(?=\d)")
 # Syllables with a tone digit, among characters; one letter and a digit (a4) must stand apart to be one.
 PINYIN = r"(?<![A-Za-z0-9./])(?:(?![kcd]m[23])[a-z]{2,}[1-5](?![A-Za-z0-9])|(?<!\S)[aeo][1-5](?!\S))"
 LETTERS = "(?<![A-Za-z])[A-Z]{1,5}(?![A-Za-z])"
@@ -441,7 +443,10 @@ def _without_figures(text: str) -> str:
         raise UserError("a number of %d figures, %s…: nobody reads that out" % (len(longest), longest[:20]))
     text = TELEPHONE.sub(_telephone, text)  # before blanks in figures are thousands: +86 139 …
     text = _thousands_joined(text)
-    text = re.sub(r"(?<!\S)\.(?=\d)", "0.", text)
+    text = POINT_FIRST.sub("0.", text)
+    unclear = re.search(r".?(?<![\dA-Z.])\.\d+(?!\d|[年月日号点时:、])", text)
+    if unclear:
+        raise UserError("cannot tell a full stop from a decimal point in '%s': write 。 or 0." % unclear.group())
     inches = re.search(r"\d['\"]\s?\d|\d['\"]$", text)
     if inches and (text.count("'") % 2 or text.count('"') % 2):
         raise UserError("feet, inches, minutes or a quotation in '%s'? Write it in characters" % text.strip()[:40])

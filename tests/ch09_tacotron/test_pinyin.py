@@ -309,6 +309,16 @@ def test_sentences():
     assert pinyin.split_sentences("U.S.A的GDP") == ["U.S.A的GDP"]
 
 
+def test_a_point_before_a_figure_is_no_end():
+    """It was cut there, so that the point went, and a minus with it."""
+    assert pinyin.split_sentences("浓度是 -.5 度。.5米") == ["浓度是 -.5 度", ".5米"]
+    assert pinyin.split_sentences("很冷.5点走.2008年...3个.好") == ["很冷", "5点走", "2008年", "3个", "好"]
+    assert spoken("-.5度") == "fu4 ling2 dian2 wu3 du4"
+    (piece,) = pinyin.split_sentences("长度.75米")
+    with pytest.raises(UserError, match="decimal point in '度.75'"):
+        spoken(piece)
+
+
 def test_a_label_is_laid_beside_its_text():
     assert pinyin_accuracy.align("小孩儿", "xiao3 hair2".split()) == ["xiao3", "hair2", ""]
     assert pinyin_accuracy.align("女儿", "nv3 er2".split()) == ["nv3", "er2"]
