@@ -189,12 +189,14 @@ def _splits_at_de(text: str) -> bool:
 
 
 class Clause:
-    """Characters between two signs of punctuation, and how they are read.
+    """Characters between two signs of punctuation, and how they are read; ``readings.SURE`` says some of that.
 
     Attributes: ``text``; ``words``; ``syllables``, one a character, '' where it has melted into the one before (erhua).
     """
 
     def __init__(self, text: str, tone_sandhi: bool):
+        sure = {p: readings.SURE[character][1] for p, character in enumerate(text) if character in readings.SURE}
+        text = readings.without_sure(text)
         self.text, self.words = text, segment(text)
         self.word_of = [n for n, word in enumerate(self.words) for _ in word.text]
         self.starts = [self.word_of.index(n) for n in range(len(self.words))]
@@ -213,6 +215,7 @@ class Clause:
                 self.syllables[p] = "er2"
             elif character == "不":
                 self.syllables[p] = self._read_not(p) if tone_sandhi else "bu4"
+            self.syllables[p] = sure.get(p, self.syllables[p])
         for p in melted:
             self.syllables[p - 1] = self.syllables[p - 1][:-1] + "r" + self.syllables[p - 1][-1]
             self.syllables[p] = ""
@@ -471,13 +474,14 @@ def read(text: str, tone_sandhi: bool = False) -> List[Tuple[str, str]]:
       UserError: something in the text cannot be read; the message names it.
     """
     pairs = []
-    for clause in re.findall("%s+|[A-Z]|%s" % (HAN, PINYIN), as_spoken(text)):
+    for clause in re.findall("%s+|[A-Z]|%s" % (HAN, PINYIN), as_spoken(text, sure=True)):
         if clause in readings.LETTERS:
             pairs.append((clause, readings.LETTERS[clause]))
         elif SYLLABLE.match(clause):
             pairs.append((clause, _existing(clause)))
         else:
-            pairs += zip(clause, Clause(clause, tone_sandhi).syllables)
+            read_clause = Clause(clause, tone_sandhi)
+            pairs += zip(read_clause.text, read_clause.syllables)
     return pairs
 
 

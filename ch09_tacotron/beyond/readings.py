@@ -12,6 +12,16 @@ LETTERS = dict(
     X="ai2 ke5 si5", Y="wai4", Z="zei4",
 )  # fmt: skip
 
+# Old forms of characters, which stand for a reading that the text told and its simplified characters do not: the 1 that names
+# (T1, 1班), 乾 that is dry (衣服乾了), 繫 that ties (繫領帶). ``pinyin.py`` reads them, and looks words up without them.
+SURE = {"弌": ("一", "yi1"), "乹": ("干", "gan1"), "繋": ("系", "ji4")}
+
+
+def without_sure(text: str) -> str:
+    """The text in the characters that everybody writes."""
+    return "".join(SURE.get(character, character)[0] for character in text)
+
+
 # Words that jieba has and that are none in most sentences, or are two words.
 NO_WORDS = "美的 图为 一是 地拗 得分为 这一 打点 这张".split()
 

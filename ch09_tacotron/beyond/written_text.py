@@ -8,6 +8,7 @@ import datetime
 import re
 import unicodedata
 
+from ch09_tacotron.beyond.readings import without_sure
 from ch09_tacotron.beyond.traditional import simplified
 from ch09_tacotron.beyond.words import parts_of_speech, tokenizer
 from common.errors import UserError
@@ -415,16 +416,20 @@ def _spans(text: str) -> str:
     return re.sub(r"(?<=%s)[-–—](?=%s)" % (HAN, HAN), _joined, text)
 
 
-def as_spoken(text: str) -> str:
+def as_spoken(text: str, sure: bool = False) -> str:
     """A text in which all is Chinese characters and punctuation: ``1,234元`` → 一千二百三十四元.
 
     Runs of capitals (GDP, A股) and pinyin with tone digits (``hao3``) stay as they are: ``pinyin.read`` reads them.
+
+    Args:
+      sure: with the marks of ``readings.SURE``.
 
     Raises:
       UserError: a sign, a letter or an arrangement of figures that cannot be read; named with its code point.
     """
     parts = re.split("(%s)" % PINYIN, simplified(_clean(text)))
-    return "".join(part if number % 2 else _without_figures(part) for number, part in enumerate(parts))
+    spoken = "".join(part if number % 2 else _without_figures(part) for number, part in enumerate(parts))
+    return spoken if sure else without_sure(spoken)
 
 
 def _thousands_joined(text: str) -> str:

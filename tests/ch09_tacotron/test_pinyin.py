@@ -204,6 +204,13 @@ def test_pinyin_among_characters_is_taken_as_it_stands(text, expected):
         ("著名的名著", "zhu4 ming2 de5 ming2 zhu4"),
         ("乾杯", "gan1 bei1"),
         ("乾隆", "qian2 long2"),
+        ("衣服乾了，地很乾", "yi1 fu5 gan1 le5 di4 hen3 gan1"),
+        ("這條河乾了，王乾", "zhe4 tiao2 he2 gan1 le5 wang2 gan1"),
+        ("嘴乾，烤乾，王乾", "zui3 gan1 kao3 gan1 wang2 qian2"),
+        ("嘴干，烤干，他干了，晒干部", "zui3 gan1 kao3 gan1 ta1 gan4 le5 shai4 gan4 bu4"),
+        ("他繫著領帶，繫上", "ta1 ji4 zhe5 ling3 dai4 ji4 shang4"),
+        ("聯繫，心繫，繫於", "lian2 xi4 xin1 xi4 xi4 yu2"),
+        ("系着红色的围巾，中文系在三楼", "ji4 zhe5 hong2 se4 de5 wei2 jin1 zhong1 wen2 xi4 zai4 san1 lou2"),
         ("一着不慎", "yi1 zhao1 bu4 shen4"),
     ],
 )
@@ -213,6 +220,8 @@ def test_characters_that_both_scripts_have(text, expected):
 
 def test_the_script_is_judged_before_the_text_is_cut():
     assert pinyin.split_sentences("這是後來的事。他一直象徵著。") == ["这是后来的事", "他一直象征着"]
+    pieces = pinyin.split_sentences("這是後來的事。河乾了。鲁迅著。")
+    assert [pinyin.to_pinyin(piece) for piece in pieces[1:]] == ["he2 gan1 le5", "lu3 xun4 zhe5"]
 
 
 def test_third_tone_sandhi():
