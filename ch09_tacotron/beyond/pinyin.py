@@ -17,7 +17,7 @@ from typing import List, Optional, Tuple
 from ch09_tacotron.beyond import readings
 from ch09_tacotron.beyond.traditional import simplified
 from ch09_tacotron.beyond.words import parts_of_speech, tokenizer
-from ch09_tacotron.beyond.written_text import DIGITS, HAN, PINYIN, as_spoken, named
+from ch09_tacotron.beyond.written_text import DIGITS, HAN, MEASURES, PINYIN, as_spoken, named
 from common.errors import UserError
 
 SYLLABLE = re.compile(r"^[a-z]+[1-5]$")
@@ -382,6 +382,7 @@ class Clause:
         last = p + 1 == len(self.text) or self.word_of[p + 1] != self.word_of[p]
         if not after:
             return "yi1"
+        measured = self.text[p + 1 :].startswith(tuple(MEASURES))
         if after not in "百千万亿":
             digits = DIGITS + "〇"
             counts = (
@@ -389,9 +390,12 @@ class Clause:
             )
             counts = counts or before == "点" and self.text[p - 2 : p - 1] in NUMERALS
             counts = counts or after == "点" and later and later in digits
+            sums = after in tuple("加减乘比") and later and later in NUMERALS or after + later == "除以"
+            sums = sums or before in tuple("加减乘比") and self.text[p - 2 : p - 1] in tuple(NUMERALS) and not measured
             ordinal = after in "月号级楼线审氧" or before == "月" and after == "日"  # 一月 is January, 一号 the first
+            ordinal = ordinal or re.match("年级|等[奖座舱功]", self.text[p + 1 :])
             ends = len(word) > 1 and last and word[-1] == "一" and word[0] not in "这那哪另某每任同有刚"
-            if counts or ordinal or ends or word == "一" and after == "是":
+            if counts or sums or ordinal or ends or word == "一" and after == "是":
                 return "yi1"
         spoken = self.syllables[p + 1]
         return "yi2" if spoken.endswith("4") or spoken == "ge5" else "yi4"

@@ -15,7 +15,9 @@ from common.errors import UserError
 
 HAN = "[\u3007\u3400-\u9fff\U00020000-\U0003ffff]"
 DIGITS = "零一二三四五六七八九"
+ONE = "弌"  # of ``readings.SURE``
 PAUSES = set("。！？!?；;…\n，,、：:—-·~～.“”‘’\"'（）()《》〈〉【】[]「」『』 \t\r")
+MONEY_NAMES = ("RMB", "CNY", "USD", "HKD", "EUR", "GBP", "JPY")
 CURRENCIES = {"¥": "元", "US$": "美元", "HK$": "港元", "NT$": "台币", "$": "美元", "€": "欧元", "£": "英镑"}
 MONEY = r"(?<![A-Za-z\d])(?:(?:US|HK|NT)?\$|[¥€£])"
 UNITS = {
@@ -277,6 +279,8 @@ def _integer(match) -> str:
     counted = _is_counted(behind)
     if before.endswith("米") and len(digits) == 2 and not counted:
         return read_digits(digits)  # 1米75
+    if digits == "1" and _is_name(before[-9:], behind):
+        return ONE
     return "两" if digits == "2" and _is_pair(before[-9:], behind) else read_number(digits, counted)
 
 
@@ -356,7 +360,7 @@ def _numbered(match) -> str:
     letters, digits = match.groups()
     behind = match.string[match.end() :]
     train = len(letters) == 1 and behind.startswith("次")
-    counts = letters in ("RMB", "CNY", "USD", "HKD", "EUR", "GBP", "JPY") or _is_counted(behind) and not train
+    counts = letters in MONEY_NAMES or _is_counted(behind) and not train
     return letters + (digits if counts else read_digits(digits))
 
 
@@ -389,6 +393,23 @@ def _letters(text: str) -> str:
     if joined:
         raise UserError("cannot read '%s': write it in characters" % joined.group())
     return re.sub(r"(%s)(\d{3,})(?![\d.,:])" % LETTERS.replace("(?![A-Za-z])", ""), _numbered, text)
+
+
+# Behind a figure 1 that names, among what there is of that kind: 1班, 1组, 1路车; 每天1班飞机, 1组数据, 1路走来 count.
+NAMES_ONE = re.compile(
+    r"单元|等[奖座舱功]|班(?!飞机|[车船岗]|航班|高铁|地铁|列车|公交)|组(?=[的是在和与对比胜负赢输出学同成员长第]|[^\w]|$)"
+    r"|路(?=公交|电车|汽车|[车线站在到的是和]|[^\w]|$)"
+)
+
+
+def _is_name(before: str, behind: str) -> bool:
+    """Whether a 1 is a name (T1, G1次, 1班, 1层是餐厅) and no number of things (RMB1元, 1个, 有1层)."""
+    letters = re.search("[A-Z]+$", before)
+    if letters:
+        return letters.group() not in MONEY_NAMES and not re.match("[个万亿千百]", behind)
+    if behind.startswith("层"):
+        return not _is_pair(before, behind)
+    return bool(NAMES_ONE.match(behind)) and before[-1:] not in tuple("每有共只加等了这那换分成做来早晚前后")
 
 
 PLACES = tuple("站路县市省区镇村港机场口桥")

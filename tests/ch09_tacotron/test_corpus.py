@@ -74,6 +74,11 @@ def test_figures_are_read_before_a_line_is_cut(line, said):
     assert pauses == sum((["#0"] * (len(clause) - 1) + ["#3"] for clause in clauses), [])
 
 
+def test_what_the_figures_told_is_known_when_a_line_is_cut():
+    """1班 is a name; as 一班, which it was by then, it may be counted."""
+    assert corpus.spoken_clauses("1班，嘴乾。")[0] == "yi1 ban1 zui3 gan1".split()
+
+
 def test_thousands_that_may_be_a_list_are_refused(tmp_path):
     path = tmp_path / "story.txt"
     path.write_text("1，200元\n", encoding="utf-8")

@@ -90,6 +90,29 @@ def test_tones_of_one_and_not(text, expected):
 @pytest.mark.parametrize(
     "text, expected",
     [
+        ("1+1=2", "yi1 jia1 yi1 deng3 yu2 er4"),
+        ("一加一等于二", "yi1 jia1 yi1 deng3 yu2 er4"),
+        ("七比一的优势，1:1平", "qi1 bi3 yi1 de5 you1 shi4 yi1 bi3 yi1 ping2"),
+        ("T1航站楼", "ti4 yi1 hang2 zhan4 lou2"),
+        ("一年级得了一等奖", "yi1 nian2 ji2 de2 le5 yi1 deng2 jiang3"),
+        ("M1芯片，G1次，H1N1", "ai2 mu5 yi1 xin1 pian4 ji4 yi1 ci4 ai2 chi1 yi1 en1 yi1"),
+        ("1班，1组，1路车，1层是", "yi1 ban1 yi1 zu3 yi1 lu4 che1 yi1 ceng2 shi4"),
+        # these count, or may: a 一 behind a letter is no name
+        ("一班，一组，一路", "yi4 ban1 yi4 zu3 yi2 lu4"),
+        ("每天1班飞机，1组数据，1路走来", "mei3 tian1 yi4 ban1 fei1 ji1 yi4 zu3 shu4 ju4 yi2 lu4 zou3 lai2"),
+        ("1个，RMB1元，A一定，有1层", "yi2 ge4 a4 ai2 mu5 bi4 yi4 yuan2 ei1 yi2 ding4 you3 yi4 ceng2"),
+        ("等一等，增加一倍", "deng3 yi4 deng3 zeng1 jia1 yi2 bei4"),
+    ],
+)
+def test_a_one_that_names_or_is_added_keeps_its_tone(text, expected):
+    assert spoken(text) == expected
+    (piece,) = pinyin.split_sentences(text)
+    assert spoken(piece) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
         ("高兴地说", "gao1 xing4 de5 shuo1"),
         ("倒在地上", "dao3 zai4 di4 shang4"),
         ("慢慢地走", "man4 man4 de5 zou3"),
