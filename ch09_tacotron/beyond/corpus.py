@@ -91,6 +91,7 @@ def is_erhua(syllable: str) -> bool:
 
 def spoken_clauses(line: str):
     """Chinese text or bare pinyin as (syllables, pauses): a long pause at each punctuation mark."""
+    line = pinyin.small_pinyin(line)
     if not any(map(pinyin.is_pinyin, PAUSE.split(line))):
         line = as_spoken(line, sure=True)  # before it is cut: signs within figures (12：30, 1—2天, 3.5) are no pauses
     syllables, pauses = [], []

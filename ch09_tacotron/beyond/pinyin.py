@@ -459,6 +459,21 @@ def is_pinyin(text):
     return bool(words) and all(SYLLABLE.match(word) for word in words)
 
 
+def small_pinyin(text: str) -> str:
+    """Pinyin in capitals in small letters: ``NI3 HAO3`` → ``ni3 hao3``. That is two such words or more in a row, or all of
+    the text; among them one of two letters, and all syllables that exist: A4, MP3, H1N1 and MI4手机 are none."""
+    word = "[A-Za-z]{1,6}[1-5]"
+    row = r"(?<![A-Za-z0-9./])%s(?:\s*%s)+(?![A-Za-z0-9])|^\W*%s(?:\W+%s)*\W*$" % ((word,) * 4)
+    return re.sub(row, _small, text)
+
+
+def _small(match) -> str:
+    small = match.group().lower()
+    syllables = re.findall("[a-z]+", small)
+    real = known_syllables().issuperset(syllables) and any(len(syllable) > 1 for syllable in syllables)
+    return small if real else match.group()
+
+
 def third_tone_sandhi(syllables):
     """A third tone before another is spoken as a second: ``ni3 hao3`` → ``ni2 hao3`` (BZNSYP writes what is spoken)."""
     result = list(syllables)
@@ -508,6 +523,7 @@ def to_pinyin(text, tone_sandhi=False):
     Raises:
       UserError: Latin letters or another character that cannot be spoken; or a syllable that does not exist.
     """
+    text = small_pinyin(text)
     if is_pinyin(text):
         return _existing(*text.split())
     if any(SYLLABLE.match(word) for word in text.split()) and not re.search(HAN, text):
@@ -527,7 +543,7 @@ def split_sentences(text, max_syllables=25):
     numbers and times, nor between 电话： and its number). Pinyin is cut at ends of lines, and every ``max_syllables`` syllables.
     """
     pieces = []
-    text = simplified(text)  # one sentence may have no character that tells the script: 我等著你
+    text = simplified(small_pinyin(text))  # one sentence may have no character that tells the script: 我等著你
     # a point before a figure is none's end (.75), unless that is a day or an hour (他走了.5点)
     points = r"\.{2,}|\.(?![\dA-Z])|(?<![\dA-Z])\.(?!\d)|(?<![\dA-Z])(?<!^)\.(?=\d+[年月日号点时:、])"
     for sentence in re.split("[%s]+|%s" % (re.escape(SENTENCE_ENDS), points), text):

@@ -62,6 +62,7 @@ def test_text_and_pinyin_lines(tmp_path):
         ("你好——世界…", "你好|世界"),
         ("ni3 hao3, shi4 jie4.", "你好|世界"),
         ("你好，shi4 jie4", "你好|世界"),
+        ("SHI4 JIE4, shi4 jie4", "世界|世界"),
     ],
 )
 def test_figures_are_read_before_a_line_is_cut(line, said):

@@ -197,6 +197,26 @@ def test_capitals_are_read_by_their_names(text, expected):
     assert pinyin.to_pinyin(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("NI3 HAO3", "ni3 hao3"),
+        ("Ni3 Hao3! WO3 E4.", "ni3 hao3 wo3 e4"),
+        ("你好 LV4 SE4", "ni2 hao3 lv4 se4"),
+        ("HAO3", "hao3"),
+        ("A4，A1 B2", "ei1 si4 ei1 yi1 bi4 er4"),
+        ("MP3", "ai2 mu5 pi4 san1"),
+        ("MI4手机", "ai2 mu5 ai4 si4 shou3 ji1"),
+    ],
+)
+def test_pinyin_in_capitals_is_pinyin(text, expected):
+    """NI3 HAO3 was spelled: en1 ai4 san1 …"""
+    assert " ".join(map(spoken, pinyin.split_sentences(text))) == expected
+    assert "!" in text or spoken(text) == expected
+    with pytest.raises(UserError, match="pinyin with tone digits"):
+        spoken("NI3HAO3")
+
+
 def test_names_of_letters_are_syllables_of_mandarin():
     syllables = " ".join(pinyin.readings.LETTERS.values())
     assert len(pinyin.readings.LETTERS) == 26 and pinyin.to_pinyin(syllables) == syllables
