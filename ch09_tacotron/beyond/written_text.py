@@ -78,7 +78,7 @@ NOT_A_NAME = re.compile(
 )
 CALLED = (
     "电话|手机|热线|拨打|号码|分机|尾号|编号|邮编|代码|房号|车号|密码|客服|火警|匪警|急救|报警|总机|传真|座机|专线|来电|验证码|区号"
-    "|学号|工号|卡号|账号|单号|QQ|打(?=(?:110|119|12[02]|9[56]\\d{3}|10\\d{3}|123\\d\\d)(?!\\d))"
+    "|学号|工号|卡号|账号|单号|车牌|牌照|门牌|QQ|打(?=(?:110|119|12[02]|9[56]\\d{3}|10\\d{3}|123\\d\\d)(?!\\d))"
 )
 COUNTRY = r"(?:\+\d{1,3}[- ]?|\(\+\d{1,3}\)[- ]?)?"
 TELEPHONE = re.compile(
@@ -103,11 +103,30 @@ MOST_FIGURES = 100  # in a row; the patterns below take the square of their numb
 FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 # A day or a time that begins and one that ends a span: 周一~周五, 5月1日-7日, 早8点~晚5点, 三~五天.
 _DAY = "(?:周|星期|礼拜)[一二三四五六日天]"
-SPAN_FROM = r"(?:%s|\d(?:年代|年级|[年月日号点时])|[%s十百千万](?:年代|年级|[年月日号点时])?)" % (_DAY, DIGITS + "〇")
-SPAN_TO = r"(?:早上?|晚上?|上午|中午|下午|次日|初)?(?:%s|\d+[年月日号点时]|[%s十百千万])" % (_DAY, DIGITS + "〇")
+SPAN_FROM = (
+    r"(?:%s|\d:\d\d|点(?:半|\d\d?分?|[零一二三四五六七八九十]{1,3}分)|\d(?:年代|年级|[年月日号点时])|[%s十百千万](?:年代|年级|[年月日号点时])?)"
+    % (_DAY, DIGITS + "〇")
+)
+_PART = "早上?|晚上?|上午|中午|下午|凌晨|清晨|傍晚|夜[里间]|[深半午]夜|[当翌次][天日晚]|第二天|[今明后][天早晚]|初"
+SPAN_TO = r"(?:%s){0,2}(?:%s|\d+:\d\d|\d+[年月日号点时]|[%s十百千万])" % (_PART, _DAY, DIGITS + "〇")
 NUMBER = r"\d+(?:\.\d+)?"
 QUANTITY = r"(?:%s)?-?\d+(?::\d\d|/\d+|(?:\.\d+)?[万亿千百]*(?:%%|‰|(?:%s)(?![A-Za-z]))?)" % (MONEY, _ANY_UNIT)
 DASH = "(?:--|——|[-~–—])"
+
+
+# 100W, 3W-5W and 10W+ as so many 万, by what is counted before or behind them.
+WAN = re.compile(r"(?<![A-Za-z\d.])(?:%(n)s\s?[Ww]%(d)s)?%(n)s\s?[Ww](?![A-Za-z\d])\+?" % {"n": NUMBER, "d": DASH})
+WAN_BEFORE = re.compile(
+    "(?:粉丝|[年月底时]薪|工资|薪资|存款|首付|房[价款]|总价|预算|播放|点击|阅读|浏览|下载|销量|点赞|用户|会员|奖金|彩礼|身价|收入|营收|关注)"
+    "[数量额]?(?:[:为是有了达超近约破到突过]|已经?)*\\s?$"
+)
+WAN_BEHIND = re.compile(
+    r"\s?[多余]?(?:人|[元块]|美[元金]|[港欧日]元|英镑|粉|用户|观众|读者|玩家|网友|会员|[名位个次字]|点赞|播放|浏览|阅读|下载|订阅|关注|存款|现金)"
+)
+PLATE = re.compile(
+    r"(?<=[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼])([A-Z])[· -]?([A-Z\d]{5,6}|[A-Z\d]{4}(?=[学警港澳挂]))"
+    r"(?![A-Za-z\d])"
+)
 
 
 def named(text: str) -> str:
@@ -155,6 +174,22 @@ def _clean(text: str) -> str:
     text = re.sub("(?<![A-Za-z])−(?![A-Za-z])", "-", text)  # N−1 is a formula, no name such as F-16
     text = re.sub("(?<=[０-９])，(?=[０-９])", ",", text).replace("，", "、")  # a pause, no sign of thousands
     return unicodedata.normalize("NFKC", text.replace("…", "。")).replace("〜", "~")
+
+
+def _wan(match) -> str:
+    """100W人, 年薪30W, 10W+粉丝: W is 万 where people or money are counted; else it is 瓦 (60W台灯)."""
+    before, behind = match.string[: match.start()], match.string[match.end() :]
+    if not WAN_BEFORE.search(before) and not WAN_BEHIND.match(behind):
+        return match.group()
+    return re.sub(r"\s?[Ww]", "万", match.group()).replace("+", "加")
+
+
+def _plate(match) -> str:
+    """沪A·88888: sign by sign, as it stands on the car."""
+    letter, rest = match.groups()
+    if not re.search(r"\d", rest) or NOT_A_NAME.match(match.string[match.end() :]):
+        return match.group()
+    return letter + re.sub(r"\d", lambda m: read_digits(m.group()), rest)
 
 
 def _date(match) -> str:
@@ -315,14 +350,18 @@ def _dates(text: str) -> str:
     text = re.sub(r"(?<!\d)0([1-9])(?=月)|(?<=月)0([1-9])(?=[日号])", lambda m: m.group(1) or m.group(2), text)
     text = re.sub(r"(?<![\d.满期刑])\d\d(?=年\d{1,2}月)", lambda m: read_digits(m.group()), text)
     text = re.sub(r"(?<![\d.])((?:1[89]\d|20[0-3])0)s(?![A-Za-z])", lambda m: read_digits(m.group(1)) + "年代", text)
-    return re.sub(r"(?<![\d.])(?:19|20)\d\d(?=%s)" % HAN, _event, text)
+    return re.sub(r"(?<![\d.])(?:((?:19|20)\d\d)\s?%s\s?)?((?:19|20)\d\d)(?=%s)" % (DASH, HAN), _event, text)
 
 
 def _event(match) -> str:
-    digits, behind = match.group(), match.string[match.end() :]
+    """2008北京奥运会, 2026届, 2014-2015赛季: a year, or a span of years."""
+    first, digits = match.groups()
+    behind = match.string[match.end() :]
     named_by_it = re.match("届|级(?!台阶)|赛季|财年|新?[款版]", behind) and digits != "2000"
     held = not _is_counted(behind) and re.match("%s{0,6}?(?:%s)" % (HAN, EVENTS), behind)
-    return read_digits(digits) if named_by_it or held else digits
+    if not (named_by_it or held) or first and first >= digits:
+        return match.group()
+    return (read_digits(first) + "到" if first else "") + read_digits(digits)
 
 
 def _about(match) -> str:
@@ -468,7 +507,8 @@ def _without_figures(text: str) -> str:
     if len(longest) > MOST_FIGURES:
         raise UserError("a number of %d figures, %s…: nobody reads that out" % (len(longest), longest[:20]))
     text = TELEPHONE.sub(_telephone, text)  # before blanks in figures are thousands: +86 139 …
-    text = _thousands_joined(text)
+    text = WAN.sub(_wan, _thousands_joined(text))
+    text = PLATE.sub(_plate, text)
     text = POINT_FIRST.sub("0.", text)
     unclear = re.search(r".?(?<![\dA-Z.])\.\d+(?!\d|[年月日号点时:、])", text)
     if unclear:
