@@ -17,7 +17,7 @@ from typing import List, Optional, Tuple
 from ch09_tacotron.beyond import readings
 from ch09_tacotron.beyond.traditional import simplified
 from ch09_tacotron.beyond.words import parts_of_speech, tokenizer
-from ch09_tacotron.beyond.written_text import DIGITS, HAN, MEASURES, PINYIN, as_spoken, named
+from ch09_tacotron.beyond.written_text import DIGITS, HAN, MEASURES, ORDERED, PINYIN, as_spoken, named
 from common.errors import UserError
 
 SYLLABLE = re.compile(r"^[a-z]+[1-5]$")
@@ -544,8 +544,8 @@ def split_sentences(text, max_syllables=25):
     """
     pieces = []
     text = simplified(small_pinyin(text))  # one sentence may have no character that tells the script: 我等著你
-    # a point before a figure is none's end (.75), unless that is a day or an hour (他走了.5点)
-    points = r"\.{2,}|\.(?![\dA-Z])|(?<![\dA-Z])\.(?!\d)|(?<![\dA-Z])(?<!^)\.(?=\d+[年月日号点时:、])"
+    # a point before a figure is none's end (.75), unless that has none (他走了.5点)
+    points = r"\.{2,}|\.(?![\dA-Z])|(?<![\dA-Z])\.(?!\d)|(?<![\dA-Z])(?<!^)\.(?=\d+%s)" % ORDERED
     for sentence in re.split("[%s]+|%s" % (re.escape(SENTENCE_ENDS), points), text):
         if is_pinyin(sentence):
             words = sentence.split()

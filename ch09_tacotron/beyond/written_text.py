@@ -95,6 +95,7 @@ AMOUNT = re.compile(
 )
 # The point of a number that begins with it, .75 or -.5; behind a word it may be the end of a sentence.
 POINT_FIRST = re.compile(r"(?:^|(?<=[-\s~～–—−+=/:：,，、。;；(（“‘《$¥￥€£]))\.(?=\d)")
+ORDERED = "[年月日号点时班楼届:、]"  # behind a number with no point: 他走了.5点再来
 # Syllables with a tone digit, among characters; one letter and a digit (a4) must stand apart to be one.
 PINYIN = r"(?<![A-Za-z0-9./])(?:(?![kcd]m[23])[a-z]{2,}[1-5](?![A-Za-z0-9])|(?<!\S)[aeo][1-5](?!\S))"
 LETTERS = "(?<![A-Za-z])[A-Z]{1,5}(?![A-Za-z])"
@@ -117,7 +118,7 @@ DASH = "(?:--|——|[-~–—])"
 # 100W, 3W-5W and 10W+ as so many 万, by what is counted before or behind them.
 WAN = re.compile(r"(?<![A-Za-z\d.])(?:%(n)s\s?[Ww]%(d)s)?%(n)s\s?[Ww](?![A-Za-z\d])\+?" % {"n": NUMBER, "d": DASH})
 WAN_BEFORE = re.compile(
-    "(?:粉丝|[年月底时]薪|工资|薪资|存款|首付|房[价款]|总价|预算|播放|点击|阅读|浏览|下载|销量|点赞|用户|会员|奖金|彩礼|身价|收入|营收|关注)"
+    "(?:粉丝|价格|售价|市值|估值|融资|投资|[年月底时]薪|工资|薪资|存款|首付|房[价款]|总价|预算|播放|点击|阅读|浏览|下载|销量|点赞|用户|会员|奖金|彩礼|身价|收入|营收|关注)"
     "[数量额]?(?:[:为是有了达超近约破到突过]|已经?)*\\s?$"
 )
 WAN_BEHIND = re.compile(
@@ -510,7 +511,7 @@ def _without_figures(text: str) -> str:
     text = WAN.sub(_wan, _thousands_joined(text))
     text = PLATE.sub(_plate, text)
     text = POINT_FIRST.sub("0.", text)
-    unclear = re.search(r".?(?<![\dA-Z.])\.\d+(?!\d|[年月日号点时:、])", text)
+    unclear = re.search(r".?(?<![\dA-Z.])\.\d+(?!\d|%s)" % ORDERED, text)
     if unclear:
         raise UserError("cannot tell a full stop from a decimal point in '%s': write 。 or 0." % unclear.group())
     inches = re.search(r"\d['\"]\s?\d|\d['\"]$", text)
@@ -566,6 +567,7 @@ class _Groups:
 
 
 def _check(text: str) -> None:
+    text = without_sure(text)  # in an error stands what was written
     words = re.findall(r"[^\W\d_]+", re.sub(HAN, " ", text))
     letters = [word for word in words if not re.match(LETTERS + "$", word)]
     if letters:

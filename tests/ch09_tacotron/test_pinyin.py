@@ -267,6 +267,11 @@ def test_the_script_is_judged_before_the_text_is_cut():
     assert [pinyin.to_pinyin(piece) for piece in pieces[1:]] == ["he2 gan1 le5", "lu3 xun4 zhe5"]
 
 
+def test_an_error_shows_what_was_written():
+    with pytest.raises(UserError, match="系%干"):
+        pinyin.to_pinyin("繫%乾了")
+
+
 def test_third_tone_sandhi():
     assert spoken("你好") == "ni2 hao3"
     assert pinyin.to_pinyin("你好", tone_sandhi=False) == "ni3 hao3"
@@ -364,7 +369,7 @@ def test_sentences():
 def test_a_point_before_a_figure_is_no_end():
     """It was cut there, so that the point went, and a minus with it."""
     assert pinyin.split_sentences("浓度是 -.5 度。.5米") == ["浓度是 -.5 度", ".5米"]
-    assert pinyin.split_sentences("很冷.5点走.2008年...3个.好") == ["很冷", "5点走", "2008年", "3个", "好"]
+    assert pinyin.split_sentences("很冷.5点走.2008年...3个.1班") == ["很冷", "5点走", "2008年", "3个", "1班"]
     assert spoken("-.5度") == "fu4 ling2 dian2 wu3 du4"
     (piece,) = pinyin.split_sentences("长度.75米")
     with pytest.raises(UserError, match="decimal point in '度.75'"):
