@@ -46,6 +46,9 @@ def read(path: str, at_least: int = 2) -> List[Tuple[datetime.date, float]]:
     else:
         end = next((number for number, line in enumerate(lines) if not line.strip(' ,"')), len(lines))  # the footer
         rows = [(number, *line.replace('"', "").partition(",")[::2]) for number, line in enumerate(lines[1:end], 2)]
+        for number, line in enumerate(lines[end:], end + 1):
+            if re.match(r'[\s"]*[0-9]{4}-[0-9]', line):
+                raise UserError("%s, line %d: data after a blank line: remove the blank line" % (path, number))
     if len(rows) > MOST_DAYS:
         raise UserError("%s has %d days, at most %d are read" % (path, len(rows), MOST_DAYS))
     found = []

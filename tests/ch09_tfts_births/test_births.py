@@ -24,6 +24,15 @@ def test_footer_is_left_out(sample):
     assert str(md1.A.iloc[0]) == "1977-01-01" and str(md1.A.iloc[-1]) == "1977-05-10"
 
 
+@pytest.mark.parametrize("blank", ["", '"",""'])
+def test_days_behind_a_blank_line_are_not_dropped(sample, blank):
+    """2000 of 5113 days were the series, without a word."""
+    lines = sample.read_text(encoding="utf-8").split("\n")
+    sample.write_text("\n".join(lines[:61] + [blank] + lines[61:]), encoding="utf-8")
+    with pytest.raises(UserError, match="line 63: data after a blank line: remove the blank line"):
+        births.read(str(sample))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_encodings(sample, encoding):
     """Erratum E11: a fixed encoding fails on other copies of the file."""
