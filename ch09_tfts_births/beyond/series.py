@@ -440,23 +440,27 @@ def _without_titles(rows, pattern, notes):
 
 
 def _rows(path, pattern, notes):
-    """Rows of the table (line, cells) up to the first blank line, and the delimiter."""
+    """Rows of the table (line, cells) up to the first blank line, those behind it, and the delimiter."""
     content = text.read_text(path, "the series", encodings=("utf-8", "gb18030", "cp1252"))
     rows, delimiter = _split(path, content)
     rows = rows[next((index for index, (_, row) in enumerate(rows) if any(row)), len(rows)) :]  # not from blank lines
     rows = _without_titles(rows, pattern, notes)
-    # What follows the first blank line is a footer, but only when no dated row is in it.
     blank = next((index for index, (_, row) in enumerate(rows) if not any(row)), len(rows))
-    for line, row in rows[blank:]:
-        if row and parse_time(row[0]) is not None and len(row) > 1:
-            raise UserError("%s, line %d: data after a blank line: remove the blank line" % (path, line))
     if not rows:
         raise UserError("%s has no rows" % path)
-    return rows[:blank], delimiter
+    return rows[:blank], rows[blank:], delimiter
 
 
-def _only_values(path, rows, delimiter, opts, notes):
+def _check_footer(path, behind, is_data):
+    """UserError where one of the rows behind the first blank line ``is_data``: what is left out there must be a footer."""
+    for line, row in behind:
+        if any(row) and is_data(row):
+            raise UserError("%s, line %d: data after a blank line: remove the blank line" % (path, line))
+
+
+def _only_values(path, rows, behind, delimiter, opts, notes):
     """(lines, times, cells of values, decimal mark) of a file with one value a line; its title lines are left out."""
+    _check_footer(path, behind, lambda row: row[0] and any(_parse_number(row[0], mark) is not None for mark in ".,"))
     if opts.decimal == "comma" and delimiter == ",":
         rows = [(line, [",".join(row)]) for line, row in rows]  # no other comma stands in such a line
     numbers = ([_parse_number(row[0], mark) for mark in ".,"] for _, row in rows)
@@ -495,7 +499,23 @@ def _check_year(time, where, cell):
         raise UserError("%s: %r: years from %d to %d are read" % (where, cell[:40], FIRST_YEAR, LAST_YEAR))
 
 
-def _dated(path, rows, delimiter, opts, notes):
+def _are_torn(before, rest, named) -> bool:
+    """Whether two columns together are numbers with separators of thousands that nobody put into quotes: ``￥10`` ``000.00``.
+
+    Args:
+      named: whether the second column could have a meaning of its own, as pieces and their price, 12 and 199.00: then only
+        numbers like 050.00, which are no price, tell.
+    """
+    if all(re.match(r"-?\d{1,3}$", cell) for cell in before) and all(re.match(r"\d{3}$", cell) for cell in rest):
+        return True
+    return (
+        all(re.match(r"[^\d.,]{0,12}\d{1,3}$", cell) for cell in before)
+        and all(re.match(r"\d{3}(\.\d*)?[^\d.,]{0,12}$", cell) for cell in rest)
+        and (not named or any(cell.startswith("0") for cell in rest))
+    )
+
+
+def _dated(path, rows, behind, delimiter, opts, notes):
     """(lines, times, cells of values, decimal mark) of a table with a date and a value column."""
     width = len(rows[0][1])
     pattern = opts.date_format
@@ -504,6 +524,7 @@ def _dated(path, rows, delimiter, opts, notes):
     if not any(_is_dated(cell, pattern) for cell in rows[0][1]) and not _YEAR.match(rows[0][1][0]):
         header = rows.pop(0)[1]
     if not rows:
+        _check_footer(path, behind, lambda row: len(row) > 1 and any(parse_time(cell) is not None for cell in row))
         raise UserError("%s has a header and no rows" % path)
     for line, row in rows:
         if len(row) != width:
@@ -528,19 +549,23 @@ def _dated(path, rows, delimiter, opts, notes):
         value_index = _column(opts.value_column, header, width, path, "value column")
     if date_index == value_index:
         raise UserError("%s: --date-column and --value-column are the same column" % path)
+
+    def is_data(row):
+        date, value = (row + [""] * width)[date_index], (row + [""] * width)[value_index]
+        dated = parse_time(date) is not None or parse_time(date, pattern=pattern) is not None
+        return dated and len(row) > 1 and (date_index == 0 or re.search(r"\d", value))  # not 'last change,2021-05-03'
+
+    _check_footer(path, behind, is_data)
     if width > 2 and opts.value_column is None:
-        rest = [row[value_index + 1] for _, row in rows] if value_index + 1 < width else []
-        before = [row[value_index] for _, row in rows]
-        if (
-            rest
-            and all(re.match(r"\d{3}$", cell) for cell in rest)
-            and all(re.match(r"-?\d{1,3}$", cell) for cell in before)
-        ):
-            raise UserError(
-                "%s has %d columns, and columns %d and %d together look like numbers with thousands separators (%s,%s): "
-                "put such numbers into quotes, or choose a column with --value-column"
-                % (path, width, value_index + 1, value_index + 2, before[0], rest[0])
-            )
+        for place in (value_index, value_index - 1):  # 'RMB10' is no number: the value column is the one behind it then
+            if 0 <= place < width - 1 and date_index not in (place, place + 1):
+                before, rest = ([row[index] for _, row in rows] for index in (place, place + 1))
+                if _are_torn(before, rest, place != value_index or header is not None and header[place + 1] != ""):
+                    raise UserError(
+                        "%s has %d columns, and columns %d and %d together look like numbers with thousands separators "
+                        "(%s,%s): put such numbers into quotes, or choose a column with --value-column"
+                        % (path, width, place + 1, place + 2, before[0][:40], rest[0][:40])
+                    )
         name = " (%s)" % header[value_index][:40] if header else ""
         notes.append(
             "%d columns; the values are those of column %d%s, --value-column chooses" % (width, value_index + 1, name)
@@ -696,13 +721,13 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
       UserError: whatever is wrong with the file; names file and line.
     """
     notes = []
-    rows, delimiter = _rows(path, opts.date_format, notes)
+    rows, behind, delimiter = _rows(path, opts.date_format, notes)
     dated = any(len(row) > 1 and _is_dated(row[0], opts.date_format) for _, row in rows[:2])
     said = path.lower().endswith(".dat") or opts.first is not None  # that there are no dates
     plain = {len(row) for _, row in rows} == {1} or said and not dated
     if opts.first is not None and not plain:
         raise UserError("%s has dates of its own: --first is for a file without dates, leave it out" % path)
-    lines, times, cells, mark = (_only_values if plain else _dated)(path, rows, delimiter, opts, notes)
+    lines, times, cells, mark = (_only_values if plain else _dated)(path, rows, behind, delimiter, opts, notes)
     values = []
     for line, cell in zip(lines, cells):
         value = _parse_number(cell, mark)

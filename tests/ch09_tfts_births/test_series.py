@@ -339,6 +339,62 @@ def test_thousands_without_quotes_are_named(read):
     assert noted == ["3 columns; the values are those of column 2 (value), --value-column chooses"]
 
 
+@pytest.mark.parametrize(
+    "sign, cents, behind", [("", ".00", ""), ("￥", ".5", ""), ("-$", "", ""), ("RMB", "", ""), ("", ".00", "元")]
+)
+@pytest.mark.parametrize("form", ["{0},{1}", "{1},{0}", "{0},shop,{1}"])
+def test_thousands_with_cents_or_money_without_quotes_are_named(sign, cents, behind, form, read):
+    """￥10,000.00 was forecast as 10."""
+    days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=30)]
+    torn = [form.format(day, "%s1%d,0%d%s%s" % (sign, n % 7, 10 + n, cents, behind)) for n, day in enumerate(days)]
+    for header in ("", ",".join("abcd"[: torn[0].count(",") + 1]) + "\n"):
+        with pytest.raises(UserError, match="thousands separators.*quotes"):
+            read(header + "\n".join(torn) + "\n")
+
+
+def test_two_columns_of_numbers_are_no_thousands(read):
+    days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=30)]
+    for header, row in (("day,sold,price\n", "%s,%d,%d.00"), ("", "%s,%d,9%d.00"), ("", "%s,A%d,2%d")):
+        text = header + "".join(row % (day, 10 + n, 110 + n) + "\n" for n, day in enumerate(days))
+        assert read(text).values[0] in (10, 2110)
+
+
+BLANK_INSIDE = {
+    "date in column 2": ("序号,日期,销量", lambda n, day: "%d,%s,%d" % (n, day, 7 * n % 11), {}),
+    "value first": ("销量,日期", lambda n, day: "%d,%s" % (7 * n % 11, day), {}),
+    "own format": (
+        "m,v",
+        lambda n, day: "%d%02d,%d" % (1950 + n // 12, 1 + n % 12, 7 * n % 11),
+        dict(date_format="%Y%m"),
+    ),
+    "years": ("n,year,v", lambda n, day: "%d,%d,%d" % (n * n, 1880 + n, 7 * n % 11), {}),
+    "no dates": ("v", lambda n, day: "%d" % (7 * n % 11), dict(first="2020-01-01", step="day")),
+    "no dates, decimal comma": (
+        "v",
+        lambda n, day: "%d,5" % (n % 11),
+        dict(first="2020-01-01", step="day", decimal="comma"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BLANK_INSIDE))
+def test_data_behind_a_blank_line_are_not_dropped(kind, read):
+    """They were, without a word, where the date was not in the first column."""
+    header, row, changes = BLANK_INSIDE[kind]
+    lines = [header] + [row(n, str(day)[:10]) for n, day in enumerate(pd.date_range("2020-01-01", periods=120))]
+    assert len(read("\n".join(lines), **changes).values) == 120
+    for blank in ("", ",,"):
+        with pytest.raises(UserError, match="line 63: data after a blank line: remove the blank line"):
+            read("\n".join(lines[:61] + [blank] + lines[61:]), **changes)
+    for footer in (
+        "Source: https://example.org",
+        "来源：某网站,2021-05-03",
+        "来源：某网站,2021-05-03,",
+        "updated,by,hand",
+    ):
+        assert len(read("\n".join(lines + ["", footer]), **changes).values) == 120
+
+
 def test_files_of_other_systems(read):
     """F28, and its kind: CR line ends, marks, UTF-16, GB 18030, tabs."""
     days = pd.date_range("2020-01-01", periods=20)
