@@ -1,7 +1,8 @@
 """Section 9.7.7, first exercise, with another model: the one that knows the holidays; or on a series of your own.
 
 Reads   the births, or any regular series: --csv FILE; preset tiny: a generated sample.
-Writes  as ext_9_7_7a_anomalies.py; the fit is shared with beyond/backtest.py.
+Writes  as ext_9_7_7a_anomalies.py, to output/tfts_births/<preset>/, or own-<file>/ with --csv; the fit is shared with
+        beyond/backtest.py.
 Time    some minutes (one fit), half a minute for tiny.
 """
 
@@ -12,7 +13,9 @@ from common import options, records, run
 
 def main(argv=None):
     """The exercise's search, with this model."""
-    opts = options.parse_values(__file__, __doc__, exercise.VALUES, argv, series.add_arguments, folder="{preset}")
+    opts = options.parse_values(
+        __file__, __doc__, exercise.VALUES, argv, series.add_arguments, folder=series.run_folder
+    )
     run.start(opts.seed)
     data = series.load(opts)
     exercise.check_length(len(data.values), opts)

@@ -5,7 +5,8 @@ naive, exponential smoothing and ARIMA. The coverage of the 95 % bands is measur
 widened by what the first half of the hold-out showed (conformal; judged on the second half).
 
 Reads   the births, or any regular series: --csv FILE; preset tiny: a generated sample.
-Writes  output/tfts_births/<preset>/backtest.png, backtest.csv, coverage.csv, a record, a model folder for each setting.
+Writes  output/tfts_births/<preset>/ (own-<file>/ with --csv): backtest.png, backtest.csv, coverage.csv, a record, a model folder
+        for each setting.
 Time    some minutes a setting at preset book; fits are taken up by later runs. Tiny: half a minute.
 """
 
@@ -239,7 +240,7 @@ def plot_backtest(rows, path, title, unit):
 
 def main(argv=None):
     """Fits, forecasts from every origin, tabulates."""
-    opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments, folder="{preset}")
+    opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments, folder=series.run_folder)
     run.start(opts.seed)
     data = series.load(opts, at_least=2 * opts.window_size + 2)
     backtest = Backtest(opts, data.values, data.step.cycles)

@@ -146,9 +146,7 @@ def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
 
 def run_folder(opts):
     """Name of the run's folder: the file's, or that of the births at this preset."""
-    if opts.csv is None:
-        return "own-births-" + opts.preset
-    return "own-" + os.path.splitext(os.path.basename(opts.csv))[0]
+    return ("own-births-" if opts.csv is None else "") + series.run_folder(opts)
 
 
 def main(argv=None):

@@ -779,6 +779,11 @@ def add_arguments(parser):
     group.add_argument("--first", metavar="DATE", help="date of the first value of a file without dates (with --step)")
 
 
+def run_folder(opts) -> str:
+    """Name of the run's folder: the file's, whose results would replace the births', or the preset's."""
+    return opts.preset if opts.csv is None else "own-" + os.path.splitext(os.path.basename(opts.csv))[0]
+
+
 def read_births(opts, at_least: int = 3) -> Series:
     """The births that the options ask for (the generated sample at preset ``tiny``)."""
     path = births.locate(opts)

@@ -216,6 +216,22 @@ def test_a_folder_that_is_given_is_kept_whatever_its_name(monkeypatch, tmp_path)
     assert stopped_before_the_fit(monkeypatch, words)[-1].endswith(os.path.join("output", "tfts_births", "own-b"))
 
 
+@pytest.mark.parametrize("script", [anomalies, backtest, forecast])
+@pytest.mark.parametrize("name, folder", [("b.csv", "own-b"), ("{x}.csv", "own-{x}"), (None, "tiny")])
+def test_a_series_of_ones_own_leaves_the_births_results(script, name, folder, monkeypatch):
+    """A backtest of a --csv replaced that of the births, record included."""
+
+    def load(opts, **keywords):
+        raise ZeroDivisionError(opts.output_dir)
+
+    monkeypatch.setattr(series, "load", load)
+    if name is None and script is forecast:
+        folder = "own-births-tiny"
+    with pytest.raises(ZeroDivisionError) as caught:
+        script.main(["--preset", "tiny"] + (["--csv", "some/" + name] if name else []))
+    assert caught.value.args[0].endswith(os.path.join("output", "tfts_births", folder))
+
+
 def test_a_series_that_grew_is_fitted_anew_beside_the_one_before(tmp_path, monkeypatch):
     """A row appended to the file, or another --steps, was refused: the folder held a model of other values."""
 
