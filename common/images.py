@@ -48,6 +48,10 @@ ORIENTATION = 0x0112
 TAGS_OF_PHOTOS = {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298, 0x8769, 0x8825}
 
 
+class Refused(ValueError):
+    """A picture that is not read, for a reason in words of ours; what else is of ``UNREADABLE`` has Pillow's."""
+
+
 class Photo(NamedTuple):
     """A picture as the networks take it, with what its file said besides.
 
@@ -92,7 +96,7 @@ def _to_8_bit(picture: Image.Image, bits: int, signed: bool) -> Image.Image:
     """
     values = np.asarray(picture, dtype=np.float64)
     if not np.isfinite(values).all():
-        raise ValueError("it holds values that are not finite")
+        raise Refused("it holds values that are not finite")
     if bits == 32 and not signed and picture.mode == "I":
         values = values % 2.0**32  # Pillow takes them for signed ones
     largest = values.max(initial=0.0)
@@ -112,14 +116,14 @@ def open_picture(path: str) -> Image.Image:
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
         version = features.version("webp") or "0"
         if tuple(int(part) for part in version.split(".") if part.isdecimal()) < WEBP_MENDED:
-            raise ValueError("WebP's decoder here, %s, can be overrun: save it as PNG or JPEG" % version)
+            raise Refused("WebP's decoder here, %s, can be overrun: save it as PNG or JPEG" % version)
         return Image.open(path, formats=("WEBP",))
     if head[4:8] == b"ftyp" and head[8:] in BOXED:
-        raise ValueError("%s: save it as JPEG or PNG" % BOXED[head[8:]])
+        raise Refused("%s: save it as JPEG or PNG" % BOXED[head[8:]])
     picture = Image.open(path, formats=FORMATS)
     if DNG_VERSION in getattr(picture, "tag_v2", {}):  # Pillow would give its preview
         picture.close()
-        raise ValueError("DNG: save it as JPEG or PNG")
+        raise Refused("DNG: save it as JPEG or PNG")
     return picture
 
 
@@ -153,7 +157,7 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                         % (path, width, height, largest // 10**6)
                     )
                 if width < 1 or height < 1:
-                    raise ValueError("it has no pixels")
+                    raise Refused("it has no pixels")
                 pages = getattr(picture, "n_frames", 1)
                 exif = picture.getexif()  # before the pixels are loaded: Pillow then closes a TIFF
                 if picture.format == "TIFF":  # its other tags say how its own pixels lie
@@ -180,8 +184,15 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                 pixels = np.array(picture.convert("RGB"))
     except UserError:
         raise
+    except Refused as error:
+        raise UserError("%s is not a readable picture (%s)" % (path, error))
+    except Image.DecompressionBombError:
+        raise UserError("picture %s has too many pixels; at most %d megapixels are read" % (path, largest // 10**6))
     except UNREADABLE as error:
-        raise UserError("%s is not a readable picture (%s)" % (path, str(error)[:160] or type(error).__name__))
+        raise UserError(
+            "%s is not a readable picture: it is cut off, damaged or of another kind (%s)"
+            % (path, str(error)[:160] or type(error).__name__)
+        )
     if pages > 1:
         note = "; ".join(filter(None, ["the first of its %d pages" % pages, note]))
     return Photo(pixels, exif_bytes, pages, note)

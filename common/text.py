@@ -17,6 +17,23 @@ _MARKS = (  # byte order marks; UTF-32's before UTF-16's, which it begins with
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_EXCEL, _WORD = "an Excel workbook: save it as CSV", "a Word document: save it as plain text"
+_PACKED = (  # what such a file begins with; names within it, and what it is then; what it is else
+    (
+        b"PK\x03\x04",
+        (
+            (b"xl/workbook", _EXCEL),
+            (b"opendocument.spreadsheet", "a spreadsheet: save it as CSV"),
+            (b"word/document", _WORD),
+        ),
+        "a zip archive, no text: unpack it",
+    ),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",  # OLE2: .xls, .doc, and newer ones that have a password
+        (("Workbook".encode("utf-16-le"), _EXCEL), ("WordDocument".encode("utf-16-le"), _WORD)),
+        "an Office file: save it as CSV or plain text",
+    ),
+)
 
 
 def decode(content: bytes, where: str, encodings: Sequence[str] = ("utf-8",)) -> str:
@@ -29,8 +46,11 @@ def decode(content: bytes, where: str, encodings: Sequence[str] = ("utf-8",)) ->
       encodings: tried in order. ``("utf-8", "gb18030")`` reads Chinese files of Windows as well (GBK is a part of GB 18030).
 
     Raises:
-      UserError: no encoding fits, or there are NUL characters.
+      UserError: a workbook or an archive, no encoding fits, or there are NUL characters.
     """
+    for start, kinds, other in _PACKED:
+        if content.startswith(start):
+            raise UserError("%s is %s" % (where, next((said for name, said in kinds if name in content), other)))
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             content, encodings = content[len(mark) :], (encoding,)

@@ -4,6 +4,8 @@ import ast
 import glob
 import os
 import re
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image, ImageFont
 from common import chinese as table
 from common import images, options, plotting
 from common.chinese import chinese
+from common.errors import UserError
 from common.fonts import FONT
 from common.plotting import plt
 from data import celeba
@@ -96,9 +99,25 @@ def test_every_text_of_a_record_has_chinese_words():
 
 @pytest.mark.parametrize("path", ASKED)
 def test_every_refusal_of_an_input_has_chinese_words(path):
-    texts = [text for name, call in calls(path) if name == "UserError" for text in literals(call.args[0])]
+    texts = [text for name, call in calls(path) if name in ("UserError", "Refused") for text in literals(call.args[0])]
     texts = [text for text in texts if not any(words in text for words in NOT_FROM_THE_PAGE)]
     assert texts and untranslated(texts) == []
+
+
+def test_a_picture_that_pillow_refuses_is_told_in_chinese(tmp_path):
+    """Pillow's English stood in the Chinese sentence."""
+    path, said = tmp_path / "input.png", []
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (40, 40, 3)).astype(np.uint8)).save(str(path))
+    whole = path.read_bytes()
+    head = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+    bomb = whole[:12] + b"IHDR" + head + struct.pack(">I", zlib.crc32(b"IHDR" + head)) + whole[33:]
+    for content in (whole[:3000], bomb, b"text"):
+        path.write_bytes(content)
+        with pytest.raises(UserError) as caught:
+            images.read_photo(str(path))
+        said.append(chinese(str(caught.value).replace(str(tmp_path) + os.sep, "")))
+    unread = "所给图片不是可读取的图片：文件不完整、已损坏或格式不受支持"
+    assert said == [unread, "所给图片的像素过多，最多读取 100 百万像素", unread]
 
 
 def test_the_font_has_every_character_of_the_table():

@@ -1,13 +1,17 @@
 """common/files.py and common/text.py: whole or not at all, and one line for whatever is wrong."""
 
+import io
 import os
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 
 from common import files, text
+from common.chinese import chinese
 from common.errors import UserError
+from tests import helpers
 
 
 def said(function, *arguments, **keywords):
@@ -96,6 +100,37 @@ def test_old_macintosh_line_ends_and_odd_separators():
 @pytest.mark.parametrize("content", [b"a\0b", "text".encode("utf-16-le")])
 def test_nul_characters_are_refused(content):
     assert "NUL" in said(text.decode, content, "x")
+
+
+def zipped(*names):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in names:
+            archive.writestr(name, "application/vnd.oasis.opendocument.spreadsheet" if name == "mimetype" else "x" * 99)
+    return stream.getvalue()
+
+
+OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
+OFFICE = [
+    (zipped("[Content_Types].xml", "xl/workbook.xml", "xl/worksheets/sheet1.xml"), "an Excel workbook: save it as CSV"),
+    (OLE2 + "Root Entry\0Workbook".encode("utf-16-le"), "an Excel workbook: save it as CSV"),
+    (zipped("mimetype", "content.xml"), "a spreadsheet: save it as CSV"),
+    (zipped("word/document.xml"), "a Word document: save it as plain text"),
+    (OLE2 + "WordDocument".encode("utf-16-le"), "a Word document: save it as plain text"),
+    (OLE2 + "EncryptedPackage".encode("utf-16-le"), "an Office file: save it as CSV or plain text"),
+    (zipped("a.csv"), "a zip archive, no text: unpack it"),
+]
+
+
+@pytest.mark.parametrize("content, kind", OFFICE, ids=range(len(OFFICE)))
+def test_workbooks_and_archives_say_what_they_are(content, kind, tmp_path):
+    """A workbook was 'damaged, no text'."""
+    path = tmp_path / "book.csv"  # the content counts, not the name
+    path.write_bytes(content)
+    for read in (text.read_text, text.read_lines, text.read_csv):
+        message = said(read, str(path))
+        assert message.endswith("book.csv is " + kind) and not helpers.english_left(chinese("book.csv is " + kind))
+    assert said(text.decode, content, "x", ("utf-8", "gb18030", "cp1252")) == "x is " + kind
 
 
 def test_standard_input(monkeypatch):

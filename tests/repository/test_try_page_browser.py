@@ -491,7 +491,7 @@ PIXELS = "megapixels are read"
 PICTURES = [
     ("cut.png", picture("PNG")[:3000], UNREAD),
     ("bomb.png", png(12000, 12000), PIXELS),
-    ("larger bomb.png", png(60000, 60000), "could be decompression bomb"),
+    ("larger bomb.png", png(60000, 60000), PIXELS),
     ("renamed.png", picture("GIF")[:700], UNREAD),
     ("cut.jpg", picture("JPEG")[:200], UNREAD),
     ("script.png", SVG, UNREAD),
