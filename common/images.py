@@ -13,7 +13,7 @@ from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, features
 from common import files
 from common.chinese import chinese, chinese_path, is_chinese
 from common.errors import UserError
-from common.fonts import FONT
+from common.fonts import FONT, drawable
 
 # What Pillow raises at damaged files of the several formats.
 UNREADABLE = (
@@ -309,7 +309,9 @@ def write_labelled(path: str, draw: Callable, texts: Sequence[str], words: Calla
 
 def label_row(texts: Sequence[str], cell_width: int, height: int = 18) -> np.ndarray:
     """A strip of captions, black on white, one a cell: uint8 ``[height, len(texts)·cell_width, 3]``."""
-    font = ImageFont.truetype(FONT, min(12, height - 2)) if any(map(is_chinese, texts)) else None
+    font = None
+    if any(map(is_chinese, texts)):
+        font, texts = ImageFont.truetype(FONT, min(12, height - 2)), [drawable(text) for text in texts]
     strip = Image.new("RGB", (cell_width * len(texts), height), (255, 255, 255))
     draw = ImageDraw.Draw(strip)
     for index, text in enumerate(texts):

@@ -11,7 +11,7 @@ from matplotlib.text import Text  # noqa: E402
 from matplotlib.ticker import FixedFormatter  # noqa: E402
 
 from common.chinese import chinese, chinese_path, is_chinese  # noqa: E402
-from common.fonts import FONT  # noqa: E402
+from common.fonts import FONT, drawable  # noqa: E402
 
 
 def save_figure(figure, path: str, keep=(), in_chinese=chinese, **keywords) -> str:
@@ -46,21 +46,27 @@ def _save(figure, path, keep=(), in_chinese=chinese, **keywords):
 
 def _use_chinese_font(figure):
     """For texts with Chinese characters the font that comes along: a machine may have none."""
+    for formatter in _fixed_formatters(figure):
+        formatter.seq = [drawable(str(name)) if is_chinese(str(name)) else name for name in formatter.seq]
     for item in figure.findobj(Text):
         if is_chinese(item.get_text()):
+            item.set_text(drawable(item.get_text()))
             item.set_fontproperties(font_manager.FontProperties(fname=FONT, size=item.get_fontsize()))
+
+
+def _fixed_formatters(figure):
+    """What the ticks' texts, where they are given, are made from anew."""
+    formatters = [axis.get_major_formatter() for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    return [formatter for formatter in formatters if isinstance(formatter, FixedFormatter)]
 
 
 def _translate(figure, keep, in_chinese) -> bool:
     """Exchanges the figure's words for Chinese ones; whether there were any."""
-    changed, keep = False, frozenset(keep)
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            formatter = axis.get_major_formatter()
-            if isinstance(formatter, FixedFormatter):  # the ticks' texts are made anew from it
-                names = [name if name in keep else in_chinese(str(name)) for name in formatter.seq]
-                changed = changed or names != [str(name) for name in formatter.seq]
-                formatter.seq = names
+    changed, keep = False, frozenset(keep) | frozenset(map(drawable, keep))
+    for formatter in _fixed_formatters(figure):
+        names = [name if name in keep else in_chinese(str(name)) for name in formatter.seq]
+        changed = changed or names != [str(name) for name in formatter.seq]
+        formatter.seq = names
     for item in figure.findobj(Text):
         translated = item.get_text() if item.get_text() in keep else in_chinese(item.get_text())
         changed = changed or translated != item.get_text()

@@ -9,13 +9,14 @@ import zlib
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 from PIL import Image, ImageFont
 
 from common import chinese as table
-from common import images, options, plotting
+from common import fonts, images, options, plotting
 from common.chinese import chinese
 from common.errors import UserError
-from common.fonts import FONT
+from common.fonts import FONT, STAND_IN, drawable
 from common.plotting import plt
 from data import celeba
 from tests import helpers
@@ -167,6 +168,24 @@ def test_a_readers_words_stay(tmp_path):
     plotting.save_figure(figure, str(tmp_path / "a.png"), keep=["copper", "gold"])
     assert [text.get_text() for text in axes.get_xticklabels() + axes.texts] == ["copper", "gold", "gold"]
     assert axes.get_title() == "预测"
+
+
+def test_characters_that_the_font_lacks_have_a_stand_in(tmp_path, monkeypatch):
+    """銷量資料庫.csv was 「 量 料 .csv」 in a title, and 龍 nothing at all."""
+    assert drawable("銷量資料庫.csv\n 龍あ、é\u3000") == "□量□料□.csv\n □□、é\u3000"
+    assert not set(drawable("".join(map(chr, range(0x4E00, 0xA000)))) + STAND_IN) - fonts._characters()
+    figure, axes = plt.subplots()
+    axes.set_title("銷量資料庫.csv: forecast of 7 steps")
+    axes.set_xticks([0, 1])
+    axes.set_xticklabels(["龍", "forecast"])
+    axes.text(0, 0, "龍 forecast")
+    axes.set_ylabel("Ёлка")  # has no Chinese: matplotlib's own font draws it
+    drawn, draw = [], RendererAgg.draw_text
+    monkeypatch.setattr(RendererAgg, "draw_text", lambda *args, **more: [drawn.append(args[4]), draw(*args, **more)])
+    plotting.save_figure(figure, str(tmp_path / "a.png"), keep=["龍", "龍 forecast"])
+    titles = {"□量□料□.csv: forecast of 7 steps", "□量□料□.csv：向前预测 7 步"}
+    assert titles | {"□", "□ forecast", "Ёлка", "forecast", "预测"} <= set(drawn) and "龍" not in "".join(drawn)
+    assert (images.label_row(["龍马"], 60) == images.label_row(["□马"], 60)).all()
 
 
 def test_a_figure_without_words_has_one_picture(tmp_path):
