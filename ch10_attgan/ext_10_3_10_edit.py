@@ -123,30 +123,26 @@ def parse_edits(words, atts):
         edits.append((atts.index(name), value))
     if len({column for column, _ in edits}) != len(edits):
         raise UserError("an attribute is named twice in --edit: %s" % " ".join(words))
-    check_together(edits, atts)
     return edits
 
 
-def check_together(edits, atts):
-    """UserError where one edit would switch off what another switches on: black hair and blond hair."""
-    on = [column for column, value in edits if value == "on" or isinstance(value, float) and value > 0]
-    for column in on:
-        wanted = np.zeros((1, len(atts)), int)
-        wanted[:, on] = 1
-        Celeba.check_attribute_conflict(wanted, atts[column], atts)
-        off = [other for other in on if not wanted[0, other]]
-        if off:
-            raise UserError("%s and %s exclude each other: switch one of them on" % (atts[column], atts[off[0]]))
-
-
 def switch(labels, edits, atts):
-    """Labels with ``edits`` made, and what contradicts those that are switched on cleared; of two edits the later one wins."""
-    wanted = labels.copy()
+    """Labels with ``edits`` made, and what contradicts those that are switched on cleared.
+
+    UserError where one edit switches on what another, for the same face, switches off (black hair and blond hair).
+    """
+    asked = labels.copy()
     for column, value in edits:
         if isinstance(value, float):
             value = "on" if value > 0 else "off"
-        wanted[:, column] = dict(on=1, off=0).get(value, 1 - wanted[:, column])
+        asked[:, column] = dict(on=1, off=0).get(value, 1 - asked[:, column])
+    wanted = asked.copy()
+    columns = [column for column, _ in edits]
+    for column in columns:
         Celeba.check_attribute_conflict(wanted, atts[column], atts)
+        undone = [other for other in columns if np.any(wanted[:, other] != asked[:, other])]
+        if undone:
+            raise UserError("%s and %s exclude each other: switch one of them on" % (atts[column], atts[undone[0]]))
     return wanted
 
 
@@ -328,7 +324,8 @@ def main(argv=None):
             for name, chinese in celeba.CHINESE.items():
                 print("%-20s %s%s" % (name, chinese, "  (known)" if name in settings.att_default else ""))
             return 0
-        columns_of(opts, np.zeros((1, len(settings.att_default)), int), settings)  # wrong options show before any work
+        # wrong options show before any work; what a flip contradicts shows when the labels are known
+        columns_of(opts, np.ones((1, len(settings.att_default)), int), settings)
         places, unreadable = [], []
         if opts.photo:
             pictures, labels, names, places, unreadable = load_photos(opts, session, model)

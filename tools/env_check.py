@@ -164,6 +164,11 @@ def check_disk(checks):
     checks.expect(free >= LEAST_DISK, "disk: %.1f GB free" % (free / 1e9), "make room for 2 GB")
 
 
+def holds_files(folder):
+    """Whether ``folder`` is one with anything in it: a fetch that failed leaves an empty one."""
+    return os.path.isdir(folder) and bool(os.listdir(folder))
+
+
 def check_data(checks):
     """Which data sets are there; none is needed for --preset tiny."""
     sys.path.insert(0, REPOSITORY)
@@ -179,9 +184,13 @@ def check_data(checks):
         elif not os.path.isdir(folder):
             checks.line("FAIL", "%s is no folder: set it to the folder that holds births, reuters ..." % place)
         else:
-            names = sorted(
-                name for name in list(datasets.DATASETS) + ["bznsyp"] if os.path.isdir(os.path.join(folder, name))
-            )
+            names = [
+                name for name in sorted(list(datasets.DATASETS) + ["bznsyp"]) if holds_files(os.path.join(folder, name))
+            ]
+            for number, name in enumerate(names):
+                patterns = [row.pattern for row in datasets.DATASETS[name].files] if name in datasets.DATASETS else []
+                if datasets.missing_files(os.path.join(folder, name), patterns):
+                    names[number] = name + " (incomplete)"
             none = "no data set (--preset tiny needs none; `python -m data list` shows what there is)"
             checks.line("OK" if names else "NOTE", "%s has %s" % (place, ", ".join(names) or none))
 

@@ -39,13 +39,22 @@ def test_edits_are_made_together_and_contradictions_cleared():
         (["Bald=nan"], "must be Bald=on"),
         (["Bald=2.1"], "from -2 to 2"),
         (["Bald=on", "Bald=off"], "named twice"),
-        (["Bald=on", "Bangs=on"], "Bald and Bangs exclude each other"),
-        (["Bangs=0.5", "Male=on", "Bald=on"], "Bangs and Bald exclude each other"),
     ],
 )
 def test_edits_that_are_none(words, message):
     with pytest.raises(UserError, match=message):
         edit.parse_edits(words, ATTS)
+
+
+@pytest.mark.parametrize("words", [["Bald=on", "Bangs=on"], ["Bangs=0.5", "Male=on", "Bald=flip"]])
+def test_edits_that_exclude_each_other(words):
+    """The later one switched the first off, at full strength, and the picture's name said 'on'."""
+    labels = np.array([[0, 1, 1, 1], [0, 0, 0, 0]])
+    with pytest.raises(UserError, match="(Bald and Bangs|Bangs and Bald) exclude each other"):
+        edit.switch(labels, edit.parse_edits(words, ATTS), ATTS)
+    edits = edit.parse_edits(["Bald=flip", "Bangs=flip"], ATTS)
+    assert edit.switch(labels[:1], edits, ATTS).tolist() == [[1, 0, 1, 1]]
+    assert edit.switch(np.array([[1, 0, 0, 0]]), edits, ATTS).tolist() == [[0, 1, 0, 0]]
 
 
 def test_each_edit_can_have_a_strength_of_its_own():

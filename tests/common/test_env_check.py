@@ -27,14 +27,17 @@ def run(*command, **environment):
 
 @pytest.mark.script
 def test_this_environment_is_well(tmp_path):
-    (tmp_path / "births").mkdir()
+    for name, file in (("births", "my-births.csv"), ("reuters", "notes.txt"), ("celeba", None)):
+        (tmp_path / name).mkdir()  # the third is what a fetch that failed leaves
+        if file:
+            (tmp_path / name / file).write_text("", encoding="utf-8")
     result = run(sys.executable, SCRIPT, BOOK_DATA_DIR=str(tmp_path))
     lines = result.stdout.splitlines()
     assert result.returncode == 0, result.stdout
     assert lines[-1] == "all well" and len(lines) < 40 and max(map(len, lines)) < 160
     assert all(line.split()[0] in ("OK", "NOTE") for line in lines[:-1])
     assert any(line.startswith("OK    TensorFlow matmul: 1.1") for line in lines)
-    assert "OK    BOOK_DATA_DIR has births" in lines
+    assert "OK    BOOK_DATA_DIR has births, reuters (incomplete)" in lines
     assert result.stderr == ""
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from werkzeug.serving import make_server
 
 from ch09_tfts_births.beyond import forecast
 from common.chinese import chinese
+from common.errors import UserError
 from tools.try_page import jobs, panels, server
 from tools.try_page.panels import Field, Panel
 
@@ -113,6 +115,21 @@ def test_files_are_served_by_number_and_nothing_else(page):
 def test_requests_from_elsewhere_are_refused(page, headers):
     client, queue = page
     assert post(client, "oil", headers).status_code == 403 and not queue.jobs
+
+
+def test_where_the_page_cannot_listen_the_reason_is_said(capfd):
+    """It said '(1)', behind two lines of Werkzeug's, and 'take another --port' for a host that does not exist."""
+    taken = socket.socket()
+    try:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        with pytest.raises(UserError, match=r"\(Address already in use\): take another --port"):
+            server.main(["--port", str(taken.getsockname()[1])])
+    finally:
+        taken.close()
+    with pytest.raises(UserError, match=r"no.such.host.invalid cannot be used \(.*\): take another --host"):
+        server.main(["--host", "no.such.host.invalid", "--port", "0"])
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

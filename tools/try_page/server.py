@@ -10,12 +10,15 @@ other pages, or under another name than this machine's, are refused.
 """
 
 import argparse
+import contextlib
+import io
 import ipaddress
 import logging
 import os
 import re
 import shutil
 import signal
+import socket
 import sys
 
 import flask
@@ -178,9 +181,15 @@ def main(argv=None):
     names = set()
     try:
         try:
-            server = make_server(opts.host, opts.port, create_app(queue, names), threaded=True)
-        except (OSError, SystemExit) as error:  # Werkzeug ends the process itself where the port is taken
-            raise UserError("port %d of %s cannot be used (%s): take another --port" % (opts.port, opts.host, error))
+            said = io.StringIO()
+            with contextlib.redirect_stderr(said):
+                server = make_server(opts.host, opts.port, create_app(queue, names), threaded=True)
+        except (OSError, SystemExit) as error:  # Werkzeug says why it cannot listen, and ends the process
+            reason = (said.getvalue().splitlines() or [str(error)])[0]
+            other = "host" if isinstance(error.__context__, socket.gaierror) else "port"
+            raise UserError(
+                "port %d of %s cannot be used (%s): take another --%s" % (opts.port, opts.host, reason, other)
+            )
         names |= {netloc(name, server.port) for name in ("127.0.0.1", "localhost", opts.host)}
         bound = ipaddress.ip_address(server.socket.getsockname()[0].partition("%")[0])
         shown = opts.host
