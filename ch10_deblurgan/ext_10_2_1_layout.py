@@ -29,12 +29,19 @@ VALUES = [
 
 
 def find_clips(source, blur_name="blur"):
-    """Folders below ``source`` that hold both ``<blur_name>`` and ``sharp``: {relative path: folder}, sorted."""
+    """Folders below ``source`` that hold both ``<blur_name>`` and ``sharp``: {relative path: folder}, sorted.
+
+    UserError where there are none, or no ``source``.
+    """
+    if not os.path.isdir(source):
+        raise UserError("%s: no such folder" % source)
     clips = {}
     for folder, names, _ in os.walk(source, followlinks=True):
         names.sort()
         if blur_name in names and "sharp" in names:
             clips[os.path.relpath(folder, source)] = folder
+    if not clips:
+        raise UserError("%s: no folder below it holds both %s and sharp" % (source, blur_name))
     return clips
 
 
@@ -86,8 +93,6 @@ def lay_out_clips(opts):
     """GOPRO_Large or a tree of clips → {split: number of pairs}."""
     blur_name = "blur_gamma" if opts.blur_gamma else "blur"
     clips = find_clips(opts.source, blur_name)
-    if not clips:
-        raise UserError("%s: no folder below it holds both %s and sharp" % (opts.source, blur_name))
     names = [os.path.basename(clip) for clip in clips]
     unknown = sorted((set(opts.test) | set(opts.val)) - set(names) - set(clips))
     if unknown:
@@ -129,8 +134,6 @@ def main(argv=None):
     if sample:
         opts.source = os.path.join(datasets.sample("gopro"), "clips")
     opts.source = os.path.abspath(opts.source or datasets.find("gopro", opts.data_dir))
-    if not os.path.isdir(opts.source):
-        raise UserError("%s: no such folder" % opts.source)
     default = os.path.join(opts.output_dir, "image") if opts.preset == "tiny" else "data/gopro/image"
     opts.target = os.path.abspath(opts.target or os.path.join(options.REPOSITORY, default))
     if os.path.isdir(opts.target) and os.listdir(opts.target):

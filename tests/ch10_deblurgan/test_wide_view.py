@@ -293,6 +293,14 @@ def test_clips_are_not_named_of_none(data, name):
         train_photos.main(["--preset", "tiny", "--photos", str(data / "photos"), name, "a"])
 
 
+@pytest.mark.parametrize("folder,said", [("none", "none: no such folder"), ("photos", "holds both blur and sharp")])
+def test_a_folder_without_clips_is_not_passed_over(data, folder, said):
+    """Training went on without pairs, and without a word."""
+    words = ["--preset", "tiny", "--photos", str(data / "photos"), "--output-dir", str(data / "out")]
+    with pytest.raises(UserError, match=said):
+        train_photos.main(words + ["--clips", str(data / folder)])
+
+
 def test_losses_are_those_of_their_names():
     difference = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 8, 8, 3)) * np.array([1.0, 0.1, 0.0]).reshape(
         3, 1, 1, 1
