@@ -46,7 +46,14 @@ VALUES = [
     ),
     Value("batch_size", 2, "crops in a batch", low=1),
     Value("crop", 128, "side of the square crops, a multiple of 16", tiny=32, low=32),
-    Value("margin", 16, "pixels around a crop that only the estimate of the blur sees", tiny=0, low=0, more=True),
+    Value(
+        "margin",
+        16,
+        "pixels around a crop that only the estimate of the blur sees, a multiple of 4",
+        tiny=0,
+        low=0,
+        more=True,
+    ),
     Value(
         "estimates", wide_view.SETTINGS["estimates"], "rounds of estimating the blur's kernel; 0: none", low=0, high=8
     ),
@@ -304,6 +311,8 @@ def main(argv=None):
         raise UserError("--learn %s needs --estimates 1 or more" % opts.learn)
     if opts.crop % wide_view.multiple(settings):
         raise UserError("--crop %d: a multiple of %d" % (opts.crop, wide_view.multiple(settings)))
+    if opts.estimates and opts.margin % 4:  # the estimator halves its pictures three times
+        raise UserError("--margin %d: a multiple of 4" % opts.margin)
     run.start(opts.seed)
     photos = split_photos(opts.photos)
     clips = split_clips(opts.clips, opts.val_clips, opts.test_clips) if opts.clips else dict(train=[], val=[], test=[])

@@ -301,6 +301,12 @@ def test_a_folder_without_clips_is_not_passed_over(data, folder, said):
         train_photos.main(words + ["--clips", str(data / folder)])
 
 
+@pytest.mark.parametrize("words,said", [(["--crop", "40"], "--crop 40: a"), (["--margin", "6"], "--margin 6: a")])
+def test_crops_that_the_networks_cannot_halve(words, said):
+    with pytest.raises(UserError, match=said + " multiple of"):
+        train_photos.main(["--preset", "tiny", "--photos", "x"] + words)
+
+
 def test_losses_are_those_of_their_names():
     difference = np.random.RandomState(0).uniform(-0.5, 0.5, (3, 8, 8, 3)) * np.array([1.0, 0.1, 0.0]).reshape(
         3, 1, 1, 1
