@@ -39,7 +39,9 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF")
 WEBP_MENDED = (1, 3, 2)  # a prepared file can overrun older decoders (CVE-2023-4863)
 LARGEST_FILE = 256 << 20  # bytes
 LARGEST_PICTURE = 100 * 10**6  # pixels: a 100-megapixel photo takes 300 MB as uint8, and a bomb of 20 kB can claim more
-BITS, SAMPLE_FORMAT, SIGNED, DNG_VERSION = 258, 339, 2, 50706  # tags of a TIFF, and what one of them says
+# tags of a TIFF, and what some of them say
+BITS, SAMPLE_FORMAT, SIGNED, DNG_VERSION = 258, 339, 2, 50706
+PHOTOMETRIC, WHITE_IS_ZERO, PLANAR, PLANES_APART = 262, 0, 284, 2
 # What stands behind 'ftyp' in a file of this family; MPEG's films are of it, too.
 BOXED = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIC", b"msf1": "HEIC"}
 BOXED.update({brand: "HEIC" for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")})
@@ -89,10 +91,23 @@ def _of_tiff(picture: Image.Image, tag: int, otherwise: int) -> int:
     return values[0] if isinstance(values, tuple) else values
 
 
-def _to_8_bit(picture: Image.Image, bits: int, signed: bool) -> Image.Image:
+def _mend_planes(picture: Image.Image, bits: int) -> None:
+    """Has the planes of a TIFF that are not packed and lie apart read as 16-bit ones: Pillow takes all for 8-bit ones."""
+    if bits == 16 and _of_tiff(picture, PLANAR, 1) == PLANES_APART:
+        kind = ";16L" if picture.tag_v2.prefix == b"II" else ";16B"
+        picture.tile = [
+            (decoder, box, place, (known[0] + kind, *known[1:]) if decoder == "raw" and len(known[0]) == 1 else known)
+            for decoder, box, place, known in picture.tile
+        ]
+
+
+def _to_8_bit(picture: Image.Image, bits: int, signed: bool, negative: bool) -> Image.Image:
     """Grey of more than 8 bit, or floating-point, as 8 bit: by the format's range, not by what happens to be in the picture.
 
     But for values of 32 bit: programs leave those of 16 (or 8) bit in them as they are.
+
+    Args:
+      negative: whether 0 is white, which Pillow heeds in 8-bit pictures only.
     """
     values = np.asarray(picture, dtype=np.float64)
     if not np.isfinite(values).all():
@@ -106,7 +121,8 @@ def _to_8_bit(picture: Image.Image, bits: int, signed: bool) -> Image.Image:
         top = 65535.0
     else:
         top = 2.0 ** (bits - signed) - 1.0
-    return Image.fromarray(np.uint8(np.clip(values * (255.0 / top) + 0.5, 0, 255)))
+    grey = np.uint8(np.clip(values * (255.0 / top) + 0.5, 0, 255))
+    return Image.fromarray(255 - grey if negative else grey)
 
 
 def open_picture(path: str) -> Image.Image:
@@ -167,6 +183,8 @@ def read_photo(path: str, largest: int = LARGEST_PICTURE) -> Photo:
                 exif_bytes = exif.tobytes() if len(exif) else None
                 exif[ORIENTATION] = orientation  # by it Pillow turns the picture: a TIFF as it loads, others below
                 kind = _of_tiff(picture, BITS, 16), _of_tiff(picture, SAMPLE_FORMAT, 1) == SIGNED
+                kind += (_of_tiff(picture, PHOTOMETRIC, 1) == WHITE_IS_ZERO,)
+                _mend_planes(picture, kind[0])
                 picture.load()
                 picture = ImageOps.exif_transpose(picture)
                 profile = picture.info.get("icc_profile")

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import tifffile  # of scikit-image
 from PIL import Image, ImageCms, TiffImagePlugin
 from scipy import ndimage
 
@@ -67,11 +68,11 @@ def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path):
     assert pixels.shape == (1, 4, 3)
 
 
-def grey_tiff(path, values, sample_format):
+def grey_tiff(path, values, sample_format, photometric=1):
     """A TIFF of one strip, of any kind of number, which Pillow does not write itself."""
     bits, content = 8 * values.dtype.itemsize, values.astype(values.dtype.newbyteorder("<")).tobytes()
     rows, columns = values.shape
-    short = {256: columns, 257: rows, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: rows, 279: len(content)}
+    short = {256: columns, 257: rows, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: rows, 279: len(content)}
     short[339] = sample_format
     head = struct.pack("<2sHI", b"II", 42, 8 + len(content)) + content
     entries = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in sorted(short.items()))
@@ -95,6 +96,24 @@ def test_grey_of_a_tiff_is_scaled_by_its_kind_of_numbers(tmp_path, kind, sample_
     """Signed ones of 16 bit came out half as bright, unsigned ones of 32 bit scrambled."""
     pixels = images.read_rgb(grey_tiff(tmp_path / "x.tif", np.array([values], kind), sample_format))
     np.testing.assert_array_equal(pixels[0, :, 0], expected)
+
+
+@pytest.mark.parametrize("kind,sample_format,top", [("u1", 1, 255), ("u2", 1, 65535), ("f4", 3, 1.0)])
+def test_a_tiff_whose_0_is_white_is_no_negative(tmp_path, kind, sample_format, top):
+    """Those of more than 8 bit were one."""
+    values = np.array([[0, 0.25 * top, top]]).astype(kind)
+    pixels = images.read_rgb(grey_tiff(tmp_path / "x.tif", values, sample_format, photometric=0))
+    np.testing.assert_allclose(pixels[0, :, 0], [255, 191, 0], atol=1)
+
+
+@pytest.mark.parametrize("more", [{}, dict(byteorder=">"), dict(compression="zlib"), dict(tile=(16, 16))])
+@pytest.mark.parametrize("kind", ["u1", "u2"])
+def test_a_tiff_whose_colours_lie_apart(tmp_path, kind, more):
+    """Of 16 bit, not packed, the two bytes of each value were taken for two values."""
+    values = RGB.astype(kind) * (1 if kind == "u1" else 257)
+    keywords = dict(photometric="rgb", planarconfig="separate", **more)
+    tifffile.imwrite(str(tmp_path / "x.tif"), values.transpose(2, 0, 1), **keywords)
+    np.testing.assert_array_equal(images.read_rgb(str(tmp_path / "x.tif")), RGB)
 
 
 @pytest.mark.parametrize("orientation,turn", [(1, 0), (3, 2), (6, -1), (8, 1)])
