@@ -71,7 +71,7 @@ class Photo(NamedTuple):
 
 
 def _to_srgb(picture: Image.Image, profile: Optional[bytes]):
-    """``picture`` (RGB, grey or CMYK, of a colour profile) in sRGB, and the profile's name where it changed anything."""
+    """``picture`` (RGB, grey or CMYK, of a colour profile) in sRGB, and what was done; empty where nothing was."""
     if not profile or picture.mode not in ("RGB", "L", "CMYK"):
         return picture, ""
     try:
@@ -79,6 +79,11 @@ def _to_srgb(picture: Image.Image, profile: Optional[bytes]):
         name = ImageCms.getProfileDescription(source).strip()
         if name.lower().startswith("srgb"):
             return picture, ""
+        space = source.profile.xcolor_space.strip()
+        if space == "RGB" and picture.mode == "L":  # whoever made the photo grey left the profile of its colours in it
+            picture = picture.convert("RGB")
+        if space != {"L": "GRAY"}.get(picture.mode, picture.mode):
+            return picture, "its colour profile is for colours of another kind and was left out"
         converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return picture, "its colour profile is damaged and was left out"

@@ -398,6 +398,30 @@ def test_profiles_that_change_nothing_or_are_damaged(tmp_path):
     assert "profile is damaged" in photo.note and np.array_equal(photo.pixels, RGB)
 
 
+def test_a_grey_photo_with_the_profile_of_colours_is_converted_by_it(tmp_path):
+    """The sound profile was called damaged."""
+    grey = np.uint8(80 + RGB[..., 0] // 3)
+    coloured = saved(tmp_path, Image.fromarray(np.dstack([grey] * 3)), "rgb.png", icc_profile=profile_of(WIDE, 1.8))
+    photo = images.read_photo(saved(tmp_path, Image.fromarray(grey), icc_profile=profile_of(WIDE, 1.8)))
+    assert photo == images.read_photo(coloured)._replace(pixels=photo.pixels)
+    np.testing.assert_array_equal(photo.pixels, images.read_rgb(coloured))
+    assert np.abs(photo.pixels[..., 0].astype(int) - grey).max() > 5
+
+
+@pytest.mark.parametrize("mode,profile", [("RGB", "LAB"), ("CMYK", "sRGB"), ("RGB", "grey"), ("CMYK", "wide")])
+def test_a_profile_of_another_kind_of_colours_is_not_called_damaged(tmp_path, mode, profile):
+    if profile in ("grey", "wide"):
+        content = profile_of(WIDE if profile == "wide" else None, 1.8)
+    else:
+        content = ImageCms.ImageCmsProfile(ImageCms.createProfile(profile)).tobytes()
+    path = saved(tmp_path, Image.fromarray(RGB).convert(mode), "x.tif", icc_profile=content)
+    photo = images.read_photo(path)
+    said = "" if profile == "sRGB" else "its colour profile is for colours of another kind and was left out"
+    assert photo.note == said
+    with Image.open(path) as plain:
+        np.testing.assert_array_equal(photo.pixels, plain.convert("RGB"))
+
+
 def test_of_several_pages_the_first_is_read(tmp_path):
     path = str(tmp_path / "x.tif")
     Image.fromarray(RGB).save(path, save_all=True, append_images=[Image.fromarray(255 - RGB)])
