@@ -32,6 +32,7 @@ from scipy.ndimage import uniform_filter
 
 from ch10_deblurgan.beyond import kernels, tiles, wide_view
 from common import files, images, options, run
+from common.chinese import chinese_path
 from common.errors import UserError
 from common.options import Value
 from common.records import Record
@@ -41,6 +42,7 @@ TERMS = "trained on BSDS500's photos among others: for non-commercial research a
 
 MOST_SHOWN = 5  # photos in the record
 SHOWN_SIDE = 1600  # pixels
+SHOWN_ENDS = ("_before.jpg", "_after.jpg")
 
 PHOTO_VALUES = [
     Value(
@@ -103,14 +105,15 @@ def result_names(paths, methods=()):
     """A name for the result of each photo, without ending: its own, or, where two would have one, with a number that is free.
 
     ``shot.jpg``, ``shot.png``, ``shot-2.jpg`` → ``shot``, ``shot-3``, ``shot-2``. Capitals make no other file on some systems.
-    Each of ``methods`` makes a result more, ``<name>-<method>``.
+    Each of ``methods`` makes a result more, ``<name>-<method>``, and the comparison has a Chinese one beside it, ``<name>.zh``.
     """
 
     def results(name):
-        return {name.lower()} | {("%s-%s" % (name, method)).lower() for method in methods}
+        whole = name + ".png"
+        return {file.lower() for file in [whole, chinese_path(whole)] + ["%s-%s.png" % (name, way) for way in methods]}
 
     stems = [stem_of(path) for path in paths]
-    reserved = {stem.lower() for stem in stems}
+    reserved = {stem.lower() + ".png" for stem in stems}
     taken, names = set(), []
     for stem in stems:
         name, number = stem, 1
@@ -274,7 +277,8 @@ def restore_photos(opts, make_restorer, methods=()):
     targets = [os.path.join(opts.output_dir, "restored", name + ".png") for name in names]
     beside = [os.path.join(opts.output_dir, "comparison", name + ".png") for name in names]
     by_methods = [[target[: -len(".png")] + "-%s.png" % name for name, _, _ in methods] for target in targets]
-    check_targets(paths, targets + beside + sum(by_methods, []))
+    shown = [[path[: -len(".png")] + end for end in SHOWN_ENDS] for path in beside]
+    check_targets(paths, targets + beside + [chinese_path(path) for path in beside] + sum(by_methods + shown, []))
     run.start(opts.seed)
     record = Record(opts, opts.script, "section 10.2.12", "photos")
     for place in ("photos", "weights"):  # where files lay says nothing about the result
@@ -282,8 +286,8 @@ def restore_photos(opts, make_restorer, methods=()):
     left_out, done, large = [], 0, False
     with open_session(opts.threads) as session:
         restore = make_restorer(session)
-        rows = list(zip(paths, targets, beside, by_methods))
-        for path, target, compared, others in run.progress(rows, desc="sharpening", unit="photo"):
+        rows = list(zip(paths, targets, beside, shown, by_methods))
+        for path, target, compared, sides, others in run.progress(rows, desc="sharpening", unit="photo"):
             began = time.time()
             photo = read_or_leave_out(path, paths, left_out)
             if photo is None:
@@ -308,10 +312,9 @@ def restore_photos(opts, make_restorer, methods=()):
                 images.write_labelled(compared, functools.partial(comparison, before, after), ("before", "after"))
                 if len(record.content["files"]) < 2 * MOST_SHOWN:
                     name = os.path.splitext(os.path.basename(target))[0]
-                    shown = [compared[: -len(".png")] + end for end in ("_before.jpg", "_after.jpg")]
-                    for side, pixels in zip(shown, (before, after)):
+                    for side, pixels in zip(sides, (before, after)):
                         write_shown(side, pixels)
-                    sides = dict(before=shown[0], after=shown[1])
+                    sides = dict(zip(("before", "after"), sides))
                     record.file(target, "comparison", "%s before and after" % name, "%s：处理前后" % name, **sides)
                     record.file(compared, "picture", "%s, the place that changed most" % name, "%s：变化最大处" % name)
     if large and not opts.long_side:

@@ -88,10 +88,22 @@ def test_no_result_of_a_method_shares_a_file_with_a_photos(paths):
     assert names[0] == photos.stem_of(paths[0])
 
 
-def test_a_photo_is_never_written_over(weights, tmp_path):
-    own = images.write_png(str(tmp_path / "restored" / "a.png"), picture())
+@pytest.mark.parametrize("paths", [["a.jpg", "A.zh.jpg"], ["a.zh.jpg", "a.jpg"], ["a.jpg", "a.png", "a-2.zh.jpg"]])
+def test_no_photo_shares_a_file_with_the_chinese_comparison_of_another(paths):
+    """a.zh.jpg's comparison lay in the place of a.jpg's Chinese one."""
+    names = photos.result_names(paths)
+    written = [result.lower() for name in names for result in (name, name + ".zh")]
+    assert len(set(written)) == len(written) == 2 * len(paths)
+    assert names[0] == photos.stem_of(paths[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["restored/a.png", "comparison/a.png", "comparison/a.zh.png", "comparison/a_before.jpg"]
+)
+def test_a_photo_is_never_written_over(weights, tmp_path, name):
+    own, other = (images.write_png(str(tmp_path / path), picture()) for path in (name, "a.png"))
     with pytest.raises(UserError, match="written over"):
-        sharpen(weights, tmp_path, own)
+        sharpen(weights, tmp_path, other, own)
 
 
 def test_a_folder_stands_for_its_photos(weights, tmp_path):
