@@ -45,6 +45,13 @@ def find_clips(source, blur_name="blur"):
     return clips
 
 
+def check_named_once(known, test, val):
+    """UserError where one of ``known``, a list of the names that each thing goes by, is in both ``test`` and ``val``."""
+    for names in known:
+        if set(names) & set(test) and set(names) & set(val):
+            raise UserError("%s is named twice, to score with and to watch training with: choose one" % names[0])
+
+
 def split_of(clip, test, val, all_clips):
     """'train', 'val' or 'test' of a clip: as named; else by a folder 'train' or 'test' above it; else train.
 
@@ -97,12 +104,15 @@ def lay_out_clips(opts):
     unknown = sorted((set(opts.test) | set(opts.val)) - set(names) - set(clips))
     if unknown:
         raise UserError("no clip is called %s; there are: %s" % (", ".join(unknown), ", ".join(sorted(clips))))
+    check_named_once(list(zip(clips, names)), opts.test, opts.val)
     splits = {"train": [], "val": [], "test": []}
     for (clip, folder), name in zip(clips.items(), names):
         # two clips of one name are told apart by the folders above them
         prefix = name + "_" if names.count(name) == 1 else clip.replace(os.sep, "_") + "_"
         found = clip_pairs(folder, blur_name, "" if clip == "." else prefix)
         splits[split_of(clip, opts.test, opts.val, clips)] += found
+    if (opts.test or opts.val) and not splits["train"]:
+        raise UserError("nothing is left to train on: all clips are named by --test or --val")
     splits["train"] = evenly(splits["train"], opts.train_pairs)
     splits["test"] = evenly(splits["test"], opts.test_pairs)
     for found in splits.values():  # all are looked at before anything is written

@@ -10,6 +10,7 @@ import os
 import numpy as np
 
 from ch10_deblurgan.beyond import motion
+from ch10_deblurgan.ext_10_2_1_layout import check_named_once
 from common import images, options, run
 from common.errors import UserError
 from common.options import Value
@@ -32,11 +33,14 @@ def make_blur(pixels, random, max_blur):
 
 
 def splits(names, test, val):
-    """{name: 'test' or 'val'} of the photos to hold out; UserError for names that are not there."""
+    """{name: 'test' or 'val'} of the photos to hold out; UserError for names that are not there, or twice, or all."""
     unknown = sorted((set(test) | set(val)) - set(names))
     if unknown:
         raise UserError("no photo is called %s; there are: %s" % (", ".join(unknown), ", ".join(names)))
+    check_named_once([[name] for name in names], test, val)
     held_out = dict([(name, "test") for name in test] + [(name, "val") for name in val])
+    if set(names) == set(held_out):
+        raise UserError("nothing is left to train on: all photos are named by --test or --val")
     if not held_out and len(names) < 2:
         raise UserError("two photos at least are needed, one to train on and one to test with")
     return held_out or dict([(name, "test") for name in names[1::10]] + [(name, "val") for name in names[6::10]])

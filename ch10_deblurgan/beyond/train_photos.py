@@ -27,7 +27,7 @@ import tensorflow as tf
 from scipy.signal import fftconvolve
 
 from ch10_deblurgan.beyond import blur_kernel, kernels, photo_crops, tiles, wide_view
-from ch10_deblurgan.ext_10_2_1_layout import find_clips
+from ch10_deblurgan.ext_10_2_1_layout import check_named_once, find_clips
 from ch10_deblurgan.ext_10_2_12_photos import padded, tile_of
 from common import images, options, run, same_data
 from common.errors import UserError
@@ -111,6 +111,7 @@ def split_clips(folder, val, test):
             gopro.check_pair(blurred, path)
             name = "%s/%s" % (clip, os.path.splitext(os.path.basename(path))[0])
             known |= {clip, name}
+            check_named_once([(name, clip)], test, val)
             split = "test" if {clip, name} & set(test) else "val" if {clip, name} & set(val) else "train"
             splits[split].append((clip, name, blurred, path))
     unknown = sorted((set(val) | set(test)) - known)

@@ -266,6 +266,21 @@ def test_clips_are_held_out_by_name(tmp_path):
         run(*(arguments[:-4] + ["--target", tmp_path / "image3", "--output-dir", tmp_path / "out", "--test", "four"]))
 
 
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (["--test", "one", "--val", "two", "one"], "^one is named twice"),
+        (["--test", "deep/three", "--val", "three"], "^deep/three is named twice"),
+        (["--test", "one", "two", "--val", "three"], "nothing is left to train on"),
+    ],
+)
+def test_clips_are_not_held_out_twice_and_not_all(tmp_path, words, said):
+    make_clips(tmp_path / "source", ["one", "two", "deep/three"], count=1)
+    with pytest.raises(UserError, match=said):
+        run("--source", tmp_path / "source", "--target", tmp_path / "image", "--output-dir", tmp_path / "out", *words)
+    assert not (tmp_path / "image").exists()
+
+
 def test_clips_of_all_kinds_are_laid_out_as_the_listings_read_them(tmp_path):
     """Listings 10-2 and 10-3 look for ``*.png`` only and read PNG and JPEG, whatever a file is called."""
     source, target = tmp_path / "source" / "clip", tmp_path / "image"
@@ -366,6 +381,10 @@ def test_of_ten_photos_one_is_to_test_with_and_one_chooses_the_epoch():
     assert synthesize.splits(names, [], []) == {"01": "test", "11": "test", "06": "val", "16": "val"}
     assert synthesize.splits(names[:6], [], []) == {"01": "test"}  # so few are wanted for training
     assert synthesize.splits(names, ["03"], []) == {"03": "test"}
+    with pytest.raises(UserError, match="03 is named twice"):
+        synthesize.splits(names, ["03", "04"], ["03"])
+    with pytest.raises(UserError, match="nothing is left to train on"):
+        synthesize.splits(names, names[:9], names[9:])
 
 
 def test_shares_of_photos_get_the_blur_that_one_process_makes(tmp_path):

@@ -277,6 +277,9 @@ def test_what_is_held_out_is_trained_on_nowhere(data):
     assert names == {"train": ["a/0"], "val": ["a/1"], "test": ["b/0", "b/1"]}
     with pytest.raises(UserError, match="no pair is called c"):
         train_photos.split_clips(str(data / "clips"), ["c"], [])
+    for val, test in ((["b"], ["b"]), (["b"], ["b/0"]), (["b/0"], ["a", "b"])):
+        with pytest.raises(UserError, match="b/0 is named twice"):
+            train_photos.split_clips(str(data / "clips"), val, test)
 
 
 def test_too_few_photos_to_hold_one_out(data):
