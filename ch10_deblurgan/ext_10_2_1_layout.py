@@ -10,8 +10,10 @@ content. Other kinds, and what EXIF data turn, are made PNG. Time: some minutes 
 ``code_10_02_train.py``.
 """
 
+import contextlib
 import os
 import shutil
+import tempfile
 
 import numpy as np
 
@@ -87,6 +89,22 @@ def put(source, target):
         shutil.copyfile(source, target)
 
 
+def check_empty(target):
+    """UserError when the folder ``target`` holds anything; hidden files, such as a killed process leaves behind, do not count."""
+    if os.path.isdir(target) and any(not name.startswith(".") for name in os.listdir(target)):
+        raise UserError("%s is not empty: remove it, or choose another --target" % target)
+
+
+@contextlib.contextmanager
+def filled_at_once(target):
+    """A folder to write into: what it holds goes to ``target`` when the block ends without an error or Ctrl-C, else nowhere."""
+    os.makedirs(target, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target, prefix=".") as folder:
+        yield folder
+        for name in sorted(os.listdir(folder)):
+            os.rename(os.path.join(folder, name), os.path.join(target, name))
+
+
 def clip_pairs(folder, blur_name, prefix):
     """(name in the layout, blurred path, sharp path) of one clip; UserError when the two folders do not match."""
     blurred, sharp = (gopro.by_name(images.list_pictures(os.path.join(folder, part))) for part in (blur_name, "sharp"))
@@ -122,12 +140,13 @@ def lay_out_clips(opts):
                 raise UserError("%s and %s would both be called %s: rename a clip" % (taken[name], blurred, name))
             taken[name] = blurred
             gopro.check_pair(blurred, sharp)
-    for split, found in splits.items():
-        for name, blurred, sharp in found:
-            for part, path in (("A", blurred), ("B", sharp)):
-                target = os.path.join(opts.target, split, part, name)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                put(path, target)
+    with filled_at_once(opts.target) as folder:
+        for split, found in splits.items():
+            for name, blurred, sharp in found:
+                for part, path in (("A", blurred), ("B", sharp)):
+                    target = os.path.join(folder, split, part, name)
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    put(path, target)
     return {split: len(found) for split, found in splits.items() if found}
 
 
@@ -146,8 +165,7 @@ def main(argv=None):
     opts.source = os.path.abspath(opts.source or datasets.find("gopro", opts.data_dir))
     default = os.path.join(opts.output_dir, "image") if opts.preset == "tiny" else "data/gopro/image"
     opts.target = os.path.abspath(opts.target or os.path.join(options.REPOSITORY, default))
-    if os.path.isdir(opts.target) and os.listdir(opts.target):
-        raise UserError("%s is not empty: remove it, or choose another --target" % opts.target)
+    check_empty(opts.target)
     counts = lay_out_clips(opts)
     for split in sorted(counts):
         gopro.find_pairs(os.path.join(opts.target, split))

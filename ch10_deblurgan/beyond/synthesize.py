@@ -2,15 +2,17 @@
 
 Reads: a folder of sharp photos. Writes: ``--target`` (default ``data/gopro/image``), laid out as ``{train,val,test}/{A,B}``.
 Of every ten photos the second is held out as 'test' and the seventh as 'val', by which ``train.py`` chooses its best epoch; or
-those named by ``--test`` and ``--val`` (without ``.jpg``). Next: ``beyond/train.py``.
+those named by ``--test`` and ``--val`` (without ``.jpg``). A call that fails or is stopped leaves no photo there.
+Next: ``beyond/train.py``.
 """
 
+import contextlib
 import os
 
 import numpy as np
 
 from ch10_deblurgan.beyond import motion
-from ch10_deblurgan.ext_10_2_1_layout import check_named_once
+from ch10_deblurgan.ext_10_2_1_layout import check_empty, check_named_once, filled_at_once
 from common import images, options, run
 from common.errors import UserError
 from common.options import Value
@@ -64,20 +66,24 @@ def main(argv=None):
     held_out = splits(names, opts.test, opts.val)
     opts.target = os.path.abspath(opts.target or os.path.join(options.REPOSITORY, "data", "gopro", "image"))
     alone = opts.shard == (1, 1)
-    if alone and os.path.isdir(opts.target) and os.listdir(opts.target):
-        raise UserError("%s is not empty: remove it, or choose another --target" % opts.target)
+    if alone:
+        check_empty(opts.target)
     mine = list(enumerate(zip(names, paths)))[opts.shard[0] - 1 :: opts.shard[1]]
-    for number, (name, path) in run.progress(mine, desc="blurring", unit="photo"):
-        random = np.random.RandomState([opts.seed, number])  # of this photo alone, whoever does the others
-        sharp = images.shrunk(images.read_rgb(path), opts.long_side)
-        folder = os.path.join(opts.target, held_out.get(name, "train"))
-        images.write_png(os.path.join(folder, "A", name + ".png"), make_blur(sharp, random, opts.max_blur))
-        images.write_png(os.path.join(folder, "B", name + ".png"), sharp)
+    for _, (_, path) in run.progress(mine, desc="looking at photos", unit="photo"):
+        images.read_rgb(path)  # a damaged one ends this before others have been blurred for hours
+    # processes that share the work put their photos there one by one, and may do so again
+    with filled_at_once(opts.target) if alone else contextlib.nullcontext(opts.target) as target:
+        for number, (name, path) in run.progress(mine, desc="blurring", unit="photo"):
+            random = np.random.RandomState([opts.seed, number])  # of this photo alone, whoever does the others
+            sharp = images.shrunk(images.read_rgb(path), opts.long_side)
+            folder = os.path.join(target, held_out.get(name, "train"))
+            images.write_png(os.path.join(folder, "A", name + ".png"), make_blur(sharp, random, opts.max_blur))
+            images.write_png(os.path.join(folder, "B", name + ".png"), sharp)
     if not alone:
         print("share %d of %d is done: %d pairs in %s" % (opts.shard + (len(mine), opts.target)))
         return
     record = Record(opts, opts.script, "section 10.2.1", "sharp photos, made blur")
-    for split in sorted(os.listdir(opts.target)):
+    for split in sorted({held_out.get(name, "train") for name in names}):
         count = len(gopro.find_pairs(os.path.join(opts.target, split)))
         record.metric("pairs: " + split, count)
         print("%s: %d pairs in %s" % (split, count, os.path.join(opts.target, split)))

@@ -400,6 +400,43 @@ def test_shares_of_photos_get_the_blur_that_one_process_makes(tmp_path):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
 
 
+def test_a_damaged_photo_is_found_before_any_is_blurred(tmp_path, monkeypatch):
+    for number in range(3):
+        write(tmp_path / "sharp" / ("%d.png" % number), picture(20, 24, seed=number))
+    (tmp_path / "sharp" / "2.png").write_bytes(b"damaged")
+    monkeypatch.setattr(synthesize, "make_blur", None)
+    with pytest.raises(UserError, match="2.png is not a readable picture"):
+        synthesize.main([str(tmp_path / "sharp"), "--target", str(tmp_path / "t"), "--output-dir", str(tmp_path / "o")])
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("module,step", [(synthesize, "make_blur"), (layout, "put")])
+def test_a_call_that_is_stopped_leaves_nothing_and_can_be_repeated(tmp_path, monkeypatch, module, step):
+    """What was done so far lay there, and the same command was refused: 'not empty'."""
+    make_clips(tmp_path / "source", ["one", "two"])
+    source = (
+        [str(tmp_path / "source" / "one" / "sharp")] if module is synthesize else ["--source", str(tmp_path / "source")]
+    )
+    words = source + ["--target", str(tmp_path / "image"), "--output-dir", str(tmp_path / "out")]
+    whole, calls = getattr(module, step), []
+
+    def stopping(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(module, step, stopping)
+    with pytest.raises(KeyboardInterrupt):
+        module.main(words)
+    assert os.listdir(str(tmp_path / "image")) == []
+    (tmp_path / "image" / ".left").mkdir()  # by a process that was killed
+    module.main(words)
+    assert len(gopro.find_pairs(str(tmp_path / "image" / "train"))) == (2 if module is synthesize else 6)
+    with pytest.raises(UserError, match="is not empty"):
+        module.main(words)
+
+
 def test_two_photos_of_one_name_are_named(tmp_path):
     for name in ("shot.png", "shot.bmp", "other.png"):
         write(tmp_path / "sharp" / name, picture())
