@@ -123,10 +123,11 @@ def main(argv=None):
                 "" if stopped else "; WARNING: it did not stop by itself",
             )
         )
-    speech = sound.save_wav(join_sentences(waves, opts.pause), os.path.join(speech_dir, "speech.wav"))
+    whole = join_sentences(waves, opts.pause)
+    speech = sound.save_wav(whole, os.path.join(speech_dir, "speech.wav"))
     total = sum(len(wave) for wave in waves) / sound.sample_rate
     factor = sum(row[1] * row[2] for row in rows) / total
-    print("%s: %.2f s, real-time factor %.2f" % (speech, total, factor))
+    print("%s: %.2f s, real-time factor %.2f" % (speech, len(whole) / sound.sample_rate, factor))
 
     record = records.Record(opts, opts.script, "section 9.8.14", "model: " + voice.source)
     record.metric("sentences", len(rows))

@@ -114,6 +114,7 @@ def test_speak(tiny, walk):
     waves = [soundfile.read(os.path.join(folder, name))[0] for name in names]
     assert len(waves[2]) == len(waves[0]) + len(waves[1]) + 4000  # a pause of a quarter of a second
     assert all(wave.std() > 0 for wave in waves)
+    assert "speech.wav: %.2f s," % (len(waves[2]) / 16000) in output  # with its pauses
 
 
 def test_evaluation(beyond):
