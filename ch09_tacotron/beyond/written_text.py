@@ -73,12 +73,12 @@ NO_MEASURES = tuple(
 )
 # What a number behind 手机, 编号 … counts, so that it is no number of theirs: 手机2999元, 代码1000行; but 拨打10086人工.
 NOT_A_NAME = re.compile(
-    r"\s?(?:[元块万亿台部行条位款件套种遍通份页字天年名家多余几起]|次(?!数)|[个人](?![人工员])|小时|分钟|左右|以[上下内]|[%%‰]|(?:%s)(?![A-Za-z]))"
+    r"\s?(?:[元块万亿台部行条位款件套种遍通份页字天年名家多余几起平户]|次(?!数)|[个人](?![人工员])|小时|分钟|左右|以[上下内]|[%%‰]|(?:%s)(?![A-Za-z]))"
     % _ANY_UNIT
 )
 CALLED = (
     "电话|手机|热线|拨打|号码|分机|尾号|编号|邮编|代码|房号|车号|密码|客服|火警|匪警|急救|报警|总机|传真|座机|专线|来电|验证码|区号"
-    "|学号|工号|卡号|账号|单号|车牌|牌照|门牌|QQ|打(?=(?:110|119|12[02]|9[56]\\d{3}|10\\d{3}|123\\d\\d)(?!\\d))"
+    "|学号|工号|卡号|账号|单号|车牌|牌照|门牌|QQ|单元|号楼|栋|幢|国道|省道|波音|空客|打(?=(?:110|119|12[02]|9[56]\\d{3}|10\\d{3}|123\\d\\d)(?!\\d))"
 )
 COUNTRY = r"(?:\+\d{1,3}[- ]?|\(\+\d{1,3}\)[- ]?)?"
 TELEPHONE = re.compile(
@@ -86,6 +86,12 @@ TELEPHONE = re.compile(
     r"|%(c)s1\d{2}([- ])\d{4}\1\d{4}|%(c)s1[3-9]\d{9}"
     r"|\+\d{1,3}(?:[- ](?:\(0\))?\(?\d{1,4}\)?){1,3}[- ]\d{3,8}|\+\d{1,3}[- ]\d{7,11})"
     r"(?:转\d+)?(?!\d|[.-]\d)" % {"c": COUNTRY}
+)
+# What stands behind a number that is a name, read one by one: 1205室, 307路, 110报警, 985高校; but 共128教室, 300房间, 996元.
+NAMING = re.compile(
+    r"(?<![\d.,:/%+共约近有超过第-])(?:(?!\d+00(?!\d))\d{3,4}(?=号?(?:室|房间|会议室|教室|宿舍|寝室|病房|包厢|包间))"
+    r"|\d{3}(?=路(?!人)|国道|省道)|\d{3,5}(?=热线|报警|急救电话)|\d{2}[1-9](?=医院|客机|飞机)"
+    r"|(?:985|211)(?=、(?:985|211)|高校|大学|院校|工程|毕业)|996(?=工作制|加班))"
 )
 # A year before what is held every few years, or named by it.
 EVENTS = "奥运|冬奥|亚运|世界杯|欧洲杯|亚洲杯|世博|春晚|峰会|大会|年会|晚会|论坛|联赛|大赛|锦标赛|公开赛|春节|新年|新春|春季|秋季"
@@ -115,6 +121,8 @@ QUANTITY = r"(?:%s)?-?\d+(?::\d\d|/\d+|(?:\.\d+)?[万亿千百]*(?:%%|‰|(?:%s)
 DASH = "(?:--|——|[-~–—])"
 
 
+# Before a dash that is no minus: 歼-20, 神舟-20; but 航运-3%.
+SERIES = r"(歼|轰|运|直|米格|东风|长征|神舟|嫦娥|天问)-(?=\d+(?![\d.%]))"
 # 100W, 3W-5W and 10W+ as so many 万, by what is counted before or behind them.
 WAN = re.compile(r"(?<![A-Za-z\d.])(?:%(n)s\s?[Ww]%(d)s)?%(n)s\s?[Ww](?![A-Za-z\d])\+?" % {"n": NUMBER, "d": DASH})
 WAN_BEFORE = re.compile(
@@ -238,7 +246,8 @@ def _are_years(left: str, right: str, before: str, behind: str) -> bool:
 
 # What a score or a scale has before or behind it, where 10:12 could be a time of day.
 SCORES = "(?:大?比分|比例尺?|比率|汇率|赔率|配比)(?:[:是为约]|大约)?"
-WON = "的?(?:[大总]?比分|比例|比率|[战险完]?胜|[获取]胜|击败|不敌|惜败|逆转|横扫|力克|淘汰|领先|落后|[战逼]?平|[赢输负败])"
+BEATEN = "[大战险完获取]胜|击败|不敌|惜败|逆转|横扫|力克|淘汰|领先|落后|[战逼]平|告负"
+WON = "的?(?:[大总]?比分|比例|比率|%s|[胜平赢输负败])" % BEATEN
 
 
 def _time(match) -> str:
@@ -255,6 +264,13 @@ def _time(match) -> str:
     if minute == "00":
         return spoken + ("零分%s秒" % read_number(second) if second and int(second) else "")
     return spoken + read_number(minute) + ("分%s秒" % read_number(second) if second else "")
+
+
+def _score(match) -> str:
+    """比分2-1, 以1-2告负, 4-2击败: a dash for 比; 2-3平方米 is none."""
+    before, first, second = match.groups()
+    won = re.match(WON if before == "以" else BEATEN, match.string[match.end() :].lstrip(" "))
+    return (before or "") + first + "比" + second if won or before not in (None, "以") else match.group()
 
 
 def _percent(match) -> str:
@@ -313,8 +329,8 @@ def _integer(match) -> str:
     text, (start, end) = match.string, match.span()
     digits, before, behind = match.group(), text[:start], text[end:]
     counted = _is_counted(behind)
-    if before.endswith("米") and len(digits) == 2 and not counted:
-        return read_digits(digits)  # 1米75
+    if before.endswith(("米", "秒")) and len(digits) == 2 and not counted and not behind.startswith("秒"):
+        return read_digits(digits)  # 1米75, 9秒58
     if digits == "1" and _is_name(before[-9:], behind):
         return ONE
     return "两" if digits == "2" and _is_pair(before[-9:], behind) else read_number(digits, counted)
@@ -340,7 +356,7 @@ def _telephones(text: str) -> str:
     """Telephone numbers by their form, and other numbers by the word before them."""
     text = TELEPHONE.sub(_telephone, text)
     name = r"((?:%s)(?:号码|号)?(?:是|为|[:：])?\s?)(\d{3,}(?:[、和或]\d{3,})*)(?![\d.,:-])" % CALLED
-    return re.sub(name, _called, text)
+    return NAMING.sub(lambda m: read_digits(m.group()), re.sub(name, _called, text))
 
 
 def _dates(text: str) -> str:
@@ -350,6 +366,8 @@ def _dates(text: str) -> str:
     text = re.sub(r"(?<![\d./-])([12]\d{3})-(0[1-9]|1[0-2])(?![\d/年-])", lambda m: _date(_Groups(m, 1, 2, None)), text)
     text = re.sub(r"(?<!\d)0([1-9])(?=月)|(?<=月)0([1-9])(?=[日号])", lambda m: m.group(1) or m.group(2), text)
     text = re.sub(r"(?<![\d.满期刑])\d\d(?=年\d{1,2}月)", lambda m: read_digits(m.group()), text)
+    season = r"(?<![\d.])((?:19|20)?\d\d)\s?(?:/|%s)\s?(\d\d)(?=赛季|学年|财年)" % DASH  # 2026-27赛季
+    text = re.sub(season, lambda m: read_digits(m.group(1)) + "到" + read_digits(m.group(2)), text)
     text = re.sub(r"(?<![\d.])((?:1[89]\d|20[0-3])0)s(?![A-Za-z])", lambda m: read_digits(m.group(1)) + "年代", text)
     return re.sub(r"(?<![\d.])(?:((?:19|20)\d\d)\s?%s\s?)?((?:19|20)\d\d)(?=%s)" % (DASH, HAN), _event, text)
 
@@ -386,9 +404,21 @@ def _prices(text: str) -> str:
     return re.sub(r"(?<=[\d万亿千百])\s?([¥€£])(?!\s?-?\d)", lambda m: CURRENCIES[m.group(1)], text)
 
 
+def _unit(match) -> str:
+    if re.search(r"[A-Z]\d+$", match.string[: match.start()]) and not match.group().startswith(" "):
+        return match.group()  # A6L
+    return "/".join(UNITS[unit] for unit in match.groups() if unit)
+
+
+def _degrees(match) -> str:
+    """39°54′20″."""
+    degrees, minutes, seconds = match.groups()
+    return "%s度%s分%s" % (degrees, minutes, seconds + "秒" if seconds else "")
+
+
 def _units(text: str) -> str:
     """50km, 5mg/L, 60公里/小时, 3元/斤, 5元/kg: 每 for the stroke behind what is counted."""
-    text = UNIT.sub(lambda m: "/".join(UNITS[unit] for unit in m.groups() if unit), text)
+    text = UNIT.sub(_unit, text)
     text = re.sub("/时(?!%s)" % HAN, "/小时", text)
     while PER.search(text):
         text = PER.sub(r"\1每", text)
@@ -511,7 +541,14 @@ def _without_figures(text: str) -> str:
     text = WAN.sub(_wan, _thousands_joined(text))
     text = PLATE.sub(_plate, text)
     text = POINT_FIRST.sub("0.", text)
-    unclear = re.search(r".?(?<![\dA-Z.])\.\d+(?!\d|%s)" % ORDERED, text)
+    text = re.sub(r"(?<=\d)\s?×\s?(?=\d)", "乘", re.sub(r"±(?=\d)", "正负", text))
+    text = re.sub(r"(\d)°(\d{1,2})['′](?:(\d{1,2})(?:\"|′′))?", _degrees, text)
+    text = re.sub(SERIES, r"\1", text)
+    text = re.sub(
+        r"\d{1,2}\.\d{1,2}(?=晚会|购物节|大促|促销|事变|劳动节|儿童节)", lambda m: m.group().replace(".", "·"), text
+    )
+    text = re.sub(r"(?<=[\d万亿千百])\+(?=\s?(?:%s|[、。!?)]|$))" % HAN, "加", text)  # 10万+, 500+员工
+    unclear = re.search(r".?(?<![\dA-Za-z.])\.\d+(?!\d|%s)" % ORDERED, text)
     if unclear:
         raise UserError("cannot tell a full stop from a decimal point in '%s': write 。 or 0." % unclear.group())
     inches = re.search(r"\d['\"]\s?\d|\d['\"]$", text)
@@ -519,6 +556,7 @@ def _without_figures(text: str) -> str:
         raise UserError("feet, inches, minutes or a quotation in '%s'? Write it in characters" % text.strip()[:40])
     text = re.sub(r"(\d+)·(\d+)", lambda m: read_digits(m.group(1) + m.group(2)), text)  # 3·15, 9·11: days of that name
     text = _dates(_telephones(_letters(_spans(text))))
+    text = re.sub(r"(比分[:是为]?\s?|以)?(?<![\d.:/-])(\d{1,3})[-–](\d{1,3})(?![\d.:/%-])", _score, text)
     chain = re.search(r"\d+(?:%s\d+){2,}|\d+(?:/\d+){2,}" % DASH, text)
     if chain:
         raise UserError("cannot tell what '%s' means: write it as it is spoken" % chain.group())
