@@ -23,7 +23,7 @@ def without_sure(text: str) -> str:
 
 
 # Words that jieba has and that are none in most sentences, or are two words.
-NO_WORDS = "美的 图为 一是 地拗 得分为 这一 打点 这张".split()
+NO_WORDS = "美的 图为 一是 地拗 得分为 这一 打点 这张 花都".split()
 
 WORDS = {
     # another reading than CC-CEDICT's first one
@@ -65,6 +65,47 @@ WORDS = {
     **{"撒谎": "sa1 huang3", "主意": "zhu2 yi4", "价值": "jia4 zhi2", "面积": "mian4 ji1"},
 }
 
+# What jieba takes apart, or into other words, so that a polyphone in it is read as if it stood alone.
+PHRASES = {
+    **{"曾任": "ceng2 ren4", "重重地": "zhong4 zhong4 de5", "花都区": "hua1 du1 qu1", "好面子": "hao4 mian4 zi5"},
+    **{"种瓜得瓜": "zhong4 gua1 de2 gua1", "种豆得豆": "zhong4 dou4 de2 dou4", "一物降一物": "yi1 wu4 xiang2 yi1 wu4"},
+    **{"到处都是": "dao4 chu4 dou1 shi4", "相机而动": "xiang1 ji1 er2 dong4", "穿着打扮": "chuan1 zhuo2 da3 ban4"},
+    **{"穿着朴素": "chuan1 zhuo2 pu3 su4", "穿着得体": "chuan1 zhuo2 de2 ti3", "干将莫邪": "gan1 jiang4 mo4 ye2"},
+    **{"三行": "san1 hang2", "两行": "liang3 hang2", "一行字": "yi1 hang2 zi4", "一行诗": "yi1 hang2 shi1"},
+    **{"另起一行": "ling4 qi3 yi1 hang2", "干一行": "gan4 yi1 hang2", "爱一行": "ai4 yi1 hang2"},
+    **{
+        "不亦说乎": "bu4 yi4 yue4 hu1",
+        "好之者": "hao4 zhi1 zhe3",
+        "逝者如斯夫": "shi4 zhe3 ru2 si1 fu2",
+        "朝辞": "zhao1 ci2",
+    },
+    **{"江陵一日还": "jiang1 ling2 yi1 ri4 huan2", "草低见牛羊": "cao3 di1 xian4 niu2 yang2"},
+    **{"会稽": "kuai4 ji1", "长子县": "zhang3 zi3 xian4", "大城县": "dai4 cheng2 xian4", "句践": "gou1 jian4"},
+    **{"那英": "na1 ying1", "绿林好汉": "lu4 lin2 hao3 han4", "硕果累累": "shuo4 guo3 lei2 lei2", "糖分": "tang2 fen4"},
+    **{
+        "果实累累": "guo3 shi2 lei2 lei2",
+        "重装": "chong2 zhuang1",
+        "重装系统": "chong2 zhuang1 xi4 tong3",
+        "兴许": "xing1 xu3",
+        "延误": "yan2 wu4",
+    },
+    # the particle between a verb and what comes of it is light (XHC); CC-CEDICT has de2 here
+    **{
+        "看得见": "kan4 de5 jian4",
+        "看得上": "kan4 de5 shang4",
+        "听得见": "ting1 de5 jian4",
+        "听得到": "ting1 de5 dao4",
+    },
+    **{
+        "找得到": "zhao3 de5 dao4",
+        "想得到": "xiang3 de5 dao4",
+        "想得美": "xiang3 de5 mei3",
+        "比得上": "bi3 de5 shang4",
+    },
+    **{"过得去": "guo4 de5 qu4", "过得硬": "guo4 de5 ying4", "差得多": "cha4 de5 duo1", "憋得慌": "bie1 de5 huang1"},
+}
+WORDS.update(PHRASES)
+
 # Characters standing alone (in no word of the dictionary).
 CHARACTERS = {
     **{"哦": "o5", "哟": "yo5", "喽": "lou5", "咯": "lo5", "诶": "ei5", "喔": "o5", "呐": "na5", "哩": "li5"},
@@ -92,7 +133,9 @@ SPOKEN_LIGHT = set("先生 夫人 东西 父亲 喇叭 事情 行李 商量".spl
 
 # Surnames that are read otherwise than the character alone; asked for at the beginning of a name.
 SURNAMES = {"肖": "xiao1", "葛": "ge3", "朴": "piao2", "曾": "zeng1", "任": "ren2", "单": "shan4", "解": "xie4"}
-SURNAMES.update({"仇": "qiu2", "查": "zha1", "覃": "qin2", "华": "hua4", "尉": "wei4", "翟": "zhai2", "盖": "ge3"})
+SURNAMES.update(
+    {"仇": "qiu2", "查": "zha1", "覃": "qin2", "华": "hua4", "尉": "wei4", "翟": "zhai2", "盖": "ge3", "缪": "miao4"}
+)
 
 # 儿 is a syllable of its own in words of songs and tales, though dictionaries write r.
 SUNG = set("花儿 鸟儿 马儿 鱼儿 云儿 月儿 风儿 虫儿 羊儿 牛儿".split())

@@ -16,6 +16,9 @@ def tokenizer():
     found.initialized = True
     for word in readings.NO_WORDS:
         found.del_word(word)
+    for word in readings.PHRASES:
+        if not found.FREQ.get(word):
+            found.add_word(word)
     return found
 
 

@@ -217,6 +217,24 @@ def test_pinyin_in_capitals_is_pinyin(text, expected):
         spoken("NI3HAO3")
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("他曾任省长", "ta1 ceng2 ren4 sheng3 zhang3"),
+        ("重重地摔", "zhong4 zhong4 de5 shuai1"),
+        ("山峦重重", "shan1 luan2 chong2 chong2"),
+        ("种瓜得瓜", "zhong4 gua1 de2 gua1"),
+        ("三行代码，一行人", "san1 hang2 dai4 ma3 yi1 xing2 ren2"),
+        ("花都开了，花都区", "hua1 dou1 kai1 le5 hua1 du1 qu1"),
+        ("看得见，听得到", "kan4 de5 jian4 ting1 de5 dao4"),
+        ("长子县在山西", "zhang3 zi3 xian4 zai4 shan1 xi1"),
+        ("不亦说乎", "bu4 yi4 yue4 hu1"),
+    ],
+)
+def test_phrases_that_jieba_takes_apart(text, expected):
+    assert pinyin.to_pinyin(text) == expected
+
+
 def test_names_of_letters_are_syllables_of_mandarin():
     syllables = " ".join(pinyin.readings.LETTERS.values())
     assert len(pinyin.readings.LETTERS) == 26 and pinyin.to_pinyin(syllables) == syllables
