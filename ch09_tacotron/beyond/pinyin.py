@@ -268,16 +268,22 @@ class Clause:
         after, after_tag = self._neighbour(p, 1)
         if character in readings.SURNAMES and after in readings.TITLES:
             return readings.SURNAMES[character]
+        if character in readings.SENSES:
+            pattern, reading = readings.SENSES[character]
+            if re.compile(pattern).match(self.text, p):  # it sees what stands before, too
+                return reading
         if character == "地":
             noun = not before or before[-1] in readings.BEFORE_GROUND and before_tag[:1] not in tuple("zid")
-            noun = noun or after[:1] in ("位", "附", "的") or after_tag in ("f", "u") and after[:1] != "被"
+            noun = noun or after[:1] in ("位", "附", "的") or after_tag in ("f", "u") and after[:1] not in "被等"
             noun = noun or before_tag == "m" and (len(before) == 1 or after_tag[:1] == "n")
+            noun = noun or re.search("(?<![块片])[这那哪几%s][块片亩]$" % NUMERALS, self.text[:p])
             return "di4" if noun or (not after and before_tag[:1] not in "dzax") else "de5"
         if character == "得":
             if (
                 after
                 and (before in readings.MUST or before_tag in ("d", "r", ""))
                 and after[0] not in ("了", "嘞") + PRIZES
+                and before != "相处"  # a verb, though jieba says adverb
                 and not (after_tag == "m" and before_tag == "r")
                 or after in readings.HAVE_TO
             ):
@@ -300,28 +306,32 @@ class Clause:
         if character == "觉":
             return "jiao4" if "睡" in self.text[max(0, p - 6) : p] else None
         if character == "扇":
-            return "shan1" if after_tag[:1] == "r" or after in ("耳光", "巴掌", "风") else None
-        if character == "背":
-            return "bei1" if after[:1] == "了" else None
+            slaps = after_tag[:1] == "r" or after[:1] in tuple("着了") or after in ("耳光", "巴掌", "风")
+            return "shan1" if slaps else None
         if character in "哇啰咧呦吖嘞" and before and not after:
             return _read_character(character)[:-1] + "5"
         if character == "倒":
-            pair = before and len(self.words[self.word_of[p]].text) == 2  # 累倒
-            return "dao3" if before_tag[:1] == "v" or after[:1] in tuple("在下") or pair else None
+            pair = p > self.starts[self.word_of[p]] and before_tag[:1] != "n"  # 累倒, but 水倒
+            falls = after[:1] in tuple("在下") or pair or self.text[p + 1 :] == "了"
+            poured = after[:1] != "下" and re.search("[把将]", self.text[max(0, p - 6) : p])  # 把油倒在碗里
+            return "dao3" if before_tag[:1] == "v" or falls and not poured else None
         if character == "只":
             return "zhi1" if before[-1:] and before[-1] in NUMERALS + "几那这每有多" else None
         if character == "种":
             counted = before[-1:] and before[-1] in NUMERALS + "几那这每各多少某何哪有此"
-            return None if counted or not before else ("zhong4" if before_tag[:1] in "dvcn" and after else None)
+            if counted:
+                return None
+            planted = after[:1] in tuple("了着过下满") or before and before_tag[:1] in "dvcn" and after
+            return "zhong4" if planted else None
         if character == "长":
-            grows = after and after[0] in "着了得大胖个痘满出成起在" or before and before[-1] in "再越生"
-            return "zhang3" if grows or before and before[-1] in readings.HEADED else None
+            if after[:1] == "了" and (before in readings.LONG or before[-1:] in tuple("太很更最真够么")):
+                return None  # 太长了, 时间长了
+            grows = after and after[0] in "着了得大胖高个痘满出成起在" or before and before[-1] in "再越生"
+            older = before_tag[:1] in "rn" and re.match("%s+[岁辈]" % HAN, self.text[p + 1 : p + 5])  # 比我长三岁
+            return "zhang3" if grows or older or before and before[-1] in readings.HEADED else None
         if character == "还":
-            return (
-                "huan2"
-                if after[:1] in tuple("钱债款书给清账了") or before[-1:] in tuple("偿归退不") and not after
-                else None
-            )
+            owed = re.match("(?:[你我他她您]们?的?)?[钱债款]", self.text[p + 1 :]) or after[:1] in tuple("书给清账了")
+            return "huan2" if owed or before[-1:] in tuple("偿归退不没候") and not after else None
         if character == "数":
             return "shu3" if after[:1] and after[0] in "了着不得完" else None
         if character == "教":
@@ -383,18 +393,20 @@ class Clause:
         if not after:
             return "yi1"
         measured = self.text[p + 1 :].startswith(tuple(MEASURES))
+        if before == "点" and self.text[p - 2 : p - 1] in tuple(NUMERALS) and after != "刻":
+            return "yi1"  # 三点一, 十四点一亿
         if after not in "百千万亿":
             digits = DIGITS + "〇"
             counts = (
                 before and before in digits + "十第初" or before == "百" and after == "十" or after in digits + "两"
             )
-            counts = counts or before == "点" and self.text[p - 2 : p - 1] in NUMERALS
-            counts = counts or after == "点" and later and later in digits
-            sums = after in tuple("加减乘比") and later and later in NUMERALS or after + later == "除以"
+            counts = counts or after == "点" and later and later in digits and self.text[p + 3 : p + 4] != "刻"
+            sums = after in tuple("加减乘比到至") and later and later in NUMERALS or after + later == "除以"
             sums = sums or before in tuple("加减乘比") and self.text[p - 2 : p - 1] in tuple(NUMERALS) and not measured
             ordinal = after in "月号级楼线审氧" or before == "月" and after == "日"  # 一月 is January, 一号 the first
             ordinal = ordinal or re.match("年级|等[奖座舱功]", self.text[p + 1 :])
             ends = len(word) > 1 and last and word[-1] == "一" and word[0] not in "这那哪另某每任同有刚"
+            ends = ends and not (word[0] == "一" and self.words[self.word_of[p]].tag == "x")  # 一摇一|摆
             if counts or sums or ordinal or ends or word == "一" and after == "是":
                 return "yi1"
         spoken = self.syllables[p + 1]
@@ -403,7 +415,7 @@ class Clause:
     def _read_not(self, p: int) -> str:
         """不 as it is spoken: bu5 where it asks (知道不), bu2 before a fourth tone, else bu4."""
         if p and p + 1 == len(self.text) and len(self.words[self.word_of[p]].text) == 1:
-            return "bu5"
+            return "bu4" if self.text[p - 1] in "偏就才也都绝决" else "bu5"
         return "bu2" if self.syllables[p + 1 : p + 2] and self.syllables[p + 1][-1:] == "4" else "bu4"
 
     def _lift_third_tones(self):

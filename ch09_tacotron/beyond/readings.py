@@ -106,6 +106,34 @@ PHRASES = {
 }
 WORDS.update(PHRASES)
 
+# A polyphone that stands alone has another sense than its usual one where this matches at it (XHC): pattern, reading.
+SENSES = {
+    "中": ("中(?=了(?![结解却断])|过[奖毒弹枪计])", "zhong4"),  # to hit: 中了彩票
+    "量": ("量(?=[了着过]|一量|体温|身高|血压|尺寸|腰围)|(?<=量一)量", "liang2"),  # to measure
+    "数": ("数(?=一数|星星|到[一二三四五六七八九十百])|(?<=数一)数", "shu3"),  # to count
+    "转": (
+        "转(?=得(?!到)|个不停|来转去|圈|了[一两几]?圈)|(?<=[绕围]着.)转|(?<=[绕围]着..)转",
+        "zhuan4",
+    ),  # round and round
+    "盛": ("盛(?=[了满入进好汤饭]|出[来一]|一[碗勺盘])", "cheng2"),  # to ladle, to hold
+    "吐": ("吐(?=得|个不停|了(?!口|一口|舌|吐))|(?<=[想要])吐$", "tu4"),  # to be sick
+    "涨": ("涨(?=得(?:通红|满脸|发紫))", "zhang4"),  # of blood
+    "扎": ("扎(?=起(?:来|头发|辫)|了起来|[了着]?[一两个]{0,2}[大小长短]?(?:辫|马尾|头发|蝴蝶结))", "za1"),  # to tie
+    "调": ("调(?=成(?!都)|[匀好高低大小亮暗淡]|到[零一二三四五六七八九十百]+[度档])", "tiao2"),  # to set, to mix
+    "重": ("(?<![很太体最更])重(?=[做写拍录测印算画])", "chong2"),  # once more
+    "行": ("(?<=第[一二三四五六七八九十])行|(?<=[两三四五六七八九十几每])行(?=[字诗代文泪热])", "hang2"),  # a line
+    "结": ("结(?=[出满])", "jie1"),  # to bear fruit
+    "撒": ("撒(?=[上入些点满在盐糖]|了一地)", "sa3"),  # to strew
+    "处": ("(?<![一两三几各此])处(?=[一两二三五六七十]+[年个日]|死刑|无期|拘役)", "chu3"),  # to punish
+    "背": ("背(?=了|起(?!来))", "bei1"),  # to carry
+    "着": ("(?<=没[找见买抓碰逮])着", "zhao2"),  # to get
+    "落": ("落(?=在(?:家里|办公室|公司|教室|出租车))", "la4"),  # to leave behind
+    "当": ("(?<=把[你我他她它您])当|(?<=把[你我他她]们)当", "dang4"),  # to take for
+    "空": ("空(?=出)", "kong4"),  # to vacate
+    "教": ("教(?=数学|语文|英语|物理|化学|历史|音乐)", "jiao1"),  # to teach
+    "担": ("(?<=[一两三几])担(?=[水米柴粮])", "dan4"),  # a load
+}
+
 # Characters standing alone (in no word of the dictionary).
 CHARACTERS = {
     **{"哦": "o5", "哟": "yo5", "喽": "lou5", "咯": "lo5", "诶": "ei5", "喔": "o5", "呐": "na5", "哩": "li5"},
@@ -159,5 +187,6 @@ TO_BE = set("均 皆 依次 分别 图 最 可能 曾 更 尤 极 较 不 终 �
 BECOME = set("变 演变 转变 增加 减少 转型 更名 改名 命名 评 选 选拔 筛选 称 简称 自称 自诩 誉".split())
 BECOME |= set("视 定 判 认定 列 升 降 提拔 分 折合 兑".split())
 BEFORE_GROUND = set("在倒到此该各本两属某这那落离等一")
+LONG = set("时间 日子 头发 胡子 指甲".split())  # before 长了: are or have become long
 HEADED = set("省市县区州部局院校厂处科所队船站社团馆店镇乡村组班司")
 TITLES = set("先生 女士 小姐 太太 夫人 老师 教授 医生 某 某某 总 经理 书记 主任 家".split())

@@ -235,6 +235,53 @@ def test_phrases_that_jieba_takes_apart(text, expected):
     assert pinyin.to_pinyin(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("他中了彩票，集中了力量", "ta1 zhong4 le5 cai3 piao4 ji2 zhong1 le5 li4 liang4"),
+        ("量了体温，质量过关", "liang2 le5 ti3 wen1 zhi4 liang4 guo4 guan1"),
+        ("数一数，他数学好", "shu3 yi1 shu3 ta1 shu4 xue2 hao3"),
+        ("绕着太阳转，向右转", "rao4 zhe5 tai4 yang5 zhuan4 xiang4 you4 zhuan3"),
+        ("盛了一碗汤，茶很盛行", "cheng2 le5 yi1 wan3 tang1 cha2 hen3 sheng4 xing2"),
+        ("他吐了一地，吐了一口气", "ta1 tu4 le5 yi1 di4 tu3 le5 yi1 kou3 qi4"),
+        ("脸涨得通红，涨得很快", "lian3 zhang4 de5 tong1 hong2 zhang3 de5 hen3 kuai4"),
+        ("调成静音，调到北京", "tiao2 cheng2 jing4 yin1 diao4 dao4 bei3 jing1"),
+        ("重写作业，体重算正常", "chong2 xie3 zuo4 ye4 ti3 zhong4 suan4 zheng4 chang2"),
+        ("撒上葱花，撒谎", "sa3 shang4 cong1 hua1 sa1 huang3"),
+        ("处三年以下，处处", "chu3 san1 nian2 yi3 xia4 chu4 chu4"),
+        ("背起书包，没找着", "bei1 qi3 shu1 bao1 mei2 zhao3 zhao2"),
+        ("把你当朋友，他当了班长", "ba3 ni3 dang4 peng2 you5 ta1 dang1 le5 ban1 zhang3"),
+        ("落在家里，落在后面", "la4 zai4 jia1 li3 luo4 zai4 hou4 mian4"),
+        # a noun, or what is poured, stands before 倒; what falls does so by itself
+        ("把油倒在碗里，倒在地上，水倒掉", "ba3 you2 dao4 zai4 wan3 li3 dao3 zai4 di4 shang4 shui3 dao4 diao4"),
+        ("砍倒的树，墙倒了", "kan3 dao3 de5 shu4 qiang2 dao3 le5"),
+        ("头发太长了，时间长了，又长高了", "tou2 fa4 tai4 chang2 le5 shi2 jian1 chang2 le5 you4 zhang3 gao1 le5"),
+        ("比我长三岁，刀长三寸", "bi3 wo3 zhang3 san1 sui4 dao1 chang2 san1 cun4"),
+        ("还你钱，没还，还没写", "huan2 ni3 qian2 mei2 huan2 hai2 mei2 xie3"),
+        ("地里种了菜，这种了不起的人", "di4 li3 zhong4 le5 cai4 zhe4 zhong3 liao3 bu4 qi3 de5 ren2"),
+        ("这块地，一片一片地切", "zhe4 kuai4 di4 yi1 pian4 yi1 pian4 de5 qie1"),
+        ("着急地等，相处得很好", "zhao2 ji2 de5 deng3 xiang1 chu3 de5 hen3 hao3"),
+    ],
+)
+def test_senses_of_a_polyphone_by_what_stands_beside_it(text, expected):
+    """XHC; each with a neighbour that keeps the usual reading."""
+    assert pinyin.to_pinyin(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("一到十，一到夏天", "yi1 dao4 shi2 yi2 dao4 xia4 tian1"),
+        ("十四点一亿", "shi2 si4 dian3 yi1 yi4"),
+        ("十一点一刻", "shi2 yi1 dian3 yi2 ke4"),
+        ("一摇一摆", "yi4 yao2 yi4 bai3"),
+        ("我偏不，你去不", "wo3 pian1 bu4 ni3 qu4 bu5"),
+    ],
+)
+def test_one_and_not_in_spans_decimals_and_refusals(text, expected):
+    assert spoken(text) == expected
+
+
 def test_names_of_letters_are_syllables_of_mandarin():
     syllables = " ".join(pinyin.readings.LETTERS.values())
     assert len(pinyin.readings.LETTERS) == 26 and pinyin.to_pinyin(syllables) == syllables
