@@ -61,7 +61,7 @@ checkpoint_interval = 1000
 VALUES = [
     options.Value("epochs", epochs, "train until this step", tiny=8, low=1, fixed=False),
     options.Value("batch", batch, "sentences in a batch", tiny=4, low=1),
-    options.Value("outputs_per_step", outputs_per_step, "frames of a decoder step", low=1, high=10),
+    options.Value("outputs_per_step", outputs_per_step, "frames of one of at most 300 steps", low=4, high=10),
     options.Value("checkpoint_interval", checkpoint_interval, "steps between them", tiny=4, low=1, fixed=False),
 ]
 

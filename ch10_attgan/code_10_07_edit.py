@@ -3,7 +3,7 @@
 The whole listing follows the author's published file; no page prints it.
 Reads: the run of listing 10-6 in ``--output-dir`` and the test part of its data. Writes: below the run folder
 ``<experiment_name>/sample_testing_slide_<attribute>/<number>.png`` (original, gap, then the attribute from
-``test_int_min`` to ``test_int_max``) and a record. Time: seconds; the full test part (19,962 faces) an hour.
+``test_int_min`` to ``test_int_max``) and a record. Time: seconds; the full test part (19,962 faces) some hours on two cores.
 Differs from the print: E89, E90, E91.
 Beyond it: ``beyond/photos.py`` (own pictures, weights that ship); several attributes at once: ``ext_10_3_10_edit.py``.
 Next: ``python ch10_attgan/ext_10_3_10_edit.py --preset tiny``.

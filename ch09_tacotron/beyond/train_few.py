@@ -42,7 +42,7 @@ VALUES = [
     V("batch_size", 8, "utterances in a batch", tiny=4, low=1),
     V("checkpoint_interval", 250, "steps between checkpoints", tiny=4, low=1, fixed=False),
     V("log_interval", 10, "steps between lines of the log", tiny=1, low=1, fixed=False),
-    V("outputs_per_step", outputs_per_step, "frames of a decoder step", low=1, high=10),
+    V("outputs_per_step", outputs_per_step, "frames of one of at most 300 steps", low=4, high=10),
     V("init_lr", 0.001, "highest learning rate", low=0.0),
     V("warmup_steps", 300, "the learning rate rises until this step", tiny=4, low=1),
     V("hold_steps", 3000, "… and stays until this one, then falls with the root of the step", tiny=100, low=1),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ch09_tacotron import code_9_09_preprocess as audio
 from ch09_tacotron import code_9_17_train as listing
 from ch09_tacotron.beyond import sound, train_few, voice
 from common import options, run
@@ -20,6 +21,16 @@ def test_printed_constants_are_the_defaults():
     book = options.parse_values(listing.__file__, listing.__doc__, listing.VALUES, [])
     assert (book.epochs, book.batch, book.outputs_per_step, book.checkpoint_interval) == (100000, 32, 5, 1000)
     assert (listing.griffin_lim_iters, listing.power) == (60, 1.5)
+
+
+@pytest.mark.parametrize("script", [listing, train_few])
+def test_the_decoders_300_steps_hold_the_longest_recording(script, capsys):
+    """Fewer frames a step ended in TensorFlow's 'Incompatible shapes: [1,300] vs. [1,401]' on a recording of 400 frames."""
+    fewest = next(row.low for row in script.VALUES if row.name == "outputs_per_step")
+    assert 300 * (fewest - 1) < audio.max_frame_num <= 300 * fewest
+    with pytest.raises(SystemExit):
+        options.parse_values(script.__file__, script.__doc__, script.VALUES, ["--outputs-per-step", str(fewest - 1)])
+    assert "%d is not %d to 10" % (fewest - 1, fewest) in capsys.readouterr().err
 
 
 def test_e34_figures_are_closed(tmp_path):
