@@ -17,6 +17,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from sklearn import metrics
 
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
 from common import datasets, files, options, records, run
@@ -97,11 +98,8 @@ def scores(sess, model, part):
         feed = {model.x: table[rows, : lengths[rows].max()], model.x_len: lengths[rows]}
         found.append(sess.run(model.pred, feed).argmax(axis=1))
     found = np.concatenate(found)
-    f1 = []
-    for topic in np.unique(labels):
-        hits = np.sum((found == topic) & (labels == topic))
-        f1.append(2.0 * hits / (np.sum(found == topic) + np.sum(labels == topic)))
-    return float(np.mean(found == labels)), float(np.mean(f1))
+    macro_f1 = metrics.f1_score(labels, found, labels=np.unique(labels), average="macro")
+    return float(np.mean(found == labels)), float(macro_f1)
 
 
 def train(kind, seed, opts, parts, rnn, route):

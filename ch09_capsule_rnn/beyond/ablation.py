@@ -80,6 +80,20 @@ def train_one(way, seed, opts, parts):
     return result
 
 
+def result_of(opts, way, seed):
+    """What an earlier call or this one wrote of a run; None where there is none, or one of other values, which is said."""
+    folder = os.path.join(opts.output_dir, "%s-%d" % (way, seed))
+    path = os.path.join(folder, "result.json")
+    if not os.path.exists(path):
+        return None
+    settings = options.load_values(folder, VALUES, "ch09_capsule_rnn/beyond/ablation.py")
+    others = [row.name for row in VALUES if row.fixed and getattr(settings, row.name) != getattr(opts, row.name)]
+    if others:
+        print("%s, seed %d: left out, it was trained with another %s" % (way, seed, ", ".join(others)))
+        return None
+    return files.read_json(path)
+
+
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, base="compare")
     opts.output_dir = os.path.join(opts.output_dir, "ablation")
@@ -95,8 +109,7 @@ def main(argv=None):
 
     rows = []
     for way in aggregation.WAYS:
-        paths = [os.path.join(opts.output_dir, "%s-%d" % (way, seed), "result.json") for seed in seeds]
-        results = [files.read_json(path) for path in paths if os.path.exists(path)]
+        results = [result for result in (result_of(opts, way, seed) for seed in seeds) if result]
         if results:
             tests = [result["accuracy"] for result in results]
             spread = float(np.std(tests, ddof=1)) if len(tests) > 1 else None
