@@ -177,12 +177,11 @@ class Peers(Alone):
             opts.seed + self.task
         )  # examples and dropout are each worker's own; the variables come from the chief
         if not self.chief:
-            opts.output_dir = tempfile.mkdtemp(prefix="companion-worker-")
-        self._scratch = None if self.chief else opts.output_dir
+            scratch = tempfile.mkdtemp(prefix="companion-worker-")
+            atexit.register(shutil.rmtree, scratch, True)
+            opts.output_dir = os.path.join(scratch, "run")  # with room beside it: some scripts unpack pictures there
         self._device = tf.device(self._place(self.task))
         self._device.__enter__()  # for the rest of this graph's life
-        if self._scratch:
-            atexit.register(shutil.rmtree, self._scratch, True)
 
     def _place(self, task: int) -> str:
         return "/job:%s/task:%d" % (JOB, task)
@@ -413,7 +412,8 @@ def launch(count: int, words: Sequence[str]) -> int:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    return processes[0].returncode
+    # one that failed since the last look, when the others had ended too
+    return next((process.returncode for process in processes if process.returncode), 0)
 
 
 def _forward(task: int, stream) -> None:

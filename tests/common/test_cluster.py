@@ -29,7 +29,9 @@ VALUES = [options.Value("batch", 8, "examples of a worker's batch", low=1), opti
 
 def main():
     opts = options.parse_values(os.path.join(options.REPOSITORY, "ch00_mini", "x.py"), "", VALUES, add=cluster.add_options)
-    wanted, peers = opts.output_dir, cluster.join(opts)
+    peers = cluster.join(opts)
+    if peers.task:  # as AttGAN's pictures out of a zip, which lay in /tmp/unpacked for ever
+        os.mkdir(os.path.join(os.path.dirname(opts.output_dir), "unpacked"))
     x, y = tf.placeholder(tf.float32, [None, 6]), tf.placeholder(tf.float32, [None, 1])
     start = tf.random_normal_initializer(0, 0.3, seed=opts.seed + peers.task)
     hidden = tf.layers.dense(x, 16, tf.nn.tanh, kernel_initializer=start)
@@ -247,3 +249,11 @@ def test_the_launcher_starts_and_ends_all(trainer, tmp_path):
         words + ["--batch", "0"], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     assert bad.returncode == 2 and "at least 1" in bad.stderr
+
+
+def test_the_launcher_says_that_a_worker_failed_when_the_chief_had_ended_already(tmp_path, monkeypatch):
+    script = tmp_path / "script.py"
+    script.write_text("import sys; sys.exit(3 * int(sys.argv[-1]))", encoding="utf-8")
+    pause = time.sleep
+    monkeypatch.setattr(cluster.time, "sleep", lambda seconds: pause(2))  # both end within one look
+    assert cluster.launch(2, [str(script)]) == 3
