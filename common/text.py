@@ -114,14 +114,15 @@ def read_csv(
     if delimiter is None:
         head = text.lstrip("\n").split("\n", 1)[0]
         delimiter = max(",;\t", key=head.count)
-    rows = []
+    rows, reader, line = [], csv.reader(io.StringIO(text), delimiter=delimiter, strict=True), 1
     try:
-        for row in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True):
+        for row in reader:
             cells = [cell.strip() for cell in row]
             if any(cells):
                 rows.append(cells)
+            line = reader.line_num + 1  # where the next row begins: blank lines count, and a cell may hold several
     except csv.Error as error:
-        raise UserError("%s %s is no CSV table (line %d: %s)" % (what, path, len(rows) + 1, error))
+        raise UserError("%s %s is no CSV table (line %d: %s)" % (what, path, line, error))
     return rows
 
 

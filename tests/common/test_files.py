@@ -169,6 +169,12 @@ def test_broken_tables_are_a_line(tmp_path, content):
     assert "x.csv" in said(text.read_csv, str(tmp_path / "x.csv"))
 
 
+def test_a_broken_row_is_named_by_its_line(tmp_path):
+    """Rows were counted: blank lines, and those within a cell, were not."""
+    (tmp_path / "x.csv").write_text('a,"b\nb"\n\n\n1,"2\n3,4\n', encoding="utf-8")
+    assert "(line 5: " in said(text.read_csv, str(tmp_path / "x.csv"))
+
+
 def test_numbers_keep_their_significant_digits(tmp_path):
     shown = [
         text.number(value) for value in (1.5e-6, 0.0, 1234567.0, 1234567.25, -3, np.float32(0.1), 1e300, float("nan"))
