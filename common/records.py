@@ -49,7 +49,7 @@ class Record:
     """Collects settings, metrics and files of one run of one script.
 
     Args:
-      opts: the namespace of ``options.parse`` (or any namespace with ``output_dir``, ``example``, ``preset``, ``seed``).
+      opts: the namespace of ``options.parse_values`` (or any with ``output_dir``, ``example``, ``preset``, ``seed``).
       script: file name of the script without ending, e.g. ``code_9_08_births``.
       listing: what it shows, e.g. ``listing 9-8``.
       data: one line on the data, e.g. ``Quebec births, 5113 days (real)`` or ``generated sample``.

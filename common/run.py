@@ -216,7 +216,7 @@ class Run:
     either of them raises ``Stopped``, which ends the script with status 130 or 143 once the loop has ended.
 
     Args:
-      opts: the namespace of ``options.parse``.
+      opts: the namespace of ``options.parse_values``.
       checkpoints: the folder of the checkpoints within the run's.
     """
 

@@ -155,7 +155,7 @@ def check_memory(checks):
         checks.line("NOTE", "memory: unknown here")
         return
     text = "memory %.1f GB, %d cores" % (size / 1e9, os.cpu_count() or 1)
-    small = "; the book's batch of example 53 takes 4.5 GB: lower --batch-size" if size < 6e9 else ""
+    small = "; the book's batch of example 53 takes 4.5 GB: lower --batch" if size < 6e9 else ""
     checks.line("OK" if size >= LEAST_MEMORY and not small else "NOTE", text + small)
 
 

@@ -5,7 +5,7 @@ is said (``alignment.py`` finds it), the context of every step is known beforeha
 step before it but the two GRUs. What is learnt is the same function of the same variables as the listing's (a test compares
 them); a step of training takes a fraction of the time, and the frames can be learnt before attention can read.
 
-``Weights`` are the listing's variables by short names. All tensors are batch first.
+Weights are the listing's variables by short names (``weights_of``). All tensors are batch first.
 """
 
 import re
@@ -80,7 +80,6 @@ class Passage:
       w: the weights, short name → variable.
       is_training: by the batch's statistics (its padding left out), or by the moving averages.
       dropout: rate in the prenets.
-      seed: of the noise.
 
     Attributes:
       updates: what moves the moving averages.

@@ -192,7 +192,7 @@ def speak_samples(voice, samples, folder, step, record, writer, griffin_lim_iter
 
 
 def train(opts):
-    """Trains until ``opts.steps``; returns the record."""
+    """Trains until ``opts.steps`` and writes the record."""
     if opts.tail_steps and not opts.masked_loss:
         raise UserError("--tail-steps needs --masked-loss: it lies behind what is not masked")
     if opts.forced_attention > 0 and not opts.forced_alignment:

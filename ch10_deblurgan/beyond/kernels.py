@@ -1,11 +1,11 @@
 """The transforms of Winograd's method, compiled by numba.
 
 F(4×4, 3×3) of Lavin and Gray, arXiv 1509.09308: a tile of 4×4 outputs of a convolution is
-``outputs(points(inputs) · kernel_points(kernel))``, where the product is one of matrices ``[tiles, C]·[C, K]`` at each of 36
-points. TensorFlow does the products; written with its operations, the transforms (each a matrix of a few small numbers,
-applied down and across) took longer than them, because each operation sends the whole picture through memory. Here a tile is
-cut out, transformed and put where it belongs while it is in the processor's cache. The first call compiles for some seconds;
-the machine code is kept in ``__pycache__``.
+``outputs(points(inputs) · points of the kernel)``, where the product is one of matrices ``[tiles, C]·[C, K]`` at each of 36
+points (those of the kernel: ``fast.KERNEL_2D``). TensorFlow does the products; written with its operations, the transforms
+(each a matrix of a few small numbers, applied down and across) took longer than them, because each operation sends the whole
+picture through memory. Here a tile is cut out, transformed and put where it belongs while it is in the processor's cache. The
+first call compiles for some seconds; the machine code is kept in ``__pycache__``.
 
 Loops run over channels, whose numbers lie side by side. Within a block of channels, numbers that belong together are
 ``BLOCK`` apart: a constant, so the compiler sees that they do not overlap and takes eight channels at once.
