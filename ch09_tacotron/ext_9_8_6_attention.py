@@ -19,7 +19,7 @@ from ch09_tacotron import code_9_12_decoder_wrapper as rnnwrapper
 from ch09_tacotron import code_9_15_dataset as cn_dataset
 from ch09_tacotron import code_9_16_tacotron as tacotron
 from ch09_tacotron import code_9_17_train as train
-from ch09_tacotron.ext_9_8_4_cbhg import ids_of
+from ch09_tacotron.ext_9_8_4_cbhg import SHIPPED, ids_of
 from common import options, records, run, weights
 from common.plotting import plt, save_figure
 
@@ -52,7 +52,6 @@ KINDS = {
     "smoothed": functools.partial(LocationSensitiveAttention, smoothing=True),
     "last": functools.partial(LocationSensitiveAttention, cumulate_weights=False),
 }
-SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "weights", "tacotron-float16.npz")
 LIMIT = 300  # decoder steps at which listing 9-16 gives up
 FIRST_STEP = 2000  # the count begins half way up the printed warm-up of 4000 steps, which a few hundred would not leave
 VALUES = [

@@ -156,7 +156,7 @@ def main(argv=None):
                 wave_seconds += time.time() - start
                 wave_length += len(wave) / sound.sample_rate
             if name == "held-out":
-                sounds.append((sound.melspectrogram(sound.magnitude(wave)).T, fields[3]))
+                sounds.append((sound.mel_of(wave), fields[3]))
             if number < opts.waves:
                 path = os.path.join(folder, "%s-%02d" % (name, number + 1))
                 sound.save_wav(wave, path + ".wav")

@@ -83,16 +83,11 @@ def pitch(wave: np.ndarray) -> np.ndarray:
 
 def pitch_pairs(spoken: np.ndarray, recorded: np.ndarray):
     """The logarithms of both pitches where both have voice, along the best warping of their cepstra: ``[2, n]``."""
-    mels = [sound.melspectrogram(sound.magnitude(np.asarray(wave, np.float32))).T for wave in (spoken, recorded)]
-    _, path = librosa.sequence.dtw(X=mel_cepstrum(mels[0]).T, Y=mel_cepstrum(mels[1]).T, metric="euclidean")
+    cepstra = [mel_cepstrum(sound.mel_of(wave)).T for wave in (spoken, recorded)]
+    _, path = librosa.sequence.dtw(X=cepstra[0], Y=cepstra[1], metric="euclidean")
     tracks = [np.pad(pitch(wave), (0, 4), mode="edge") for wave in (spoken, recorded)]
     pairs = np.array([(tracks[0][a], tracks[1][b]) for a, b in path])
     return np.log(pairs[(pairs > 0).all(axis=1)]).T
-
-
-def mel_of(wave: np.ndarray) -> np.ndarray:
-    """Mel frames ``[T, 80]`` of a wave."""
-    return sound.melspectrogram(sound.magnitude(np.asarray(wave, np.float32))).T
 
 
 def all_syllables():
@@ -171,11 +166,12 @@ def main(argv=None):
         measures = alignment_measures(alignment)
         row = dict(id=name, pinyin=pinyin, stopped=stopped, seconds=len(wave) / sound.sample_rate, core_seconds=seconds)
         row["aligned"] = bool(measures["monotonic"] and measures["complete"])
-        row["mel"], row["wave"] = judge.judge(mel, pinyin), judge.judge(mel_of(wave), pinyin)
+        row["mel"], row["wave"] = judge.judge(mel, pinyin), judge.judge(sound.mel_of(wave), pinyin)
         if path is not None:
             corpus = sound.load_wav(path)
             corpus = sound.trim_silence(corpus) if opts.trim_silence else corpus
-            row["corpus"], row["corpus_seconds"] = judge.judge(mel_of(corpus), pinyin), len(corpus) / sound.sample_rate
+            row["corpus"] = judge.judge(sound.mel_of(corpus), pinyin)
+            row["corpus_seconds"] = len(corpus) / sound.sample_rate
             pairs = pitch_pairs(wave, corpus)
             pitches.append(pairs)
             row["pitch"] = float(np.corrcoef(pairs)[0, 1]) if pairs.shape[1] > 9 else None

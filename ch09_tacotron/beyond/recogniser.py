@@ -270,6 +270,8 @@ def train(opts) -> Score:
                         flush=True,
                     )
                     seen = []
+            if not result.said and not this.stopping:  # all was trained before: the record is to say it again
+                result = score_all(session, heard, placeholder, *unseen)
             values = dict(zip([variable.op.name for variable in shipped], session.run(shipped)))
     path = os.path.join(opts.output_dir, WEIGHTS_FILE)
     weights.save(path, values, dict(steps=opts.steps, utterances=len(mels)))
@@ -288,8 +290,7 @@ def main(argv=None):
     if opts.hear:
         recogniser = Recogniser(opts.weights or opts.output_dir, opts.threads)
         for path in opts.hear:
-            mel = sound.melspectrogram(sound.magnitude(sound.load_wav(path))).T
-            print("%s: %s" % (path, " ".join(recogniser.hear(mel))))
+            print("%s: %s" % (path, " ".join(recogniser.hear(sound.mel_of(sound.load_wav(path))))))
         return
     result = train(opts)
     made = options.load_settings(

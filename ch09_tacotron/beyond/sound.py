@@ -69,6 +69,11 @@ def magnitude(wav: np.ndarray) -> np.ndarray:
     return np.abs(_stft(signal.lfilter([1, -preemphasis], [1], wav).astype(np.float32)))
 
 
+def mel_of(wav: np.ndarray) -> np.ndarray:
+    """Mel frames ``[T, 80]`` of a wave, as the recognisers hear them."""
+    return melspectrogram(magnitude(np.asarray(wav, np.float32))).T
+
+
 @njit(cache=True, nogil=True)
 def _put_magnitudes(S, rebuilt, previous, momentum, out):
     """``out`` = ``S`` with the phase of ``rebuilt + momentum * (rebuilt - previous)``: the print's exp(1j * angle(x)) * S.

@@ -191,7 +191,7 @@ class Lesson:
         terms = tf.nn.weighted_cross_entropy_with_logits(tf.reshape(ended, tf.shape(stop)), stop, STOP_FRAMES_COUNT)
         self.stop_loss = tf.reduce_sum(tf.reduce_mean(terms, -1) * there) / tf.reduce_sum(there)
         self.loss = self.mel_loss + ATTENTION_WEIGHT * self.attention_loss + STOP_WEIGHT * self.stop_loss
-        self.updates, self.logs = passage.updates, logs
+        self.updates = passage.updates
 
 
 # ------------------------------------------------------------------------------------------------ training
@@ -210,7 +210,7 @@ def minimise(lesson, variables, rate, global_step, name, peers=ALONE):
         gradients, variables = zip(*[(g, v) for g, v in gradients if g is not None])
         clipped, _ = tf.clip_by_global_norm(peers.mean(gradients), 1.0)
         with tf.control_dependencies(lesson.updates):
-            return optimizer, optimizer.apply_gradients(zip(clipped, variables), global_step)
+            return optimizer.apply_gradients(zip(clipped, variables), global_step)
 
 
 class Trainer:
@@ -226,10 +226,10 @@ class Trainer:
         lesson = functools.partial(Lesson, self.w, self.batch, True, opts.frame_drop, opts.dropout)
         self.first, self.second, self.test = lesson(), lesson(own=True), Lesson(self.w, self.batch, False, own=True)
         rate = schedule(opts.rate, self.global_step, min(300, opts.frame_steps // 4), opts.frame_steps)
-        self.optimizer, self.first_op = minimise(self.first, learnt, rate, self.global_step, "first_lesson", peers)
+        self.first_op = minimise(self.first, learnt, rate, self.global_step, "first_lesson", peers)
         since = self.global_step - opts.frame_steps
         rate = schedule(opts.own_rate, since, min(50, opts.own_steps // 4), opts.own_steps)
-        self.second_op = minimise(self.second, learnt, rate, self.global_step, "second_lesson", peers)[1]
+        self.second_op = minimise(self.second, learnt, rate, self.global_step, "second_lesson", peers)
 
 
 LOSSES = ("mel_loss", "attention_loss", "stop_loss")

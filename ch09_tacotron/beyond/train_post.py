@@ -81,7 +81,7 @@ def train(opts):
     lesson = PostLesson(w, mels, linear, True)
     learnt = [variable for variable in own if "/moving_" not in variable.op.name]
     rate = schedule(opts.rate, global_step, min(100, opts.steps // 4), opts.steps)
-    op = minimise(lesson, learnt, rate, global_step, "post_lesson")[1]
+    op = minimise(lesson, learnt, rate, global_step, "post_lesson")
     others = set(w.values()) - set(own)
     saver = tf.train.Saver([v for v in tf.global_variables() if v not in others], max_to_keep=2)
     with run.Run(opts, checkpoints="model-cpk") as this, tf.Session(config=run.session_config(opts.threads)) as session:
