@@ -133,8 +133,8 @@ def shipped(path=SHIPPED, threads=0):
         model = hybrid.build(settings)
         variables = {variable.op.name: variable for variable in fitting.model_variables()}
         shapes = {name: variable.shape.as_list() for name, variable in variables.items()}
-        for name, value in weights.load(path, "weights", shapes)[0].items():
-            variables[name].load(value, session)
+        values = weights.load(path, "weights", shapes)[0]
+        weights.assign(session, [(variables[name], value) for name, value in values.items()])
         return model, model.probabilities
 
     word_index = {word: rank for rank, word in enumerate(words, 1)}

@@ -187,7 +187,7 @@ def load_start(session, start, opts):
     """
     exported = start in trained.BY_NAME or start.endswith(".npz")
     values, old, source = values_of_export(start) if exported else values_of_run(start)
-    maps = min(opts.dis_dim * 2 ** (opts.dis_layers - 1), MAX_DIM)
+    maps, found = min(opts.dis_dim * 2 ** (opts.dis_layers - 1), MAX_DIM), []
     for variable in networks.variables(("Genc", "Gdec", "D")):
         name, shape = variable.op.name, variable.shape.as_list()
         if exported and name.startswith("D/") and not name.startswith(trained.HEAD_LAYERS):
@@ -195,7 +195,8 @@ def load_start(session, start, opts):
         if name not in values:
             raise UserError("%s knows no %s: its networks are others" % (source, name))
         value = networks.for_side(values[name], shape[0], maps) if name in FIRST_DENSE else values[name]
-        variable.load(networks.for_attributes(value, shape, old, opts.att_default), session)
+        found.append((variable, networks.for_attributes(value, shape, old, opts.att_default)))
+    weights.assign(session, found)
     return source
 
 

@@ -109,8 +109,7 @@ def shapes(variables):
 
 def assign(session, variables, values):
     """Loads ``values`` (name → array) into ``variables``."""
-    for variable in variables:
-        variable.load(values[variable.op.name], session)
+    weights.assign(session, [(variable, values[variable.op.name]) for variable in variables])
 
 
 def run_folder(output_dir):

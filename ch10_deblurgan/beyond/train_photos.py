@@ -29,7 +29,7 @@ from scipy.signal import fftconvolve
 from ch10_deblurgan.beyond import blur_kernel, kernels, photo_crops, tiles, wide_view
 from ch10_deblurgan.ext_10_2_1_layout import check_named_once, find_clips
 from ch10_deblurgan.ext_10_2_12_photos import padded, tile_of
-from common import images, options, run, same_data
+from common import images, options, run, same_data, weights
 from common.errors import UserError
 from common.options import Value
 from data import gopro
@@ -275,8 +275,7 @@ def validate(session, net, kinds, settings):
     """
     restore = padded(lambda values: session.run(net["restored"], {net["photo"]: values}), settings)
     own = session.run(net["weights"])
-    for weight, value in zip(net["weights"], session.run(net["averages"])):
-        weight.load(value, session)
+    weights.assign(session, list(zip(net["weights"], session.run(net["averages"]))))
     row = {}
     for kind, pictures in kinds.items():
         gains = []
@@ -285,8 +284,7 @@ def validate(session, net, kinds, settings):
             before = images.psnr(sharp, blurred)
             gains.append(min(images.psnr(sharp, restored), 99.0) - (before if np.isfinite(before) else 0.0))
         row[kind] = round(float(np.mean(gains)), 3)
-    for weight, value in zip(net["weights"], own):
-        weight.load(value, session)
+    weights.assign(session, list(zip(net["weights"], own)))
     return row
 
 

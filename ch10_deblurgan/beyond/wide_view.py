@@ -225,13 +225,15 @@ def load_into(session, values, may_lack=()):
     Args:
       may_lack: variables that keep their own values where ``values`` has none for them.
     """
+    found = []
     for variable in variables():
         value = values.get(variable.op.name)
         if value is None and variable in may_lack:
             continue
         if value is None or value.shape != tuple(variable.shape.as_list()):
             raise UserError("the weights do not fit the network: %s" % variable.op.name)
-        variable.load(value, session)
+        found.append((variable, value))
+    weights.assign(session, found)
 
 
 def load_start(session, path, settings):
@@ -257,5 +259,4 @@ def load_start(session, path, settings):
             "weights %s are not of a generator that the wide-view network can start from: %s" % (path, found)
         )
     own = [variable for variable in variables() if "/wide/" not in variable.op.name and variable not in of_estimate]
-    for variable, name in zip(own, sorted(values)):
-        variable.load(values[name], session)
+    weights.assign(session, [(variable, values[name]) for variable, name in zip(own, sorted(values))])
