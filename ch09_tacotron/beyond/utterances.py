@@ -2,7 +2,7 @@
 
 The listings' defects and weak choices that this mends: E27 (the end symbol is appended) and E29 (a batch is padded to its own
 longest utterance, not to that of the corpus). What a batch holds is told by seed and number alone, so that a resumed training
-is exactly the uninterrupted one.
+gets the batches of the uninterrupted one (``train_few.py`` is exactly that one; in ``train.py`` dropout draws anew).
 """
 
 import functools
