@@ -1,7 +1,7 @@
 """Beyond the print (section 9.8.14): readings of words and characters where the dictionaries and this voice differ.
 
 CC-CEDICT (by pypinyin-dict) is the dictionary; these short lists are ours, written by hand. They follow what a speaker of
-Beijing's standard says (lightly spoken 钱 in 价钱 is optional, 的 is not; 血 alone is xiě), found by reading the odd
+Beijing's standard says (lightly spoken 钱 in 价钱 is optional, 的 is not; 血 behind a verb is xiě), found by reading the odd
 lines of BZNSYP's labels; the even lines are kept for measuring (``pinyin_accuracy.py``). No sentence is stored.
 """
 
