@@ -112,13 +112,14 @@ def read_labels(lines: List[str], source: str):
     Raises:
       UserError: a line of text without a line of pinyin, or an id that no file should be named by.
     """
-    for number in range(0, len(lines), 2):
-        pair = lines[number : number + 2]
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    for first in range(0, len(filled), 2):
+        number, pair = filled[first][0], [line for _, line in filled[first : first + 2]]
         if len(pair) < 2 or not pair[1][:1].isspace() or len(pair[0].split(None, 1)) < 2:
-            raise UserError("%s, line %d: not an id with text, and a line of pinyin under it" % (source, number + 1))
+            raise UserError("%s, line %d: not an id with text, and a line of pinyin under it" % (source, number))
         name, line = pair[0].split(None, 1)
         if not ID.fullmatch(name):
-            raise UserError("%s, line %d: %r is no id such as 000001 or A_1" % (source, number + 1, name[:40]))
+            raise UserError("%s, line %d: %r is no id such as 000001 or A_1" % (source, number, name[:40]))
         yield name, line.strip(), pair[1].split()
 
 
@@ -137,7 +138,8 @@ def read_texts(lines: List[str], source: str):
 
 def is_label_format(lines: List[str]) -> bool:
     """Whether every second line is indented pinyin."""
-    return len(lines) > 1 and bool(re.match(r"^\s+[a-z]+[1-5]\b", lines[1]))
+    filled = [line for line in lines if line.strip()]
+    return len(filled) > 1 and bool(re.match(r"^\s+[a-z]+[1-5]\b", filled[1]))
 
 
 def read_file(path: str, chosen: Optional[range] = None):

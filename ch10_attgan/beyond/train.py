@@ -294,6 +294,10 @@ def main(argv=None):
         max_it = min(opts.epoch * it_per_epoch, opts.max_it or opts.epoch * it_per_epoch)
         line = "%d pictures, %d iterations an epoch, %d in all; this is iteration %d"
         print(line % (len(tr_data), it_per_epoch, max_it, first_it))
+        record = this.record("beyond listing 10-6", celeba.describe(folder, len(tr_data)))
+        if first_it >= max_it and os.path.exists(record.path):
+            print("all %d iterations were made before: %s stays as it is" % (max_it, record.path))
+            return 0
         options.write_json(
             os.path.join(this.folder, options.SETTINGS_FILE),
             dict(options.run_settings(opts), data=celeba.describe(folder, len(tr_data))),
@@ -353,7 +357,6 @@ def main(argv=None):
         writer.close()
         print("iteration %d of %d, checkpoint %s" % (it, max_it, checkpoint))
         print("sheet: %s" % sheet_path)
-        record = this.record("beyond listing 10-6", celeba.describe(folder, len(tr_data)))
         record.metric("iterations", it)
         record.metric("training time", round(seconds_before + time.time() - began), "s", note="all parts of the run")
         for name, value in sorted(dict(d_values, **g_values).items()):

@@ -28,6 +28,15 @@ def test_bznsyps_labels_give_pauses_and_erhua(tmp_path):
     assert symbols == "sil ^ uan2 er5 #1 h ao3 #3 n i3 sil".split()
 
 
+def test_empty_lines_of_a_label_file_count_but_say_nothing(tmp_path):
+    path = tmp_path / "labels.txt"
+    path.write_text("\n000001\t你#1好#4\n\n\tni3 hao3\n\n000002\t好#4\n\thao3\n\n", encoding="utf-8")
+    assert [line.name for line in corpus.read_file(str(path))[0]] == ["000001", "000002"]
+    path.write_text("000001\t你#1好#4\n\tni3 hao3\n\n000002\t好#4\n\n", encoding="utf-8")
+    with pytest.raises(UserError, match="line 4: not an id with text"):
+        corpus.read_file(str(path))
+
+
 @pytest.mark.parametrize("name", ["/tmp/x", "../../x", "..", "a/b", "a.wav", "-x"])
 def test_an_id_that_would_be_a_path_is_refused_with_its_line(name, tmp_path):
     """The id is the recording's file name: ``/tmp/x`` wrote outside the output folder."""

@@ -333,6 +333,10 @@ def test_training_beyond_goes_on_in_stages(tmp_path, faces, capsys):
         stream.write(",".join(["30"] + ["0"] * (len(rows[0]) - 1)) + "\n")
     train.main(arguments + ["--max-it", "21"])
     assert [int(row["it"]) for row in read_log(str(tmp_path))] == [1, 10, 15, 16, 20, 21]
+    record = options.read_json(str(tmp_path / "record-train.json"))
+    train.main(arguments + ["--max-it", "21"])
+    assert "all 21 iterations were made before" in capsys.readouterr().out
+    assert options.read_json(str(tmp_path / "record-train.json")) == record and "d_loss" in record["metrics"]
     assert all(np.isfinite(float(value)) for row in rows for value in row.values())
     assert float(rows[2]["xa__loss_rec"]) < 0.95 * float(rows[0]["xa__loss_rec"])  # the first stage learns
     assert images.read_rgb(str(tmp_path / "sample_training" / "it_000020.png")).shape[1] == 64 * 5 + 4
@@ -560,6 +564,8 @@ def test_a_critics_largest_shift_trains(tmp_path, faces):
     words = ["--critic-shift", "7", "--critic-heads", "attributes", "--single-edits", "0.5", "--often", "Male"]
     arguments = ["--preset", "tiny", "--data-dir", faces, "--output-dir", str(tmp_path), "--max-it", "1"]
     train.main(arguments + SMALL + words)
+    metrics = options.read_json(os.path.join(str(tmp_path), "record-train.json"))["metrics"]
+    assert np.isfinite([metrics["d_loss"]["value"], metrics["g_loss"]["value"]]).all()
 
 
 def test_a_broken_picture_stops_training_with_its_name(tmp_path, faces):
