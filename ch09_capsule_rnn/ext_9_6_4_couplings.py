@@ -78,7 +78,7 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv)
     run.start(opts.seed)
     settings = options.load_values(opts.output_dir, listing.VALUES, MADE_BY)
-    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED, trained=[opts.output_dir])
     _, (texts, labels) = reuters.load_data(folder, settings.num_words)
     if opts.text >= len(texts):
         raise UserError("--text: the test part has the texts 0 to %d" % (len(texts) - 1))

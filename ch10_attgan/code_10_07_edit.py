@@ -79,7 +79,7 @@ def main(argv=None):
         att_default, img_size = settings.att_default, settings.img_size
         if opts.test_att not in att_default:
             raise UserError("the model does not know '%s'; it knows: %s" % (opts.test_att, " ".join(att_default)))
-        folder = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE])
+        folder = datasets.locate("celeba", opts, required=[celeba.ATTRIBUTE_FILE], trained=[opts.output_dir])
         te_data = data.Celeba(folder, att_default, img_size, 1, mode="test", sess=sess)
         save_dir = os.path.join(opts.output_dir, trainattgan.experiment_name, "sample_testing_slide_" + opts.test_att)
         record = records.Record(opts, opts.script, "listing 10-7", celeba.describe(folder, len(te_data)))

@@ -238,7 +238,9 @@ def load_test_faces(opts, session, model):
     folder = trained.locate_data(opts, model)
     arguments = dict(mode="test", sess=session, **data_arguments(opts))
     atts, img_size = model.settings.att_default, model.settings.img_size
-    count = len(Faces(folder, atts, img_size, 1, **arguments))
+    faces = Faces(folder, atts, img_size, 1, **arguments)
+    trained.check_faces(opts, faces)
+    count = len(faces)
     wrong = [number for number in opts.numbers if number > count]
     if wrong:
         raise UserError("there is no test picture %d: the numbers go from 1 to %d" % (wrong[0], count))

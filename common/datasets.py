@@ -344,10 +344,11 @@ def is_sample(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, STAMP))
 
 
-def locate(name: str, opts, required: Sequence[str] = (), **sizes) -> str:
+def locate(name: str, opts, required: Sequence[str] = (), trained: Sequence[str] = (), **sizes) -> str:
     """The data folder for a script's options: the sample for preset ``tiny``, real data otherwise. Says which.
 
-    A training that is taken up must find the same ``required`` files (``run.check_settings``).
+    A training that is taken up must find the same ``required`` files (``run.check_settings``), and so must what uses it:
+    ``trained`` are the folders of the runs that are used with the data.
     """
     if opts.preset == "tiny" and opts.data_dir is None:
         folder = sample(name, **sizes)
@@ -355,5 +356,7 @@ def locate(name: str, opts, required: Sequence[str] = (), **sizes) -> str:
         folder = find(name, opts.data_dir, required)
     if required:
         same_data.note(opts, name, folder, required)
+    for run_folder in trained:
+        same_data.check_files_used(run_folder, name, folder)
     print("data: %s%s" % (folder, " (generated sample, not real data)" if is_sample(folder) else ""))
     return folder

@@ -1,4 +1,4 @@
-"""Whether a training goes on with the data that it began with: its settings do not tell, only names of folders would."""
+"""Whether a training goes on, and a trained run is used, with the data that it began with: settings do not tell that."""
 
 import glob
 import hashlib
@@ -39,10 +39,20 @@ def note(opts, what: str, folder: str, patterns: Sequence[str]) -> None:
 
 
 def check_noted(opts, folder: str, begun: bool) -> None:
-    """``check`` of all that was noted."""
-    noted = getattr(opts, "data_files", {})
-    if noted:
-        check(folder, begun, {what: of_files(*place) for what, place in noted.items()})
+    """``check`` of all that was noted, each pattern by itself: a script that uses the run may need fewer of the files."""
+    found, before = {}, noted_by(folder)
+    for what, (place, patterns) in getattr(opts, "data_files", {}).items():
+        found.update({"%s/%s" % (what, pattern): of_files(place, [pattern]) for pattern in patterns})
+        if what in before:  # a run of an older version noted all of them together
+            found[what] = of_files(place, patterns)
+    if found:
+        check(folder, begun, found)
+
+
+def noted_by(folder: str) -> Dict[str, str]:
+    """What the run in ``folder`` noted: what → fingerprint; nothing where it is of an older version, or no run."""
+    path = os.path.join(folder, DATA_FILE)
+    return files.read_json(path) if os.path.exists(path) else {}
 
 
 def check(folder: str, begun: bool, found: Dict[str, str]) -> None:
@@ -54,14 +64,41 @@ def check(folder: str, begun: bool, found: Dict[str, str]) -> None:
     Raises:
       UserError: the data are others, and which.
     """
-    path = os.path.join(folder, DATA_FILE)
-    before = files.read_json(path) if begun and os.path.exists(path) else {}
-    others = [
-        "%s: %s, not %s" % (what, before[what], now) for what, now in found.items() if before.get(what, now) != now
-    ]
+    before = noted_by(folder) if begun else {}
+    others = _others(before, found)
     if others:
         raise UserError(
-            "%s holds a run on other data (%s): give the same data, or another --output-dir"
-            % (folder, "; ".join(others))
+            "%s holds a run on other data (%s): give the same data, or another --output-dir" % (folder, others)
         )
-    files.write_json(path, dict(before, **found))
+    files.write_json(os.path.join(folder, DATA_FILE), dict(before, **found))
+
+
+def check_used(folder: str, found: Dict[str, str]) -> None:
+    """Compares ``found`` (what → fingerprint) with what the run in ``folder`` was trained on, before that run is used.
+
+    With other data the parts would be others: what counts as unseen may be what was learnt. What the run did not note is not
+    compared.
+
+    Raises:
+      UserError: the data are others, and which.
+    """
+    others = _others(noted_by(folder), found)
+    if others:
+        raise UserError(
+            "the run in %s was trained on other data (%s): give those, or train on these in another --output-dir"
+            % (folder, others)
+        )
+
+
+def check_files_used(folder: str, what: str, place: str) -> None:
+    """``check_used`` of the files that the run in ``folder`` noted as ``what``, as far as they are in the folder ``place``."""
+    begin = what + "/"
+    patterns = [key[len(begin) :] for key in noted_by(folder) if key.startswith(begin)]
+    found = {begin + pattern: of_files(place, [pattern]) for pattern in patterns}
+    check_used(folder, {key: value for key, value in found.items() if value != fingerprint([])})
+
+
+def _others(before: Dict[str, str], found: Dict[str, str]) -> str:
+    return "; ".join(
+        "%s: %s, not %s" % (what, before[what], now) for what, now in found.items() if before.get(what, now) != now
+    )

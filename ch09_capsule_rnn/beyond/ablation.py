@@ -61,10 +61,14 @@ def build(opts, gather):
     return fitting.Model(x, x_len, y, is_train, logits, tf.nn.softmax(logits), loss)
 
 
+def run_folder(opts, way, seed):
+    return os.path.join(opts.output_dir, "%s-%d" % (way, seed))
+
+
 def train_one(way, seed, opts, parts):
     """Trains (or reads the result of) one run; returns its dictionary."""
     train, valid, test = parts
-    folder = os.path.join(opts.output_dir, "%s-%d" % (way, seed))
+    folder = run_folder(opts, way, seed)
     settings = argparse.Namespace(**dict(vars(opts), seed=seed, output_dir=folder))
     print("-- %s, seed %d" % (way, seed))
     with tf.Graph().as_default():
@@ -82,7 +86,7 @@ def train_one(way, seed, opts, parts):
 
 def result_of(opts, way, seed):
     """What an earlier call or this one wrote of a run; None where there is none, or one of other values, which is said."""
-    folder = os.path.join(opts.output_dir, "%s-%d" % (way, seed))
+    folder = run_folder(opts, way, seed)
     path = os.path.join(folder, "result.json")
     if not os.path.exists(path):
         return None
@@ -98,11 +102,12 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, base="compare")
     opts.output_dir = os.path.join(opts.output_dir, "ablation")
     run.start(opts.seed)
-    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    seeds = range(opts.seed, opts.seed + opts.seeds)
+    runs = [run_folder(opts, way, seed) for way in aggregation.WAYS for seed in seeds]
+    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED, trained=runs)
     train, test = reuters.load_data(folder, opts.num_words)
     train, valid = reuters.hold_out(train, opts.validation)
     parts = [reuters.pad(part.texts, opts.maxlen) + (part.labels,) for part in (train, valid, test)]
-    seeds = range(opts.seed, opts.seed + opts.seeds)
     for way in opts.ways:
         for seed in seeds:
             train_one(way, seed, opts, parts)

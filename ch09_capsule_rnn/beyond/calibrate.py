@@ -141,9 +141,10 @@ def main(argv=None):
     opts.output_dir = os.path.join(opts.output_dir, "hybrid")
     run.start(opts.seed)
     settings = options.load_values(opts.output_dir, hybrid.VALUES, hybrid.MADE_BY)
-    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED, trained=[opts.output_dir])
     twin = argparse.Namespace(**dict(vars(settings), validation=opts.held_out, threads=opts.threads))
     twin.output_dir, twin.rows = os.path.join(opts.output_dir, "calibration"), tuple(hybrid.VALUES)
+    twin.data_files = opts.data_files  # it goes on with its own data only, as any training
     parts, start_values = hybrid.load_parts(folder, twin)
     found, part, idf = probabilities_of(twin, parts, start_values, train=True)
     labels, shares = part[2], unknown_shares(*part[:2])

@@ -71,7 +71,8 @@ def main(argv=None):
 
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add, folder="{preset}")
     run.start(opts.seed)
-    data = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    folders = [opts.output_dir] + [os.path.abspath(folder) for folder in opts.more]
+    data = datasets.locate("reuters", opts, required=reuters.REQUIRED, trained=folders)
     topics = reuters.read_topics(data)
     found = measure(opts, opts.output_dir, data)
     train, test = found["parts"]
@@ -84,8 +85,8 @@ def main(argv=None):
     reports.evaluate(record, opts, topics, history, found["probabilities"], test[2], found["seen"], printed)
 
     rows = []
-    for folder in [opts.output_dir] + opts.more if opts.more else []:
-        one = found if folder == opts.output_dir else measure(opts, os.path.abspath(folder), data)
+    for folder in folders if opts.more else []:
+        one = found if folder == opts.output_dir else measure(opts, folder, data)
         result = reports.scores(test[2], one["probabilities"].argmax(axis=1))
         rows.append(
             ["seed %d" % one["settings"].seed, result["accuracy"], result["macro_f1"], one["seen"], one["losses"][-1]]

@@ -57,7 +57,7 @@ def main(argv=None):
     run.start(opts.seed)
     settings = options.load_values(opts.output_dir, hybrid.VALUES, hybrid.MADE_BY)
     calibration = read_calibration(os.path.join(opts.output_dir, calibrate.CALIBRATION_FILE))
-    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
+    folder = datasets.locate("reuters", opts, required=reuters.REQUIRED, trained=[opts.output_dir])
     hybrid.build(settings)
     with tf.Session(config=run.session_config(opts.threads)) as session:
         fitting.restore_best(session, opts.output_dir, hybrid.MADE_BY)

@@ -35,11 +35,11 @@ def load(opts):
     """The classifier that the preset names, and the folder for what is written."""
     if opts.preset == "shipped":
         return classifier.shipped(threads=opts.threads), opts.output_dir
-    data = datasets.locate("reuters", opts, required=[reuters.WORD_INDEX_FILE])
+    of_run, folder = classifier.of_hybrid, os.path.join(opts.output_dir, "hybrid")
     if opts.preset == "book":
-        return classifier.of_listing(opts.output_dir, data, opts.threads), opts.output_dir
-    folder = os.path.join(opts.output_dir, "hybrid")
-    return classifier.of_hybrid(folder, data, opts.threads), folder
+        of_run, folder = classifier.of_listing, opts.output_dir
+    data = datasets.locate("reuters", opts, required=[reuters.WORD_INDEX_FILE], trained=[folder])
+    return of_run(folder, data, opts.threads), folder
 
 
 def text_of(opts):

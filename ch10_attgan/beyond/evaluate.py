@@ -22,7 +22,7 @@ import tensorflow.contrib.slim as slim
 from ch10_attgan.beyond import networks, photos, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_06_train import flipped_labels
-from common import images, options, records, run, text, weights
+from common import images, options, records, run, same_data, text, weights
 from common.errors import TrainingStopped
 from common.options import Value
 from data import celeba
@@ -135,7 +135,7 @@ def saved_classifier(path, facts, shapes):
     """The classifier's values from an earlier call, or None where there is none for the same question."""
     if not os.path.exists(path):
         return None
-    saved = weights.load(path, "classifier")[1]
+    saved = dict(dict(faces=facts["faces"]), **weights.load(path, "classifier")[1])  # an older one does not say which
     if any(saved.get(name) != value for name, value in facts.items()):
         return None
     return weights.load(path, "classifier", shapes)[0]
@@ -147,6 +147,7 @@ def pictures_of(opts, session, model):
     once = dict(shuffle=False, repeat=1, mode=opts.split, part=(0, opts.n_test), sess=session, **data_arguments(opts))
     # 1: the val part drops what does not fill a batch
     faces = Faces(folder, settings.att_default, settings.img_size, 1, **once)
+    trained.check_faces(opts, faces)
     pictures, labels = [np.concatenate(values) for values in zip(*faces)]
     return pictures, labels, "%s, %s part" % (celeba.describe(folder, len(faces)), opts.split)
 
@@ -166,6 +167,7 @@ def judges_of(opts, session, model, count=1):
     folder = trained.locate_data(opts, model)
     facts.update(cls_batch=opts.cls_batch, cls_lr=opts.cls_lr, data=os.path.basename(os.path.abspath(folder)))
     facts.update(pictures=opts.pictures, attribute_file=opts.attribute_file)
+    facts.update(faces=same_data.of_files(folder, [opts.attribute_file]))  # of another list it may know the test part
     saved = [None]
     if not opts.retrain:
         saved = [saved_classifier(path, facts, trained.shapes(own)) for path, own in zip(paths, variables)]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
 from ch10_attgan.beyond import networks, photos, regions, sheets
-from common import datasets, options, run, weights
+from common import datasets, options, run, same_data, weights
 from common.errors import UserError
 from data import celeba
 
@@ -196,9 +196,19 @@ def kept(settings, rebuilt, edited, labels, _b):
 
 
 def locate_data(opts, model):
-    """The data folder; without ``--data-dir``, a model trained on generated faces gets some that it has never seen."""
+    """The data folder; without ``--data-dir``, a model trained on generated faces gets some that it has never seen.
+
+    A run gets the data that it was trained on (``check_faces``, too); exported weights may be given any.
+    """
     if opts.data_dir is None and opts.weights and "generated" in model.settings.data:
         folder = datasets.sample("celeba", count=600, variant=1)
         print("data: %s (generated sample, not real data)" % folder)
         return folder
-    return datasets.locate("celeba", opts, required=[getattr(opts, "attribute_file", celeba.ATTRIBUTE_FILE)])
+    required = [getattr(opts, "attribute_file", celeba.ATTRIBUTE_FILE)]
+    return datasets.locate("celeba", opts, required=required, trained=[] if opts.weights else [opts.output_dir])
+
+
+def check_faces(opts, faces):
+    """UserError where the run of ``train.py`` that is used was trained on another list than ``faces``: its parts are others."""
+    if not opts.weights:
+        same_data.check_used(opts.output_dir, {"faces": faces.fingerprint()})

@@ -17,8 +17,8 @@ from tensorflow.keras import backend as K
 
 from ch10_deblurgan import ext_10_2_12_photos as photos_script
 from ch10_deblurgan.beyond import fast, generator, motion, tiles
-from ch10_deblurgan.beyond.train_photos import check_clips, read_pair, shaken, split_clips, split_photos
-from common import images, options, run
+from ch10_deblurgan.beyond.train_photos import check_clips, fingerprints, read_pair, shaken, split_clips, split_photos
+from common import images, options, run, same_data
 from common.errors import UserError
 from common.options import Value
 from common.records import Record
@@ -47,9 +47,17 @@ def papers_shake(sharp, random):
     return np.uint8(np.clip(np.rint(blurred + random.normal(size=sharp.shape)), 0, 255))
 
 
-def held_out_photos(folder, count):
-    """The photos of ``folder`` that no training has seen, at most ``count``: uint8 ``[H, W, 3]``; UserError where none is."""
+def held_out_photos(folder, count, weights=None):
+    """The photos of ``folder`` that no training has seen, at most ``count``: uint8 ``[H, W, 3]``; UserError where none is.
+
+    ``weights`` that lie in their run's folder must be of a run on these photos: of others (one more is enough) the parts are
+    others. A copy elsewhere is taken with any.
+    """
     splits = split_photos(folder)
+    if weights:
+        found = fingerprints(splits, dict.fromkeys(splits, ()))
+        found = {what: value for what, value in found.items() if what.startswith("photos")}
+        same_data.check_used(os.path.dirname(os.path.dirname(os.path.abspath(weights))), found)
     if not splits["test"]:
         text = "%s holds %d photos: of fewer than 12 none is held out for the scores"
         raise UserError(text % (folder, sum(map(len, splits.values()))))
@@ -105,7 +113,11 @@ def add_options(parser):
     )
     parser.add_argument("--clips", help="folder of clips that hold blur and sharp")
     parser.add_argument("--test-clips", nargs="*", default=[], metavar="CLIP", help="clips or pairs to score")
-    parser.add_argument("--weights", metavar="NPZ", help="of a run of train_photos.py [those of the project]")
+    parser.add_argument(
+        "--weights",
+        metavar="NPZ",
+        help="of a run of train_photos.py, in whose folder they are scored by its photos only [those of the project]",
+    )
 
 
 def main(argv=None):
@@ -119,7 +131,7 @@ def main(argv=None):
     if opts.clips:
         kinds.update(real_kinds(split_clips(opts.clips, [], opts.test_clips)["test"]))
     if opts.photos:
-        kinds.update(made_kinds(held_out_photos(opts.photos, opts.count), "photos"))
+        kinds.update(made_kinds(held_out_photos(opts.photos, opts.count, opts.weights), "photos"))
     kinds.update(made_kinds(packaged_photos()[: opts.count], "scikit-image"))
     record = Record(opts, opts.script, "beyond 10.2.12", "%d kinds of pictures" % len(kinds))
     for place in ("photos", "clips", "weights"):  # where files lay says nothing about the result

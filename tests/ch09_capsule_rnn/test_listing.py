@@ -170,7 +170,7 @@ def test_a_resumed_training_is_the_unbroken_one(tmp_path):
     path = os.path.join(datasets.sample("reuters"), reuters.ARRAYS_FILE)
     with np.load(path, allow_pickle=True) as arrays:
         np.savez_compressed(str(other / reuters.ARRAYS_FILE), x=arrays["x"], y=(arrays["y"] + 1) % 46)
-    with pytest.raises(UserError, match="other data .reuters: 1 "):
+    with pytest.raises(UserError, match="other data .reuters/reuters.npz: 1 "):
         listing.main(quick(tmp_path / "broken", "--epochs", "4", "--data-dir", str(other)), **parts)
 
 

@@ -14,7 +14,7 @@ from ch10_attgan import code_10_07_edit as listing
 from ch10_attgan import ext_10_3_10_edit as edit
 from ch10_attgan.beyond import choose_strengths, evaluate, export, networks, photos, sheets, train, trained
 from ch10_attgan.beyond.faces import Faces
-from common import images, options, weights
+from common import images, options, same_data, weights
 from common.errors import UserError
 from data import celeba
 from tests.helpers import half_translated
@@ -676,6 +676,36 @@ def test_evaluation_writes_a_table_and_reuses_its_classifier(trained_run, capsys
     assert other["metrics"]["val pictures"]["value"] == 2 and "val part" in other["data"]
     for name in ("evaluate", "evaluate-val"):
         assert half_translated(os.path.join(trained_run.folder, "record-%s.json" % name)) == set()
+
+
+def test_a_run_is_judged_on_the_faces_that_it_was_trained_on(trained_run, faces, tmp_path, capsys, monkeypatch):
+    """The parts go by the place in the list: in another order most of the 'test part' had been trained on."""
+    other = str(tmp_path / os.path.basename(faces))
+    os.mkdir(other)
+    for entry in os.scandir(faces):
+        os.symlink(entry.path, os.path.join(other, entry.name))
+    list_file = os.path.join(other, celeba.ATTRIBUTE_FILE)
+    with open(list_file, encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    os.remove(list_file)
+    with open(list_file, "w", encoding="utf-8") as stream:
+        stream.write("\n".join(lines[:2] + lines[:1:-1]) + "\n")
+    given = trained_run.arguments + ["--data-dir", other]
+    for script, more in ((evaluate, ["--n-test", "4"]), (edit, ["--numbers", "1"])):
+        with pytest.raises(UserError, match="was trained on other data .faces: 60 "):
+            script.main(given + more)
+    path, folder = str(tmp_path / "small.npz"), str(tmp_path / "out")
+    export.main(trained_run.arguments + ["--file", path])
+    quick = ["--weights", path, "--output-dir", folder, "--n-test", "2", "--cls-steps", "1"]
+    evaluate.main(trained_run.arguments + quick)
+    evaluate.main(given + quick)  # exported weights may be given any faces, but a classifier that knows them
+    assert "classifier:" not in capsys.readouterr().out
+
+    same_data.check(trained_run.folder + "-listing", False, {"celeba/" + celeba.ATTRIBUTE_FILE: "1 (00000000)"})
+    known = SimpleNamespace(att_default=["Eyeglasses"], img_size=16)
+    monkeypatch.setattr(listing, "restore", lambda opts, sess: (known, None, None, None))
+    with pytest.raises(UserError, match="other data .celeba/list_attr_celeba.txt: 1 "):
+        listing.main(["--preset", "tiny", "--data-dir", faces, "--output-dir", trained_run.folder + "-listing"])
 
 
 def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeypatch):

@@ -1,13 +1,14 @@
 """The scores of photos: what is made, what is counted, and the table."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ch10_deblurgan.beyond import evaluate_photos, wide_view
-from common import images, run
+from ch10_deblurgan.beyond import evaluate_photos, train_photos, wide_view
+from common import images, run, same_data
 from common.errors import UserError
 
 
@@ -62,6 +63,21 @@ def test_what_would_score_nothing_is_refused(tmp_path, words, message):
     words = [str(tmp_path / "in") if word == "FOLDER" else word for word in words]
     with pytest.raises(UserError, match=message):
         evaluate_photos.main(["--preset", "tiny", "--output-dir", str(tmp_path / "out")] + words)
+
+
+def test_photos_are_held_out_of_the_run_s_own_folder_only(tmp_path):
+    """Which photos are held out goes by their place in the folder: one more photo, and others were, that had been learnt from."""
+    folder, weights = str(tmp_path / "in"), str(tmp_path / "run" / "weights" / "wide_view.npz")
+    for number in range(12):
+        images.write_png(os.path.join(folder, "%02d.png" % number), picture())
+    evaluate_photos.held_out_photos(folder, 1, weights)  # the run noted nothing
+    splits = train_photos.split_photos(folder)
+    same_data.check(str(tmp_path / "run"), False, train_photos.fingerprints(splits, dict.fromkeys(splits, ())))
+    evaluate_photos.held_out_photos(folder, 1, weights)
+    images.write_png(os.path.join(folder, "0.png"), picture())
+    with pytest.raises(UserError, match="trained on other data .photos to train on: 10 .*photos held out: 1 "):
+        evaluate_photos.held_out_photos(folder, 1, weights)
+    evaluate_photos.held_out_photos(folder, 1, str(tmp_path / "a" / "copy.npz"))
 
 
 @pytest.mark.script
