@@ -25,6 +25,7 @@ import os
 import re
 import sys
 import textwrap
+import traceback
 from typing import Callable, Optional, Sequence, Union
 
 from common.errors import Stopped, UserError, one_line
@@ -371,6 +372,11 @@ def _folder_is_gone(error: OSError) -> bool:
     return not os.path.isdir(os.path.dirname(os.path.abspath(error.filename)))
 
 
+def _no_folder_can_be_made(error: OSError) -> bool:
+    """Whether ``os.makedirs`` failed: the user's choice of a place (below /proc there is none, whatever the error's name)."""
+    return traceback.extract_tb(error.__traceback__)[-1].name == os.makedirs.__name__
+
+
 def run(main: Callable) -> None:
     """Runs a script's ``main``: a user's error is one line and exit status 2, Ctrl-C is 130."""
     for stream in (sys.stdout, sys.stderr):  # a file's name may be no UTF-8 (GBK, out of a zip): shown by its codes
@@ -393,10 +399,12 @@ def run(main: Callable) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except OSError as error:
-        gone = _folder_is_gone(error)
-        if error.errno not in _USERS_TO_MEND and not gone:
+        gone, no_folder = _folder_is_gone(error), _no_folder_can_be_made(error)
+        if error.errno not in _USERS_TO_MEND and not gone and not no_folder:
             raise
         hint = "; its folder is not there: was it removed meanwhile?" if gone else ""
+        if no_folder:
+            hint = "; no folder can be made there"
         if error.errno == errno.EEXIST:
             hint = "; a file is there, where a folder belongs"
         print("error: %s%s" % (one_line(error), hint), file=sys.stderr)

@@ -308,6 +308,21 @@ def test_a_file_where_the_folder_of_the_run_belongs_is_a_line(tmp_path, capsys):
     assert said == "error: [Errno 17] File exists: '%s'; a file is there, where a folder belongs\n" % opts.output_dir
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there is no /proc here")
+def test_a_place_where_no_folder_can_be_made_is_a_line(capsys):
+    """Linux says 'no such file' there, which was taken for a mistake of ours."""
+
+    def main():
+        with run.Run(parse("--output-dir", "/proc/here/run")):
+            pass
+
+    with pytest.raises(SystemExit) as raised:
+        options.run(main)
+    said = capsys.readouterr().err
+    assert raised.value.code == 2 and said.startswith("error: [Errno 2] ") and said.count("\n") == 1
+    assert "'/proc/here" in said and said.endswith("; no folder can be made there\n")
+
+
 def test_a_full_disk_that_tensorflow_meets_is_a_line(capsys):
     def main():
         raise tf.errors.ResourceExhaustedError(None, None, "run/model.ckpt-1; No space left on device\nNode: save")
