@@ -201,7 +201,7 @@ def main(argv=None, script=__file__, rnn=indy_lstm_rnn, route=masked_routing_ite
     one_element1 = iterator1.get_next()
     initializer1 = iterator1.make_initializer(dataset)
 
-    kind = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    kind = reuters.describe(folder)
     saver = tf.train.Saver(max_to_keep=2)
     losses_file = os.path.join(opts.output_dir, "losses.json")
     with run.Run(opts) as this, tf.Session(config=run.session_config(opts.threads)) as sess:

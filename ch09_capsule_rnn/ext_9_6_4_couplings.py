@@ -116,7 +116,7 @@ def main(argv=None):
     words = [names.get(int(number), "?") for number in drawn[0][:length]]
     path = draw(os.path.join(opts.output_dir, "rounds.png"), words, shares)
     print(path)
-    kind = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    kind = reuters.describe(folder)
     record = records.Record(opts, opts.script, "section 9.6.4", "%s, %d of the test part" % (kind, len(x)))
     record.table("Rounds of the trained network", columns, rows, "trained with 3 rounds, asked with others")
     record.file(path, "picture", "Couplings of one text, round by round", "一条新闻的耦合系数随路由轮数的变化")

@@ -188,7 +188,7 @@ def main(argv=None, script=__file__, rnn=listing.indy_lstm_rnn, route=listing.ma
         spread = float(np.std([row["test_accuracy"] for row in best], ddof=1)) if len(best) > 1 else None
         rows.append([kind, len(best), accuracy, spread, macro_f1, valid])
         print("%s: test accuracy %.4f ± %.4f, macro-F1 %.4f" % (kind, accuracy, spread or 0, macro_f1))
-    kind = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    kind = reuters.describe(folder)
     record = records.Record(
         opts, opts.script, "section 9.6.7", "%s of %d words and more: %s" % (kind, opts.shortest, sizes)
     )

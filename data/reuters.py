@@ -5,6 +5,7 @@ lists and therefore pickled. Turning ``allow_pickle`` on would let a file run an
 stand-ins for the three NumPy names that such an array needs, and everything else is refused.
 """
 
+import hashlib
 import io
 import os
 import pickle
@@ -14,7 +15,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from common import arrays, files
+from common import arrays, datasets, files
 from common.errors import UserError
 from common.text import read_lines
 
@@ -27,6 +28,9 @@ PAD_ID, START_ID, OOV_ID = 0, 1, 2  # Keras's reserved ids
 INDEX_FROM = 3  # a word of rank r has the id r + INDEX_FROM
 SPLIT_SEED = 113  # Keras's shuffle before the test split
 TEST_SPLIT = 0.2
+
+# Of the labels as int64: the archive itself has another checksum wherever it was saved anew.
+LABELS_SHA256 = "61fed0368103f9d81d09a6b8ab468672f00a2f20a9312c97ab9c0f7be31949fc"
 
 # The 46 topics in label order, for data folders without reuters_topics.txt (Keras's download has none).
 TOPICS = (
@@ -161,6 +165,16 @@ def read_newswires(folder: str, classes: int = len(TOPICS)) -> Tuple[List[List[i
     return texts, labels.astype(np.int64)
 
 
+def describe(folder: str) -> str:
+    """What the newswires of ``folder`` are, for records: a generated sample, Keras's, or a reader's own corpus."""
+    if datasets.is_sample(folder):
+        return "generated sample"
+    labels = np.asarray(read_array(os.path.join(folder, ARRAYS_FILE), "y"))
+    if hashlib.sha256(labels.astype("<i8").tobytes()).hexdigest() == LABELS_SHA256:
+        return "Reuters newswires (real)"
+    return "own corpus '%s'" % os.path.basename(os.path.abspath(folder))
+
+
 class Newswires(NamedTuple):
     """Lists of word ids (1 = start, 2 = unknown word) and int64 labels."""
 
@@ -173,6 +187,9 @@ def load_data(folder: str, num_words: int) -> Tuple[Newswires, Newswires]:
 
     Returns:
       The training part (80 %) and the test part; ids of ``num_words`` and above are 2.
+
+    Raises:
+      UserError: as ``read_newswires``, or all training texts have one topic.
     """
     # Erratum E04: Keras's loader fails on NumPy 1.16.3 and later, and looks for its file in Keras's own folder.
     texts, labels = read_newswires(folder)
@@ -182,6 +199,11 @@ def load_data(folder: str, num_words: int) -> Tuple[Newswires, Newswires]:
     texts = [[word if word < num_words else OOV_ID for word in text] for text in texts]
     labels = labels[order]
     cut = int(len(texts) * (1 - TEST_SPLIT))
+    if len(np.unique(labels[:cut])) < 2:
+        raise UserError(
+            "%s: the %d texts of the training part have fewer than two topics (y): there is nothing to sort"
+            % (os.path.join(folder, ARRAYS_FILE), cut)
+        )
     return Newswires(texts[:cut], labels[:cut]), Newswires(texts[cut:], labels[cut:])
 
 

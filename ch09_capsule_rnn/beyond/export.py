@@ -72,7 +72,7 @@ def main(argv=None):
         found = fitting.predict(ship.session, ship.model, table, lengths, opts.batch)
     result = reports.scores(test.labels, found.argmax(axis=1))
     print("as shipped: test accuracy %.4f, macro-F1 %.4f" % (result["accuracy"], result["macro_f1"]))
-    kind = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    kind = reuters.describe(folder)
     record = records.Record(opts, opts.script, "section 9.6.6", "%s: %d test" % (kind, len(test.labels)))
     record.metric("test_accuracy", result["accuracy"], note="of the weights as they ship, in 16 bits")
     record.metric("test_macro_f1", result["macro_f1"])

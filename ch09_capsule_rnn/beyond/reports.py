@@ -6,15 +6,16 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from sklearn import metrics
 
-from common import datasets, files, records
+from common import files, records
 from common.plotting import plt, save_figure
+from data import reuters
 
 TINY_NOTE = "a tiny run on generated texts: shows the wiring, not the quality"
 
 
 def record(opts, listing, folder, train, valid, test):
     """A record whose line on the data tells the sizes of the parts, ``(table, lengths, labels)`` each."""
-    name = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    name = reuters.describe(folder)
     sizes = [(len(part[2]), word) for part, word in ((train, "train"), (valid, "validation"), (test, "test")) if part]
     parts = ", ".join("%d %s" % size for size in sizes)
     return records.Record(opts, opts.script, listing, "%s: %s" % (name, parts))
@@ -27,8 +28,10 @@ def scores(labels, predicted):
 
 
 def draw_confusion(path, labels, predicted, topics):
-    """Which topics are taken for which: shares of each true topic's newswires, as a picture."""
-    matrix = metrics.confusion_matrix(labels, predicted, labels=np.arange(len(topics))).astype(np.float64)
+    """Which topics are taken for which: shares of each true topic's newswires, as a picture of the topics that occur."""
+    present = np.unique(np.concatenate([labels, predicted]))
+    topics = [topics[label] for label in present]
+    matrix = metrics.confusion_matrix(labels, predicted, labels=present).astype(np.float64)
     totals = matrix.sum(axis=1)
     order = np.argsort(-totals, kind="mergesort")
     shares = (matrix / np.maximum(totals, 1)[:, np.newaxis])[np.ix_(order, order)]

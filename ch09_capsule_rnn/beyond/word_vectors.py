@@ -94,10 +94,13 @@ def linear_machine(table, labels, count_ratio, seed=0):
     Returns:
       topics with a training text, int ``[K]``; weights ``[words, K]`` and biases ``[K]``, to be used on ``table`` as it is.
     """
+    topics, columns, biases = np.unique(labels), [], []
+    if len(topics) < 2:  # the others are all in one fold
+        return topics, np.zeros([table.shape[1], len(topics)]), np.ones(len(topics))
     if not count_ratio:
         machine = LinearSVC(C=0.5, random_state=seed).fit(table, labels)
-        return machine.classes_, machine.coef_.T, machine.intercept_
-    topics, columns, biases = np.unique(labels), [], []
+        sides = [-1, 1] if len(topics) == 2 else 1  # of two topics scikit-learn gives the second one's only
+        return topics, machine.coef_.T * sides, machine.intercept_ * sides
     present = (table > 0).astype(np.float32)
     for topic in topics:
         ratios = count_ratios(present, labels == topic)

@@ -75,7 +75,7 @@ def main(argv=None):
     run.start(opts.seed)
     folder = datasets.locate("reuters", opts, required=reuters.REQUIRED)
     train, test = reuters.load_data(folder, opts.num_words)
-    data = "generated sample" if datasets.is_sample(folder) else "Reuters newswires (real)"
+    data = reuters.describe(folder)
     record = records.Record(opts, opts.script, "section 9.6.6", data)
     rows = []
 

@@ -157,6 +157,20 @@ def test_the_linear_start_is_a_linear_classifier_that_has_not_seen_the_text():
         np.testing.assert_allclose(logits[row], expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("count_ratio", [False, True])
+def test_a_linear_machine_tells_two_topics_apart_and_one_needs_none(count_ratio):
+    """Of two topics scikit-learn gives the weights of one, which both got: the machine knew nothing of either."""
+    texts, labels = [[1, 4, 6]] * 4 + [[1, 5, 6]] * 4, np.array([3] * 4 + [7] * 4)
+    table = word_vectors.log_tfidf(texts, word_vectors.inverse_document_frequency(texts, 9))
+    topics, columns, biases = word_vectors.linear_machine(table, labels, count_ratio)
+    assert topics.tolist() == [3, 7] and columns.shape == (9, 2) and len(biases) == 2
+    np.testing.assert_array_equal(topics[(table.dot(columns) + biases).argmax(axis=1)], labels)
+    topics, columns, biases = word_vectors.linear_machine(
+        table[:4], labels[:4], count_ratio
+    )  # a fold had all of the others
+    assert topics.tolist() == [3] and not columns.any() and biases.tolist() == [1]
+
+
 def test_count_ratios_weigh_words_by_what_they_tell_of_a_topic():
     texts, labels = [[1, 1, 2], [1, 3], [2, 3], [3]], np.array([0, 0, 1, 1])
     present = word_vectors.count_table(texts, 4) > 0

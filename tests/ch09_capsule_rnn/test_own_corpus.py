@@ -8,9 +8,20 @@ import pytest
 
 from ch09_capsule_rnn import code_9_07_routing_rnn as listing
 from ch09_capsule_rnn import ext_9_6_4_couplings as couplings
-from ch09_capsule_rnn.beyond import ablation, calibrate, evaluate, export, fast_rnn, fast_routing, hybrid, predict
-from common import same_data
+from ch09_capsule_rnn.beyond import (
+    ablation,
+    calibrate,
+    evaluate,
+    export,
+    fast_rnn,
+    fast_routing,
+    hybrid,
+    predict,
+    reports,
+)
+from common import files, same_data
 from common.errors import UserError
+from common.plotting import save_figure
 from data import reuters
 
 TEXTS = 60
@@ -48,12 +59,23 @@ def arguments(run, data, *more):
 
 
 @pytest.mark.script
-def test_the_listing_s_run_is_measured_on_the_data_that_it_was_trained_on(tmp_path, capsys):
+def test_the_listing_s_run_is_measured_on_the_data_that_it_was_trained_on(tmp_path, capsys, monkeypatch):
     """After a sort of the rows most of the 'test part' were texts that it had been trained on."""
     mine, run = corpus(tmp_path / "mine"), tmp_path / "run"
     parts = dict(rnn=fast_rnn.indy_lstm_rnn, route=fast_routing.routing_iter)
     listing.main(arguments(run, mine, "--epochs", "1", "--hidden", "6"), **parts)
+    drawn = []
+
+    def keep(figure, path, **keywords):
+        drawn.append(figure)
+        return save_figure(figure, path, **keywords)
+
+    monkeypatch.setattr(reports, "save_figure", keep)
     evaluate.main(arguments(run, mine))
+    assert len(drawn[0].axes[0].get_xticks()) <= 3  # 44 of 46 rows of the confusion matrix were empty
+    for name in ("code_9_07_routing_rnn", "evaluate"):
+        record = files.read_json(str(run / ("record-%s.json" % name)))
+        assert record["data"] == "own corpus 'mine': 48 train, 12 test"
     other = resorted(tmp_path / "sorted", mine)
     for script in (evaluate, couplings):
         with pytest.raises(UserError, match="trained on other data .reuters/reuters.npz: 1 "):

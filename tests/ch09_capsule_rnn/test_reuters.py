@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from common import datasets
+from common.chinese import chinese
 from common.errors import UserError
 from data import reuters
 
@@ -84,6 +85,28 @@ def test_topics_of_an_own_corpus(tmp_path):
         path.write_text(names, encoding="utf-8")
         with pytest.raises(UserError, match=message):
             reuters.read_topics(str(tmp_path))
+
+
+def test_an_own_corpus_is_not_called_reuters(tmp_path):
+    """Its records said 'Reuters newswires (real)'."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    write_npz(folder, [[1]] * 3, [0, 1, 2])
+    assert reuters.describe(str(folder)) == "own corpus 'films'"
+    assert chinese("own corpus 'films': 8 train, 2 test") == "自备语料“films”：训练 8 条，测试 2 条"
+    assert reuters.describe(datasets.sample("reuters")) == "generated sample"
+
+
+@pytest.mark.real
+def test_the_newswires_are_known_by_their_labels(real_data):
+    assert reuters.describe(real_data("reuters")) == "Reuters newswires (real)"
+
+
+def test_one_topic_is_nothing_to_sort(tmp_path):
+    """hybrid.py and yardsticks.py ended in scikit-learn's traceback."""
+    write_npz(tmp_path, [[1, 2]] * 10, [0] * 10)
+    with pytest.raises(UserError, match="reuters.npz: the 8 texts of the training part have fewer than two topics"):
+        reuters.load_data(str(tmp_path), 50)
 
 
 class Evil:
