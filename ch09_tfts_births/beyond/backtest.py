@@ -17,7 +17,7 @@ import pandas as pd
 
 from ch09_tfts_births import ext_9_7_7_fit as exercises
 from ch09_tfts_births import ext_9_7_7c_lstm as lstm
-from ch09_tfts_births.beyond import calendar_days, fitting, series
+from ch09_tfts_births.beyond import calendar_days, fitting, series, time_step
 from common import options, plotting, records, run, text
 from common.errors import UserError
 from common.plotting import plt
@@ -105,7 +105,7 @@ class Backtest:
             note = (
                 "%d origins from %s on, horizon %d; each model is fitted once, on the %d values before. MASE: in units of the "
                 "one-season error of the seasonal naive (season %d) on those values."
-                % (len(self.origins), series.shown(times[self.origins[:1]])[0], self.horizon, self.last, self.season)
+                % (len(self.origins), time_step.shown(times[self.origins[:1]])[0], self.horizon, self.last, self.season)
             )
             if self.season > LONGEST_SEASON:
                 note += " " + LEFT_OUT
@@ -249,7 +249,9 @@ def main(argv=None):
             "%d values before the hold-out are too few for --window-size %d" % (backtest.last, opts.window_size)
         )
     origins, own = backtest.origins, opts.csv is not None
-    print("%d origins from %s on, %d steps each" % (len(origins), series.shown(data.times[origins[:1]])[0], opts.steps))
+    print(
+        "%d origins from %s on, %d steps each" % (len(origins), time_step.shown(data.times[origins[:1]])[0], opts.steps)
+    )
     record = records.Record(opts, opts.script, "section 9.7.6, continued", data.description)
 
     for name, mean, deviation in baselines(backtest, None if own else data.days, opts):

@@ -18,7 +18,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from ch09_tfts_births.beyond import calendar_days, fitting, series
+from ch09_tfts_births.beyond import calendar_days, fitting, series, time_step
 from common import options, plotting, records, run, text
 from common.errors import UserError
 from common.plotting import plt
@@ -163,7 +163,7 @@ def main(argv=None):
     opts.window_size = min(opts.window_size, last // 2)
     ahead = data.times_after(steps)
     if opts.holidays is not None:
-        if data.step != series.Step("day", 1):
+        if data.step != time_step.Step("day", 1):
             raise UserError("--holidays is for series of days; the step of this one is %s" % data.step.words)
         names, table = calendar_days.of_country(
             np.concatenate([data.days, ahead.astype("datetime64[D]")]), opts.holidays, last
@@ -233,7 +233,7 @@ def main(argv=None):
     columns = ["date", "mean", "standard_deviation", "lower_95", "upper_95", "seasonal_naive"]
     lower, upper = mean[-1] - width, mean[-1] + width
     figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], deviation[-1].min())
-    rows = [list(row) for row in zip(series.shown(ahead), *figures)]
+    rows = [list(row) for row in zip(time_step.shown(ahead), *figures)]
     path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + rows)
     for row in [columns] + rows[:14]:
         print("  ".join("%-18s" % cell for cell in row).rstrip())

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from ch09_tfts_births import ext_9_7_7a_anomalies, ext_9_7_7b_multivariate, ext_9_7_7c_lstm
-from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series
+from ch09_tfts_births.beyond import anomalies, backtest, fitting, forecast, seeds, series, time_step
 from common import estimators, files, options, records
 from common.errors import UserError
 
@@ -129,11 +129,13 @@ def test_the_printed_cycle_is_worse_than_last_week():
 
 
 def test_cycles_follow_from_the_step():
-    assert backtest.own_setting(series.Step("day", 1), np.zeros(400)).periodicities == [7]
-    assert backtest.own_setting(series.Step("day", 1), np.zeros(800))[1:3] == ([7, 365.25], [7, 11])
-    assert backtest.own_setting(series.Step("hour", 1), np.zeros(800))[1:3] == ([24, 168], [25, 21])
-    assert backtest.own_setting(series.Step("month", 3), np.zeros(80))[1:3] == ([4], [5])
-    assert 200 not in sum((series.Step(unit, 1).cycles for unit in series.UNITS if unit not in ("quarter", "year")), [])
+    assert backtest.own_setting(time_step.Step("day", 1), np.zeros(400)).periodicities == [7]
+    assert backtest.own_setting(time_step.Step("day", 1), np.zeros(800))[1:3] == ([7, 365.25], [7, 11])
+    assert backtest.own_setting(time_step.Step("hour", 1), np.zeros(800))[1:3] == ([24, 168], [25, 21])
+    assert backtest.own_setting(time_step.Step("month", 3), np.zeros(80))[1:3] == ([4], [5])
+    assert 200 not in sum(
+        (time_step.Step(unit, 1).cycles for unit in time_step.UNITS if unit not in ("quarter", "year")), []
+    )
 
 
 def test_shares_follow_who_errs_less_at_each_horizon():
@@ -196,7 +198,7 @@ def test_the_holdout_is_a_part_of_the_values_that_are_used(monkeypatch, tmp_path
     """It was that of the whole series: 20,000 of the 17,000 values that were left."""
     times = np.datetime64("2000-01-01T00") + np.arange(200000)
     values = np.random.RandomState(0).randint(100, size=len(times))
-    own = series.Series("hours", "hours", times.astype("datetime64[s]"), values * 1.0, series.Step("hour", 1), [])
+    own = series.Series("hours", "hours", times.astype("datetime64[s]"), values * 1.0, time_step.Step("hour", 1), [])
     monkeypatch.setattr(forecast.series, "load", lambda opts, at_least: own)
     arguments = ["--csv", "hours.csv", "--output-dir", str(tmp_path)]
     setting, last, count, _ = stopped_before_the_fit(monkeypatch, arguments)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ch09_tfts_births.beyond import series
+from ch09_tfts_births.beyond import cell_text, series, time_step
 from common.errors import UserError
 
 
@@ -91,7 +91,7 @@ DATES = """2020-1-31 | 2020/01/31 | 2020.1.31 | 20200131 | 2020年1月31日 | 20
 
 @pytest.mark.parametrize("text", [text.strip() for text in DATES.replace("\n", "|").split("|")])
 def test_many_ways_to_write_a_day(text):
-    assert series.parse_time(text) == datetime.datetime(2020, 1, 31)
+    assert cell_text.parse_time(text) == datetime.datetime(2020, 1, 31)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_many_ways_to_write_a_day(text):
     ],
 )
 def test_months_quarters_weeks_years(text, expected):
-    assert series.parse_time(text) == datetime.datetime(*expected)
+    assert cell_text.parse_time(text) == datetime.datetime(*expected)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_months_quarters_weeks_years(text, expected):
     ],
 )
 def test_what_is_no_date(text):
-    assert series.parse_time(text) is None
+    assert cell_text.parse_time(text) is None
 
 
 def test_day_or_month_first_is_told_by_the_whole_column(read):
@@ -487,7 +487,7 @@ def test_a_first_date_is_not_taken_for_a_table_that_has_dates(read):
     "text, expected", [("15 minutes", ("minute", 15)), ("2h", ("hour", 2)), ("Quarter", ("month", 3))]
 )
 def test_steps_are_named(text, expected):
-    assert tuple(series.parse_step(text)) == expected
+    assert tuple(time_step.parse_step(text)) == expected
 
 
 GOOD = "Date,Births\n1977-01-01,208\n1977-01-02,241\n1977-01-03,274\n"

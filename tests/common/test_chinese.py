@@ -24,7 +24,8 @@ from tests import helpers
 LABELS = "set_xlabel set_ylabel set_title xlabel ylabel title suptitle".split()
 KEYWORDS = "label title xlabel ylabel".split()
 ASKED = (  # what the local page's scripts say of a reader's input
-    "common/images.py ch09_tfts_births/beyond/series.py ch09_tacotron/beyond/pinyin.py ch09_tacotron/beyond/written_text.py "
+    "common/images.py ch09_tfts_births/beyond/series.py ch09_tfts_births/beyond/cell_text.py ch09_tacotron/beyond/pinyin.py "
+    "ch09_tacotron/beyond/written_text.py "
     "ch10_attgan/beyond/finding.py tools/try_page/panels.py tools/try_page/jobs.py"
 ).split()
 UNITS = ("dB", "MB", "MiB")

@@ -22,7 +22,7 @@ from hypothesis import configuration
 from hypothesis import strategies as st
 
 from ch09_tacotron.beyond import corpus, pinyin, pinyin_accuracy, prepare, utterances, written_text
-from ch09_tfts_births.beyond import series
+from ch09_tfts_births.beyond import cell_text, series, time_step
 from ch10_attgan import ext_10_3_10_edit as editing
 from common import arrays, cluster, errors, options, text
 from common.errors import UserError
@@ -116,13 +116,13 @@ FORMS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日", "%d %b
 )
 def test_a_written_time_comes_back(moment, form, clock):
     kept = {"": dict(hour=0, minute=0, second=0), " %H:%M": dict(second=0)}.get(clock, {})
-    assert series.parse_time(moment.strftime(form + clock)) == moment.replace(microsecond=0, **kept)
+    assert cell_text.parse_time(moment.strftime(form + clock)) == moment.replace(microsecond=0, **kept)
 
 
 @hypothesis.given(DAYS, st.sampled_from("/-."), st.sampled_from(["dmy", "mdy"]))
 def test_a_day_and_month_in_the_order_that_is_said(day, sign, order):
     shown = day.strftime(sign.join("%d %m %Y".split() if order == "dmy" else "%m %d %Y".split()))
-    assert series.parse_time(shown, order).date() == day
+    assert cell_text.parse_time(shown, order).date() == day
 
 
 @hypothesis.given(
@@ -133,7 +133,7 @@ def test_a_day_and_month_in_the_order_that_is_said(day, sign, order):
 )
 @hypothesis.example("1", "%d%d")
 def test_any_cell_is_a_time_or_none(cell, pattern):
-    found = series.parse_time(cell, pattern=pattern)
+    found = cell_text.parse_time(cell, pattern=pattern)
     assert found is None or isinstance(found, datetime.datetime) and found.tzinfo is None
 
 
@@ -145,7 +145,7 @@ def test_any_cell_is_a_time_or_none(cell, pattern):
 def test_a_written_number_comes_back(whole, hundredths, signs):
     thousands, mark = signs
     shown = f"{whole:,}".replace(",", thousands) + mark + "%02d" % hundredths
-    assert series._parse_number(shown, mark) == float("%d.%02d" % (whole, hundredths))
+    assert cell_text.parse_number(shown, mark) == float("%d.%02d" % (whole, hundredths))
 
 
 @hypothesis.given(
@@ -153,13 +153,13 @@ def test_a_written_number_comes_back(whole, hundredths, signs):
     st.sampled_from(",."),
 )
 def test_any_cell_is_a_number_or_none(cell, mark):
-    found = series._parse_number(cell, mark)
+    found = cell_text.parse_number(cell, mark)
     assert found is None or isinstance(found, float)
 
 
 @hypothesis.given(scraps("1", "15", "minute", "s", " ", "h", "business day", "month", "99999", "0"))
 def test_any_step_is_one_or_refused(name):
-    found = outcome(series.parse_step, name)
+    found = outcome(time_step.parse_step, name)
     assert found is REFUSED or found.count > 0
 
 

@@ -1,0 +1,272 @@
+"""What stands in a cell of a reader's table: a time or a number, in the many ways that people and programs write them."""
+
+import datetime
+import math
+import re
+from typing import Optional
+
+import numpy as np
+
+from ch09_tfts_births.beyond import time_step
+from common.errors import UserError
+
+MISSING = ("", "nan", "na", "n/a", "null", "none", "-", "--", ".", "?", "缺失", "#n/a")
+# ------------------------------------------------------------------------------------------------------------------ dates
+_PATTERNS = (
+    (re.compile(r"(\d{4})(?:年|\.0)?"), "year"),  # 1959.0: what pandas makes of a column of years
+    (re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"), "ymd"),
+    (re.compile(r"(\d{4})()(\d{2})(\d{2})"), "ymd"),
+    (re.compile(r"(\d{4})年()(\d{1,2})月(?:(\d{1,2})日?)?"), "ymd"),
+    (re.compile(r"(\d{4})([-/.])(\d{1,2})"), "ymd"),
+    (re.compile(r"(\d{4})()-?[Qq]([1-4])"), "quarter"),
+    (re.compile(r"(\d{4})()年?第?([1-4一二三四])季度?"), "quarter"),
+    (re.compile(r"(\d{4})()-?[Ww](\d{2})"), "week"),
+)
+_MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
+YEAR = re.compile(r"[12]\d{3}(\.0)?$")
+_NAMED = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %Y", "%B %Y", "%b-%Y")
+_NAMED += ("%d %b %y", "%d-%b-%y", "%b-%y")  # two digits: 69 to 99 are the last century's, as POSIX has it
+_CLOCK = re.compile(
+    r"(?:[T ]|(?<=日))\s*(上午|下午)?\s*(\d{1,2})[:时点](?:(\d{2})分?(?::?(\d{2})秒?(?:[.,]\d+)?)?)?\s*([AaPp]\.?[Mm]\.?)?\s*"
+    r"(Z|[+-]\d{2}:?\d{2})?$"
+)
+_LOCAL = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
+_ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}  # the last for two digits only
+
+
+def _local_date(match, order) -> datetime.datetime:
+    """The day of a match of ``_LOCAL``; ValueError where it is none."""
+    parts = [int(match.group(number)) for number in (1, 3, 4)]
+    day, month, year = (parts[order.index(letter)] for letter in "dmy")
+    if len(match.group(4)) == 2:
+        year += 1900 if year >= 69 else 2000
+    return datetime.datetime(year, month, day)
+
+
+def _orders(match):
+    """The orders in which a match of ``_LOCAL`` is a date."""
+    found = []
+    for order in _ORDERS if len(match.group(4)) == 2 else ("dmy", "mdy"):
+        try:
+            _local_date(match, order)
+            found.append(order)
+        except ValueError:
+            pass
+    return found
+
+
+def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = None) -> Optional[datetime.datetime]:
+    """The time in a cell, or None where it is none.
+
+    Args:
+      local: one of ``_ORDERS``, how dates like 31/12/1999 are meant.
+      pattern: the reader's own ``strptime`` pattern; nothing else is tried then.
+    """
+    cell = cell.strip()
+    if len(cell) > 40:
+        return None
+    try:
+        if pattern is not None:
+            return datetime.datetime.strptime(cell, pattern).replace(tzinfo=None)
+        if re.match(r"[0-9]{10}(\.[0-9]+)?$|[0-9]{13}$", cell):  # epoch seconds, or milliseconds
+            seconds = float(cell) / (1000 if len(cell) == 13 and "." not in cell else 1)
+            return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(seconds))
+        clock = datetime.timedelta()
+        found = _CLOCK.search(cell)
+        if found:
+            hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:4])
+            half = (found.group(5) or "").lower().replace(".", "") or {"上午": "am", "下午": "pm"}.get(found.group(1))
+            if hours > (12 if half else 24) or minutes > 59 or seconds > 60:
+                return None
+            hours = hours % 12 + 12 * (half == "pm") if half else hours
+            clock = datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
+            cell = cell[: found.start()].rstrip()  # local time is what cycles of a day follow; zones: ``one_zone``
+        for expression, kind in _PATTERNS:
+            match = expression.fullmatch(cell)
+            if match:
+                year, third = int(match.group(1)), (match.group(3) if kind != "year" else None)
+                if kind == "week":
+                    return datetime.datetime.strptime("%d-W%s-1" % (year, third), "%G-W%V-%u") + clock
+                if kind == "quarter":
+                    return datetime.datetime(year, 3 * ("一二三四".find(third) + 1 or int(third)) - 2, 1) + clock
+                day = int(match.group(4) or 1) if kind == "ymd" and match.re.groups > 3 else 1
+                return datetime.datetime(year, int(third or 1), day) + clock
+        match = _LOCAL.fullmatch(cell)
+        if match:
+            orders = [local] if local else _orders(match)  # any that is a date will do to know that it is one
+            return _local_date(match, orders[0]) + clock if orders else None
+        match = _MONTH_YEAR.fullmatch(cell)
+        if match:
+            return datetime.datetime(int(match.group(2)), int(match.group(1)), 1) + clock
+        for form in _NAMED:
+            try:
+                return datetime.datetime.strptime(cell, form) + clock
+            except ValueError:
+                pass
+    except (ValueError, OverflowError, re.error):  # strptime makes an expression of the pattern: '%d%d' is none
+        pass
+    return None
+
+
+def one_zone(cells, times, notes):
+    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are.
+
+    Local times that all have one clock time stay: days and months follow the calendar, and a day of 23 hours is one.
+    """
+    zones = []
+    for cell in cells:
+        found = _CLOCK.search(cell.strip())
+        name = found and found.group(6)
+        if not name:
+            return times
+        sign, digits = (-1 if name[0] == "-" else 1), name[1:].replace(":", "") or "0000"
+        zones.append(sign * datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
+    if len(set(zones)) == 1:
+        return times
+    if len({time.time() for time in times}) == 1 and len(set(times)) == len(times):
+        notes.append("the zone changes within the series: its local times are kept")
+        return times
+    notes.append("the zone changes within the series: all times are those of %s" % _CLOCK.search(cells[0]).group(6))
+    return [time - zone + zones[0] for time, zone in zip(times, zones)]
+
+
+def local_order(cells, where, notes) -> Optional[str]:
+    """The order of the parts in cells like 31/12/1999 or 31.12.99; None where there is none.
+
+    Where all cells could be several, the order that gives a regular series is taken (01/01, 01/02, 01/03: months).
+
+    Raises:
+      UserError: several orders are possible.
+    """
+    found = [match for match in (_LOCAL.match(cell.strip()) for cell in cells) if match]
+    if not found:
+        return None
+    possible = [order for order in _ORDERS if all(order in orders for orders in map(_orders, found))]
+    if len(possible) == 1:
+        return possible[0]
+    if not possible:
+        return _orders(found[0])[0] if _orders(found[0]) else "dmy"  # the line that is no date then is named
+    regular = [order for order in possible if _is_regular([parse_time(cell, order) for cell in cells])]
+    if len(regular) != 1:
+        raise UserError(
+            "%s: dates like %s can be %s: say which with --date-format, e.g. %%d/%%m/%%Y (%%y: two digits)"
+            % (where, cells[0][:40], " or ".join(_ORDERS[order] for order in possible))
+        )
+    notes.append("dates like %s are read as %s" % (cells[0], _ORDERS[regular[0]]))
+    return regular[0]
+
+
+def _is_regular(times) -> bool:
+    if None in times or len(times) < 3:
+        return False
+    times = np.array(times, dtype="datetime64[s]")
+    if np.any(np.diff(times) <= np.timedelta64(0, "s")):
+        return False
+    positions = time_step.find_step(times).positions(times)
+    return bool(np.all(np.diff(positions) == 1))
+
+
+def is_dated(cell, pattern=None):
+    """Whether a cell holds a time, and one that no number looks like."""
+    return parse_time(cell, pattern=pattern) is not None and not re.match(r"\d{1,5}(\.\d*)?$", cell)
+
+
+# ----------------------------------------------------------------------------------------------------------------- values
+def _decimal_mark(cells, delimiter, where) -> str:
+    """``"."`` or ``","``: which one is the decimal mark of these cells; UserError where it cannot be told."""
+    cells = [re.sub(r"[\s'’_]", "", cell) for cell in cells]
+    commas = [cell for cell in cells if "," in cell]
+    ask = "%s: %r is 1.2 or 1200 alike: say what the %s is with --decimal comma or --decimal point"
+    if not commas:
+        points = [cell for cell in cells if "." in cell and cell not in MISSING]
+        # Where semicolons stand between, 1.200 may be German. Not 0.200, though: no thousands begin with 0.
+        if delimiter == ";" and points and all(re.match(r"\D*[1-9]\d{0,2}(\.\d{3})+\D*$", cell) for cell in points):
+            raise UserError(ask % (where, points[0][:40], "point"))
+        return "."
+    thousands = [cell for cell in commas if re.match(r"[^\d,]*\d{1,3}(,\d{3})+(\.\d*)?\D*$", cell)]
+    if any("." in cell and cell.rfind(",") > cell.rfind(".") for cell in commas) or len(thousands) < len(commas):
+        return ","
+    if delimiter == ";" and not any("." in cell or cell.count(",") > 1 for cell in commas):
+        raise UserError(ask % (where, commas[0][:40], "comma"))
+    return "."
+
+
+_CURRENCY = r"(?:[A-Z]{0,3}[$€£¥￥₩₹₽]|[A-Z]{3}\s)?"
+_UNIT = re.compile(
+    # a minus right behind a digit belongs to the number, not to a unit; '100,-' and '100.-' are a price without cents
+    r"([-+−]?)\s*(%s)\s*([-+−]?[\d.,](?:.*[\d.,])?)(?!(?<=\d)\s*[-−–])\s*([^\d.,]{0,12})" % _CURRENCY
+)
+_MINUS_BEHIND = re.compile(r"(%s\s*\d[\d.,'’_\s]*(?<=\d))\s*[-−](\s[^\d.,]{1,12})?" % _CURRENCY)
+
+
+def _sign_first(cell):
+    """``100-``, as SAP writes it, as ``-100``; other cells as they are."""
+    match = _MINUS_BEHIND.fullmatch(cell.strip())
+    return "-%s%s" % (match.group(1), match.group(2) or "") if match else cell
+
+
+def signs_first(cells, notes):
+    """Cells with the sign before the number."""
+    moved = [_sign_first(cell) for cell in cells]
+    if moved != cells:
+        notes.append("a minus behind a number is read as its sign")
+    return moved
+
+
+def units(cells):
+    """Unit → the first cell that has it, or None where not all are numbers; a missing value or a bare zero may be of any."""
+    found = {}
+    for cell in cells:
+        match = _UNIT.fullmatch(cell)
+        if cell.lower() in MISSING or match and re.fullmatch(r"0+([.,]0*)?", cell):
+            continue
+        if not match:
+            return None
+        found.setdefault((match.group(2).strip(), match.group(4).strip()), cell)
+    return found
+
+
+def without_unit(cells, notes):
+    """Cells without the currency, percent sign or unit that stands before or behind every number; else as they are."""
+    found = units(cells)
+    if not found or len(found) > 1 or ("", "") in found:
+        return cells
+    notes.append("the values are numbers of %s" % " … ".join(part for part in list(found)[0] if part))
+    matches = [None if cell.lower() in MISSING else _UNIT.fullmatch(cell) for cell in cells]
+    return [match.group(1) + match.group(3) if match else cell for cell, match in zip(cells, matches)]
+
+
+def mark_of(cells, delimiter, opts, path, notes):
+    """The decimal mark that the reader says, or else that of the cells; a note where commas are among them."""
+    mark = {"comma": ",", "point": "."}.get(opts.decimal) or _decimal_mark(cells, delimiter, path)
+    if mark == "," or any("," in cell for cell in cells):
+        notes.append(
+            "in the values a comma is read as %s" % ("the decimal mark" if mark == "," else "a separator of thousands")
+        )
+    return mark
+
+
+def parse_number(cell, mark) -> Optional[float]:
+    """The number in a cell, NaN where it is missing, None where it is none; separators of thousands are left out."""
+    cell = _sign_first(cell.strip()).replace("−", "-")
+    if cell.lower() in MISSING:
+        return math.nan
+    if len(cell) > 400:
+        return None
+    plain = re.sub(r"(?<=\d)[\s'’_\u00a0\u202f](?=\d{3}(\D|$))", "", cell)
+    other = "," if mark == "." else "."
+    if re.match(r"[-+]?\d{1,3}(%s\d{3})+(%s\d*)?([eE][-+]?\d+)?$" % (re.escape(other), re.escape(mark)), plain):
+        plain = plain.replace(other, "")
+    plain = plain.replace(",", ".") if mark == "," and "." not in plain else plain
+    if not re.match(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$", plain):
+        return None
+    return float(plain)
+
+
+def holds_numbers(cells):
+    """Whether all of these cells could be numbers (or missing), and one is."""
+    found = [parse_number(cell, mark) for cell in without_unit(signs_first(cells, []), []) for mark in ".,"]
+    pairs = list(zip(found[::2], found[1::2]))
+    return all(pair != (None, None) for pair in pairs) and any(
+        number is not None and not math.isnan(number) for pair in pairs for number in pair
+    )
