@@ -143,19 +143,26 @@ def plot_anomalies(days, values, mean, deviation, threshold, alarm, truth, path)
     return plotting.save_figure(figure, path)
 
 
-def find_anomalies(opts, record, values, days, estimator, features):
+def find_anomalies(opts, record, values, days, estimator, features, real=None):
     """Injects, learns, judges; prints and writes the table and the figure.
 
     Args:
       values, days: the series, ``[days]`` each; ``estimator``: fitted on all but the last ``opts.holdout_days``.
       features: exogenous features by name, ``[days, …]``.
+      real: ``[days]`` booleans, False where a value was filled (none by default): such days get no anomaly and count for nothing.
     """
     last = len(values) - opts.holdout_days
-    learning, test = slice(last - opts.holdout_days, last), slice(last, len(values))
-    scale = values[:last].std()
+    real = np.ones(len(values), bool) if real is None else real
+    counted = np.flatnonzero(real)
+    learning = counted[(counted >= last - opts.holdout_days) & (counted < last)]
+    test = counted[counted >= last]
+    if not len(learning) or not len(test):
+        raise UserError("all values of a hold-out of %d are filled (--holdout-days)" % opts.holdout_days)
+    scale = values[:last][real[:last]].std()
     scores, sizes, alarms = {}, [], {}
     for draw in range(opts.draws):
-        changed, size = inject(values, learning.start, opts.spacing, opts.sizes, scale, opts.seed + draw)
+        changed, size = inject(values, last - opts.holdout_days, opts.spacing, opts.sizes, scale, opts.seed + draw)
+        changed, size = np.where(real, changed, values), size * real
         evaluation = fitting.evaluate(estimator, changed, features)
         mean, deviation = evaluation["mean"][0, :, 0], np.sqrt(evaluation["covariance"][0, :, 0, 0])
         truth = size > 0
@@ -178,15 +185,17 @@ def find_anomalies(opts, record, values, days, estimator, features):
     table_path = text.write_csv(os.path.join(opts.output_dir, "anomalies.csv"), [columns] + rows)
 
     shown = slice(len(values) - min(opts.shown_days, opts.holdout_days), len(values))
-    arrays = [array[shown] for array in (days, changed, mean, deviation)]
+    arrays = [array[shown] for array in (days, np.where(real, changed, np.nan), mean, deviation)]
     path = os.path.join(opts.output_dir, "anomalies.png")
-    plot_anomalies(*arrays, alarms[BAND][0], alarms[SECOND_MODEL][1][shown], truth[shown], path)
+    plot_anomalies(*arrays, alarms[BAND][0], (alarms[SECOND_MODEL][1] & real)[shown], truth[shown], path)
     print("figure: %s" % path)
     note = (
         "%d anomalies injected into %d copies of the %d days of the hold-out; thresholds and second model learned on others in "
         "the days before. Real oddities of the series count as false alarms."
         % (np.sum(sizes > 0), opts.draws, opts.holdout_days)
     )
+    if not real.all():
+        note += " Days that were filled get no anomaly and count for nothing."
     if opts.preset == "tiny":
         note += " Tiny run on a generated sample: shows that it runs, not how well."
     record.table("Anomalies found in the hold-out", columns, rows, note=note)

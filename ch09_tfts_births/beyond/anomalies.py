@@ -27,7 +27,7 @@ def main(argv=None):
     else:
         setting = backtest.births_setting("week+year+holidays", data.days)
     estimator, _, features = fitting.fit_structural(setting, opts, data.values, last, [len(data.values) - 1])
-    exercise.find_anomalies(opts, record, data.values, data.times if own else data.days, estimator, features)
+    exercise.find_anomalies(opts, record, data.values, data.times if own else data.days, estimator, features, data.real)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ VALUES = exercises.VALUES + [
     ),
 ]
 COLUMNS = ["model", "MAE", "RMSE", "MASE", "within 1 sigma (%)", "within 95 % (%)"]
+JUDGED_BY_REAL = "Missing values were filled; forecasts are judged by the values of the file alone."
 LONGEST_SEASON = 24  # of exponential smoothing and ARIMA
 LEFT_OUT = (
     "Exponential smoothing and ARIMA are left out: a season of more than %d values takes them hours." % LONGEST_SEASON
@@ -62,19 +63,23 @@ class Backtest:
     Args:
       opts: ``steps`` (the horizon), ``holdout_days``, ``every``, ``horizons``.
       values: the series; ``cycles``: its cycles, of which the seasonal naive takes the best.
+      truth: ``values`` with NaN where they were filled, if any were; forecasts are judged by the others.
     """
 
-    def __init__(self, opts, values, cycles):
+    def __init__(self, opts, values, cycles, truth=None):
         self.values, self.horizon = values, opts.steps
+        self.truth = values if truth is None else truth
         self.last = len(values) - opts.holdout_days  # values that the fits see
-        self.origins = fitting.make_origins(len(values), opts.holdout_days, opts.steps, opts.every)
-        self.season = fitting.best_season(values, self.last, cycles, self.horizon)
+        self.origins = fitting.make_origins(
+            len(values), opts.holdout_days, opts.steps, opts.every, ~np.isnan(self.truth)
+        )
+        self.season = fitting.best_season(values, self.last, cycles, self.horizon, self.truth)
         self.horizons = [horizon for horizon in opts.horizons if horizon <= opts.steps]
         self.rows, self.coverage_rows = [], []
 
     def add(self, name, mean, deviation):
         """Scores forecasts ``[origins, horizon]``; keeps a row of scores and two of coverage."""
-        result = fitting.scores(self.values, self.origins, mean, deviation, self.last, self.season)
+        result = fitting.scores(self.truth, self.origins, mean, deviation, self.last, self.season)
         # No MASE where the series repeats itself exactly: JSON, and so the record, knows no NaN.
         self.rows.append([name] + [None if np.isnan(value) else round(float(value), 3) for value in result.values()])
         print("%-36s MAE %.4g, %.1f %% in the 95 %% band" % (name, result["MAE"], result["within 95 %"]), flush=True)
@@ -82,12 +87,12 @@ class Backtest:
         if half < 2:
             return
         first, second = slice(0, half), slice(half, None)
-        factors = fitting.conformal_factors(self.values, self.origins[first], mean[first], deviation[first])
+        factors = fitting.conformal_factors(self.truth, self.origins[first], mean[first], deviation[first])
         for kind, widened in (("its own band", 1.0), ("widened", factors)):
             shares = fitting.coverage(
-                self.values, self.origins[second], mean[second], deviation[second], self.horizons, widened
+                self.truth, self.origins[second], mean[second], deviation[second], self.horizons, widened
             )
-            self.coverage_rows.append([name, kind] + [round(share, 1) for share in shares])
+            self.coverage_rows.append([name, kind] + shares)
 
     def finish(self, record, opts, times):
         """Prints the tables, writes the CSV files and adds all to the record."""
@@ -107,6 +112,8 @@ class Backtest:
                 "one-season error of the seasonal naive (season %d) on those values."
                 % (len(self.origins), time_step.shown(times[self.origins[:1]])[0], self.horizon, self.last, self.season)
             )
+            if np.isnan(self.truth).any():
+                note += " " + JUDGED_BY_REAL
             if self.season > LONGEST_SEASON:
                 note += " " + LEFT_OUT
             if name == "coverage":
@@ -131,7 +138,7 @@ def baselines(backtest, days, opts):
 
     values, last, season = backtest.values, backtest.last, backtest.season
     common = (backtest.origins, backtest.horizon)
-    naive = fitting.seasonal_naive(values, *common, last, season)
+    naive = fitting.seasonal_naive(values, *common, last, season, backtest.truth)
     yield ("seasonal naive (%d)" % season,) + naive
     if season > LONGEST_SEASON:  # their state has a value for each step of the season
         print(LEFT_OUT)
@@ -243,7 +250,7 @@ def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv, series.add_arguments, folder=series.run_folder)
     run.start(opts.seed)
     data = series.load(opts, at_least=2 * opts.window_size + 2)
-    backtest = Backtest(opts, data.values, data.step.cycles)
+    backtest = Backtest(opts, data.values, data.step.cycles, data.truth)
     if backtest.last < 2 * opts.window_size:
         raise UserError(
             "%d values before the hold-out are too few for --window-size %d" % (backtest.last, opts.window_size)

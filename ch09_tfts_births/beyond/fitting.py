@@ -123,14 +123,28 @@ def fit_structural(setting, opts, values, last, origins):
 
 
 # ------------------------------------------------------------------------------------------------------------- the forecasts
-def make_origins(count, holdout, horizon, every):
-    """Indices of the first forecast value of each origin in the last ``holdout`` of ``count`` values."""
+def make_origins(count, holdout, horizon, every, real=None):
+    """Indices of the first forecast value of each origin in the last ``holdout`` of ``count`` values.
+
+    ``real``: which values are no filled ones, see ``after_real``.
+    """
     if count - holdout < 2 * horizon or holdout < horizon:
         raise UserError(
             "%d values are too few for a hold-out of %d and a horizon of %d (--holdout-days, --steps)"
             % (count, holdout, horizon)
         )
-    return np.arange(count - holdout, count - horizon + 1, every)
+    origins = np.arange(count - holdout, count - horizon + 1, every)
+    return origins if real is None else after_real(origins, real, horizon)
+
+
+def after_real(origins, real, horizon):
+    """``origins`` moved on to where the value before is real: one that was interpolated there would know what comes after."""
+    behind = np.flatnonzero(real) + 1
+    moved = np.unique(behind[np.searchsorted(behind, origins)])
+    moved = moved[moved <= len(real) - horizon]
+    if not len(moved):
+        raise UserError("no forecast begins behind a value of the file in the last %d: too many are missing" % horizon)
+    return moved
 
 
 def forecasts(estimator, values, features, origins, horizon):
@@ -153,32 +167,54 @@ def forecasts(estimator, values, features, origins, horizon):
 
 
 def observed(values, origins, horizon):
-    """The true values ``[origins, horizon]``."""
+    """The true values ``[origins, horizon]``, NaN where ``values`` are (they are missing)."""
     return values[origins[:, None] + np.arange(horizon)]
 
 
+def mean_of(numbers, axis=None):
+    """The mean of those that are no NaN; NaN where there are none."""
+    known = ~np.isnan(numbers)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, numbers, 0.0).sum(axis=axis) / known.sum(axis=axis)
+
+
+def _share_within(error, width, axis=None):
+    """Percent of the errors (those that are no NaN) that ``width`` holds."""
+    with np.errstate(invalid="ignore"):
+        return 100.0 * mean_of(np.where(np.isnan(error), np.nan, error <= width), axis)
+
+
 # ------------------------------------------------------------------------------------------------------------- the baselines
-def seasonal_naive(values, origins, horizon, last, season):
+def seasonal_naive(values, origins, horizon, last, season, truth=None):
     """Repeats the last season; its deviation is that of the season's errors on the first ``last`` values.
+
+    Args:
+      truth: ``values`` with NaN where they were filled, if any were.
 
     Returns:
       ``(mean, deviation)``: arrays ``[origins, horizon]``.
     """
     ahead = np.arange(horizon)
     mean = values[origins[:, None] - season + ahead % season]
-    spread = np.sqrt(np.mean((values[season:last] - values[: last - season]) ** 2))
+    truth = values if truth is None else truth
+    spread = np.sqrt(mean_of((truth[season:last] - values[: last - season]) ** 2))
     return mean, np.tile(spread * np.sqrt(ahead // season + 1), [len(origins), 1])
 
 
-def best_season(values, last, cycles, horizon):
-    """The season, 1 or one of ``cycles``, with which the seasonal naive errs least on the first ``last`` values."""
+def best_season(values, last, cycles, horizon, truth=None):
+    """The season, 1 or one of ``cycles``, with which the seasonal naive errs least on the first ``last`` values.
+
+    ``truth``: ``values`` with NaN where they were filled, if any were.
+    """
+    truth = values if truth is None else truth
     seasons = [1] + [int(round(cycle)) for cycle in cycles if 2 * round(cycle) <= last]
     horizon = min(horizon, last // 3)
     origins = np.unique(np.linspace(min(max(seasons), last - horizon), last - horizon, 200).astype(int))
+    origins = after_real(origins, ~np.isnan(truth[:last]), horizon)
 
     def error(season):
         mean, _ = seasonal_naive(values, origins, horizon, last, season)
-        return np.abs(observed(values, origins, horizon) - mean).mean()
+        return mean_of(np.abs(observed(truth, origins, horizon) - mean))
 
     return min(seasons, key=error)
 
@@ -210,8 +246,8 @@ def best_shares(values, origins, mean, other):
       ``[horizon]`` shares of 0, 0.1 … 1.
     """
     truth, shares = observed(values, origins, mean.shape[1]), np.linspace(0.0, 1.0, 11)
-    errors = np.stack([np.abs(truth - share * mean - (1.0 - share) * other).mean(axis=0) for share in shares])
-    near = [errors[:, max(0, step - 3) : step + 4].mean(axis=1) for step in range(mean.shape[1])]
+    errors = np.stack([mean_of(np.abs(truth - share * mean - (1.0 - share) * other), axis=0) for share in shares])
+    near = [mean_of(errors[:, max(0, step - 3) : step + 4], axis=1) for step in range(mean.shape[1])]
     return shares[np.argmin(near, axis=1)]
 
 
@@ -227,12 +263,21 @@ def conformal_factors(values, origins, mean, deviation, share=0.95):
       ``[horizon]`` factors, 1 or more, for a band of ``mean ± 1.96 deviation`` (0.95).
     """
     distance = np.abs(observed(values, origins, mean.shape[1]) - mean) / deviation
-    alone = _conformal_rank(len(origins), share) <= len(origins)
     factors = np.ones(mean.shape[1])
     for step in range(mean.shape[1]):
-        near = np.sort(distance[:, step] if alone else distance[:, max(0, step - 3) : step + 4], axis=None)
-        factors[step] = max(1.0, near[min(_conformal_rank(len(near), share), len(near)) - 1] / 1.96)
+        near = _known(distance[:, step])
+        if _conformal_rank(len(near), share) > len(near):
+            near = _known(distance[:, max(0, step - 3) : step + 4])
+        if not len(near):
+            near = _known(distance)  # of these steps all values are missing
+        if len(near):
+            factors[step] = max(1.0, near[min(_conformal_rank(len(near), share), len(near)) - 1] / 1.96)
     return factors
+
+
+def _known(numbers):
+    """Those that are no NaN, sorted."""
+    return np.sort(numbers[~np.isnan(numbers)])
 
 
 def _conformal_rank(count, share):
@@ -251,17 +296,18 @@ def scores(values, origins, mean, deviation, last, season, factors=1.0):
       A dict: ``MAE``, ``RMSE``, ``MASE``, ``within 1 sigma`` and ``within 95 %`` (shares in the bands, in percent).
     """
     error = np.abs(observed(values, origins, mean.shape[1]) - mean)
-    scale = np.abs(values[season:last] - values[: last - season]).mean()
+    scale = mean_of(np.abs(values[season:last] - values[: last - season]))
     return {
-        "MAE": error.mean(),
-        "RMSE": np.sqrt((error**2).mean()),
-        "MASE": error.mean() / scale if scale > 0 else np.nan,  # an exactly periodic series
-        "within 1 sigma": 100.0 * (error <= deviation).mean(),
-        "within 95 %": 100.0 * (error <= 1.96 * factors * deviation).mean(),
+        "MAE": mean_of(error),
+        "RMSE": np.sqrt(mean_of(error**2)),
+        "MASE": mean_of(error) / scale if scale > 0 else np.nan,  # an exactly periodic series
+        "within 1 sigma": _share_within(error, deviation),
+        "within 95 %": _share_within(error, 1.96 * factors * deviation),
     }
 
 
 def coverage(values, origins, mean, deviation, horizons, factors=1.0):
-    """Percent of the forecasts ``horizons`` steps ahead (from 1) that the 95 % band holds, a list."""
-    inside = np.abs(observed(values, origins, mean.shape[1]) - mean) <= 1.96 * factors * deviation
-    return [100.0 * inside[:, horizon - 1].mean() for horizon in horizons]
+    """Percent of the forecasts ``horizons`` steps ahead (from 1) that the 95 % band holds, a list; None where all are missing."""
+    error = np.abs(observed(values, origins, mean.shape[1]) - mean)
+    shares = _share_within(error, 1.96 * factors * deviation, axis=0)
+    return [None if np.isnan(share) else round(float(share), 1) for share in shares[np.array(horizons) - 1]]

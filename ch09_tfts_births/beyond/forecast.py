@@ -87,7 +87,7 @@ def shorten(data, setting_size):
     if len(data.values) <= most:
         return data
     print("note: the last %d of %d values are used" % (most, len(data.values)))
-    return data._replace(times=data.times[-most:], values=data.values[-most:])
+    return data._replace(times=data.times[-most:], values=data.values[-most:], real=data.real[-most:])
 
 
 def count_fitted(opts, count, steps):
@@ -133,7 +133,10 @@ def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
     """
     pd.plotting.register_matplotlib_converters()
     figure, axes = plt.subplots(figsize=(10, 4.5))
-    axes.plot(data.times[-shown:], data.values[-shown:], "b", marker=".", linewidth=0.8, label="observed")
+    axes.plot(data.times[-shown:], data.truth[-shown:], "b", marker=".", linewidth=0.8, label="observed")
+    if not data.real[-shown:].all():
+        filled = np.where(data.real, np.nan, data.values)[-shown:]
+        axes.plot(data.times[-shown:], filled, "C1", linestyle="", marker=".", markersize=4, label="filled")
     axes.plot(*hold, "0.5", linewidth=1.0, label="forecast of the hold-out")
     axes.plot(ahead, mean, "r", label="forecast")
     axes.fill_between(ahead, lower, upper, color="grey", alpha=0.2, label="95 % band")
@@ -177,26 +180,34 @@ def main(argv=None):
     record = records.Record(opts, opts.script, "section 9.7 (own series)", data.description)
     horizon = min(steps, holdout)  # as far as an error can be measured
     every = max(1, (holdout - horizon) // ORIGINS)
-    origins = np.arange(last, count - horizon + 1, every)
+    truth = data.truth  # a value that was filled is neither an error nor a hit
+    origins = fitting.make_origins(count, holdout, horizon, every, data.real)
     known = known_part(data.values, last, count + steps)
     rest = data.values - known[:count]
-    season = fitting.best_season(data.values, last, data.step.cycles + list(setting.periodicities), horizon)
+    season = fitting.best_season(data.values, last, data.step.cycles + list(setting.periodicities), horizon, truth)
     earlier = np.arange(max(last // 2, season, last - holdout), last - horizon + 1, every)  # to find the shares on
+    earlier = fitting.after_real(earlier, data.real[:last], horizon) if len(earlier) else earlier
     every_origin = np.concatenate([earlier, origins, [count]])
     estimator, _, features = fitting.fit_structural(setting, opts, rest, last, every_origin)
     mean, deviation = fitting.forecasts(estimator, rest, features, every_origin, steps)
     mean += known[every_origin[:, None] + np.arange(steps)]
-    naive, _ = fitting.seasonal_naive(data.values, every_origin, steps, last, season)
+    naive, _ = fitting.seasonal_naive(data.values, every_origin, steps, last, season, truth)
     shares = np.ones(steps)
     if len(earlier) >= 4:
         found = slice(0, len(earlier)), slice(0, horizon)
-        shares[:horizon] = fitting.best_shares(data.values, earlier, mean[found], naive[found])
+        shares[:horizon] = fitting.best_shares(truth, earlier, mean[found], naive[found])
         shares[horizon:] = shares[horizon - 1]
     alone, mean = mean, shares * mean + (1.0 - shares) * naive
     judged = slice(len(earlier), -1), slice(0, horizon)
-    held, held_deviation, truth = mean[judged], deviation[judged], fitting.observed(data.values, origins, horizon)
-    scores = fitting.scores(data.values, origins, held, held_deviation, last, season)
-    naive_mae, alone_mae = np.abs(truth - naive[judged]).mean(), np.abs(truth - alone[judged]).mean()
+    held, held_deviation, observed = mean[judged], deviation[judged], fitting.observed(truth, origins, horizon)
+    if np.isnan(observed).all():
+        raise UserError("the last %d values are all filled: nothing to judge a forecast by (--holdout)" % holdout)
+    scores = fitting.scores(truth, origins, held, held_deviation, last, season)
+    naive_mae, alone_mae = (fitting.mean_of(np.abs(observed - other[judged])) for other in (naive, alone))
+    only_real = ""
+    if not data.real.all():
+        only_real = "judged by the %d values of the hold-out that are in the file" % data.real[origins[0] :].sum()
+        print(only_real)
     said = verdict(scores["MAE"], naive_mae, season)
     print("TFTS and the seasonal naive are mixed; TFTS's share: %.1f to %.1f" % (shares.min(), shares.max()))
     print(
@@ -212,12 +223,10 @@ def main(argv=None):
     half = len(origins) // 2
     columns, rows = ["95 % band"] + ["%d step%s ahead" % (step, "" if step == 1 else "s") for step in horizons], []
     if half >= 2:
-        factors = fitting.conformal_factors(data.values, origins[:half], held[:half], held_deviation[:half])
+        factors = fitting.conformal_factors(truth, origins[:half], held[:half], held_deviation[:half])
         for name, widened in (("TFTS's own", 1.0), ("widened", factors)):
-            shares = fitting.coverage(
-                data.values, origins[half:], held[half:], held_deviation[half:], horizons, widened
-            )
-            rows.append([name] + [round(share, 1) for share in shares])
+            shares = fitting.coverage(truth, origins[half:], held[half:], held_deviation[half:], horizons, widened)
+            rows.append([name] + shares)
         print("values in the band, later half of the hold-out (%):")
         print(pd.DataFrame(rows, columns=columns).to_string(index=False))
         note = "%d forecasts are judged; the band is widened by what the %d before them showed." % (
@@ -225,7 +234,7 @@ def main(argv=None):
             half,
         )
         record.table("Coverage on the later half of the hold-out (%)", columns, rows, note=note)
-    factors = fitting.conformal_factors(data.values, origins, held, held_deviation)
+    factors = fitting.conformal_factors(truth, origins, held, held_deviation)
     factors = np.concatenate([factors, np.full(steps - horizon, factors[-1])])
     width = 1.96 * factors * deviation[-1]
     print("the band of the forecast is %.2f to %.2f times TFTS's own" % (factors.min(), factors.max()))
@@ -247,7 +256,7 @@ def main(argv=None):
     print("figure: %s" % figure_path)
     for name in ("MAE", "RMSE", "MASE"):
         if np.isfinite(scores[name]):
-            record.metric(name, float("%.5g" % scores[name]))
+            record.metric(name, float("%.5g" % scores[name]), note=only_real)
     record.metric("MAE of TFTS alone", float("%.5g" % alone_mae))
     record.metric("MAE of the seasonal naive", float("%.5g" % naive_mae), note=said)
     record.metric("within 95 % (TFTS's own band)", round(float(scores["within 95 %"]), 1), unit="%")

@@ -30,6 +30,7 @@ class Series(NamedTuple):
     Attributes:
       name: for titles; ``description``: one line for the record.
       times: ``datetime64[s]``, ``values``: float, ``[count]`` each.
+      real: ``[count]`` booleans, False where a missing value was filled: nothing is judged by what was made up.
       step: the distance between values.
       notes: lines that the reader should see (what was chosen, filled, turned round).
     """
@@ -38,6 +39,7 @@ class Series(NamedTuple):
     description: str
     times: np.ndarray
     values: np.ndarray
+    real: np.ndarray
     step: time_step.Step
     notes: List[str]
 
@@ -49,6 +51,11 @@ class Series(NamedTuple):
                 "%d steps of %s after %s end after the year %d" % (count, self.step.words, self.times[-1], LAST_YEAR)
             )
         return times
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The values that forecasts are judged by: NaN where one was filled."""
+        return np.where(self.real, self.values, np.nan)
 
     @property
     def days(self) -> np.ndarray:
@@ -279,7 +286,11 @@ def _ranges(missing, times):
 
 
 def _on_grid(path, lines, times, values, opts, notes):
-    """Times, values and step of the regular series, gaps filled as asked; UserError for doubled, missing and stray values."""
+    """Times, values, which of them are real, and step of the regular series, gaps filled as asked.
+
+    Raises:
+      UserError: doubled, missing and stray values.
+    """
     times = np.array(times, dtype="datetime64[s]")
     if len(times) > 1 and np.all(np.diff(times) < np.timedelta64(0, "s")):
         times, values, lines = times[::-1], values[::-1], lines[::-1]
@@ -324,22 +335,23 @@ def _on_grid(path, lines, times, values, opts, notes):
     whole = np.full(count, np.nan)
     whole[positions] = values
     times = step.at(times, np.arange(count))
-    gaps = np.flatnonzero(np.isnan(whole))
+    real = ~np.isnan(whole)
+    gaps = np.flatnonzero(~real)
     if len(gaps):
         said = "%d of %d values are missing: %s" % (len(gaps), count, _ranges(gaps, times[gaps]))
         if opts.fill is None:
             raise UserError("%s: %s; --fill interpolate or --fill previous goes on" % (path, said))
-        if np.isnan(whole[0]) or np.isnan(whole[-1]):
+        if not real[0] or not real[-1]:
             raise UserError("%s: the first or the last value is missing: leave out its row" % path)
         if len(gaps) > count // 2:
             raise UserError("%s: %d of %d values are missing: too many to fill" % (path, len(gaps), count))
-        known = np.flatnonzero(~np.isnan(whole))
+        known = np.flatnonzero(real)
         if opts.fill == "interpolate":
             whole[gaps] = np.interp(gaps, known, whole[known])
         else:
             whole[gaps] = whole[known[np.searchsorted(known, gaps) - 1]]
         notes.append("%s; filled (%s)" % (said, opts.fill))
-    return times, whole, step
+    return times, whole, real, step
 
 
 def read_series(path: str, opts, at_least: int = 3) -> Series:
@@ -377,7 +389,7 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
         if math.isinf(value) or abs(value) > 1e15:
             raise UserError("%s, line %d: %r is too large (at most 1e15)" % (path, line, cell[:40]))
         values.append(value)
-    times, values, step = _on_grid(path, lines, times, np.array(values), opts, notes)
+    times, values, real, step = _on_grid(path, lines, times, np.array(values), opts, notes)
     if len(values) < at_least:
         raise UserError("%s has %d values, at least %d are needed" % (path, len(values), at_least))
     if values.min() == values.max():
@@ -386,7 +398,7 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
         raise UserError("%s: the values differ by less than a billionth of their size: subtract what they share" % path)
     name = os.path.basename(path)
     description = "%s, %d values, %s apart, from %s" % (name, len(values), step.words, time_step.shown(times[:1])[0])
-    return Series(name, description, times, values, step, notes)
+    return Series(name, description, times, values, real, step, notes)
 
 
 def add_arguments(parser):
@@ -431,7 +443,7 @@ def read_births(opts, at_least: int = 3) -> Series:
         len(rows),
         rows[0][0],
     )
-    return Series(name, description, times, values, time_step.Step("day", 1), [])
+    return Series(name, description, times, values, np.ones(len(values), bool), time_step.Step("day", 1), [])
 
 
 def load(opts, at_least: int = 3) -> Series:

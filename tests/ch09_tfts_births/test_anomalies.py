@@ -1,8 +1,13 @@
 """Injection, rolling z-scores, the second model and the measures, against plain loops."""
 
+import argparse
+
 import numpy as np
+import pytest
 
 from ch09_tfts_births import ext_9_7_7a_anomalies as anomalies
+from common import records
+from common.errors import UserError
 
 
 def test_injected_days_are_the_changed_days():
@@ -51,3 +56,26 @@ def test_second_model_learns_what_no_threshold_can():
     threshold = anomalies.learn_threshold(features[:400, 0], truth[:400])
     assert by_model > 0.9 > anomalies.judge(features[400:, 0], truth[400:], threshold)[2]
     assert (anomalies.second_model(features[:400], truth[:400], features, seed=0) == found).all()
+
+
+def test_days_that_were_filled_get_no_anomaly_and_count_for_nothing(tmp_path, monkeypatch):
+    """Anomalies were injected into them, and found."""
+    random = np.random.RandomState(0)
+    values, real, judged = random.normal(size=300), random.rand(300) > 0.4, []
+    opts = argparse.Namespace(
+        holdout_days=80, draws=1, spacing=3, sizes=[3.0], seed=0, shown_days=60, output_dir=str(tmp_path), preset="book"
+    )
+    opts.example = "tfts_births"
+    record = records.Record(opts, "anomalies", "section 9.7.7 (1)", "a made series")
+    found = dict(mean=np.zeros([1, 300, 1]), covariance=np.ones([1, 300, 1, 1]))
+    monkeypatch.setattr(anomalies.fitting, "evaluate", lambda made, changed, told: judged.append(changed) or found)
+    monkeypatch.setattr(anomalies, "second_model", lambda told, truth, every, seed: np.abs(every[:, 0]))
+    days = np.arange(300).astype("datetime64[D]")
+    anomalies.find_anomalies(opts, record, values, days, None, {}, real)
+    (changed,) = judged
+    assert (changed == values)[~real].all() and (changed != values)[real].sum() > 10
+    injected = (changed != values)[220:].sum()
+    assert record.content["tables"][0]["note"].startswith("%d anomalies injected" % injected)
+    assert record.content["tables"][0]["note"].endswith("count for nothing.")
+    with pytest.raises(UserError, match="all values of a hold-out of 80 are filled"):
+        anomalies.find_anomalies(opts, record, values, days, None, {}, real & (np.arange(300) < 220))

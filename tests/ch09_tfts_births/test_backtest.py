@@ -87,6 +87,77 @@ def test_widened_bands_of_few_origins_hold_what_they_promise(count):
     assert 0.94 <= np.mean(held) <= 0.98
 
 
+# ------------------------------------------------------------------------------------------------------- values that were filled
+def gappy(count=300):
+    """A week with noise, two in five of its values missing and filled by lines, and which are real."""
+    random = np.random.RandomState(2)
+    values = 50.0 + 10.0 * (np.arange(count) % 7) + random.normal(0.0, 3.0, count)
+    real = random.rand(count) > 0.4
+    real[[0, -1]] = True
+    return np.interp(np.arange(count), np.flatnonzero(real), values[real]), real
+
+
+def test_filled_values_are_neither_errors_nor_hits():
+    """With --fill, error, verdict and band were measured on invented values."""
+    values, real = gappy()
+    truth = np.where(real, values, np.nan)
+    origins, random = np.arange(150, 290), np.random.RandomState(3)
+    mean, deviation = random.normal(80.0, 20.0, [140, 5]), random.uniform(5.0, 20.0, [140, 5])
+    known = real[origins[:, None] + np.arange(5)]
+    error = np.abs(values[origins[:, None] + np.arange(5)] - mean)
+    found = fitting.scores(truth, origins, mean, deviation, 150, 7)
+    assert found["MAE"] == pytest.approx(error[known].mean())
+    assert found["within 1 sigma"] == pytest.approx(100.0 * (error <= deviation)[known].mean())
+    (first,) = fitting.coverage(truth, origins, mean, deviation, [1])
+    assert first == pytest.approx(100.0 * (error <= 1.96 * deviation)[:, 0][known[:, 0]].mean(), abs=0.05)
+    other = np.where(real, values, 1e6)  # whatever they were filled with
+    for judge in (fitting.best_shares, fitting.conformal_factors):
+        np.testing.assert_array_equal(
+            judge(truth, origins, mean, deviation), judge(np.where(real, other, np.nan), origins, mean, deviation)
+        )
+    alone = np.where(np.arange(300) == 150, 1e3, np.nan)  # steps of which nothing is known take the others' factor
+    factors = fitting.conformal_factors(alone, origins, mean, deviation)
+    assert len(set(factors)) == 1 and factors[0] > 10.0
+    assert fitting.coverage(alone, origins[1:], mean[1:], deviation[1:], [3]) == [None]
+    assert fitting.conformal_factors(alone, origins[1:], mean[1:], deviation[1:]).tolist() == [1.0] * 5
+
+
+def test_forecasts_that_are_judged_begin_behind_a_real_value():
+    """What interpolation puts before an origin knows the first value after it."""
+    real = np.array([1, 1, 0, 0, 1, 1, 0, 1, 1, 0, 0, 1], bool)
+    assert fitting.after_real(np.arange(2, 11), real, 1).tolist() == [2, 5, 6, 8, 9]
+    assert fitting.make_origins(12, 8, 2, 2, real).tolist() == [5, 6, 8]
+    with pytest.raises(UserError, match="too many are missing"):
+        fitting.after_real(np.array([10]), real, 2)
+
+
+def test_a_forecast_of_a_series_with_gaps_is_judged_by_what_is_in_the_file(tmp_path, monkeypatch, capsys):
+    values, real = gappy(400)
+    days = np.datetime64("2020-01-01") + np.arange(400)
+    path, seen = tmp_path / "gappy.csv", []
+    path.write_text(
+        "".join("%s,%.3f\n" % row for row, known in zip(zip(days, values), real) if known), encoding="ascii"
+    )
+    score = fitting.scores
+    monkeypatch.setattr(fitting, "fit_structural", lambda setting, opts, rest, *more: (None, 0.0, {}))
+    monkeypatch.setattr(
+        fitting,
+        "forecasts",
+        lambda made, rest, told, origins, steps: np.ones([2, len(origins), steps]) * [[[0.0]], [[9.0]]],
+    )
+    monkeypatch.setattr(fitting, "scores", lambda *given: seen.append(given) or score(*given))
+    words = ["--csv", str(path), "--fill", "interpolate", "--steps", "7", "--preset", "tiny"]
+    forecast.main(words + ["--output-dir", str(tmp_path / "run")])
+    ((_, origins, mean, _, last, _),) = seen
+    ahead = origins[:, None] + np.arange(7)
+    assert real[origins - 1].all() and len(origins) > 10
+    record = files.read_json(str(tmp_path / "run" / "record-forecast.json"))
+    expected = np.abs(values[ahead] - mean)[real[ahead]].mean()
+    assert record["metrics"]["MAE"]["value"] == pytest.approx(expected, rel=1e-4)
+    said = "judged by the %d values of the hold-out that are in the file" % real[origins[0] :].sum()
+    assert record["metrics"]["MAE"]["note"] == said and said in capsys.readouterr().out
+
+
 def test_seasonal_naive_repeats_the_best_season():
     values = np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 40) + 0.1 * np.random.RandomState(0).normal(size=200)
     assert fitting.best_season(values, 180, [7, 5, 365.25], 12) == 5
@@ -198,7 +269,9 @@ def test_the_holdout_is_a_part_of_the_values_that_are_used(monkeypatch, tmp_path
     """It was that of the whole series: 20,000 of the 17,000 values that were left."""
     times = np.datetime64("2000-01-01T00") + np.arange(200000)
     values = np.random.RandomState(0).randint(100, size=len(times))
-    own = series.Series("hours", "hours", times.astype("datetime64[s]"), values * 1.0, time_step.Step("hour", 1), [])
+    own = series.Series(
+        "hours", "hours", times.astype("datetime64[s]"), values * 1.0, values >= 0, time_step.Step("hour", 1), []
+    )
     monkeypatch.setattr(forecast.series, "load", lambda opts, at_least: own)
     arguments = ["--csv", "hours.csv", "--output-dir", str(tmp_path)]
     setting, last, count, _ = stopped_before_the_fit(monkeypatch, arguments)

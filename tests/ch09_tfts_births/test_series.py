@@ -431,6 +431,8 @@ def test_all_gaps_are_listed_and_filled_on_demand(read):
     assert "5 of 30 values are missing: 2020-01-05 to 2020-01-07, 2020-01-14, 2020-01-21;" in str(caught.value)
     filled = read(text, fill="interpolate")
     np.testing.assert_allclose(filled.values, values)
+    assert np.flatnonzero(~filled.real).tolist() == [4, 5, 6, 13, 20]
+    assert np.flatnonzero(np.isnan(filled.truth)).tolist() == [4, 5, 6, 13, 20] and filled.truth[-1] == 129
     assert "2020-01-05 to 2020-01-07" in filled.notes[0]
     assert read(text, fill="previous").values[3:8].tolist() == [103, 103, 103, 103, 107]
 
