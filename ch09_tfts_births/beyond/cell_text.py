@@ -172,6 +172,9 @@ def is_dated(cell, pattern=None):
 
 
 # ----------------------------------------------------------------------------------------------------------------- values
+_THOUSANDS = r"[1-9]\d{0,2}"  # what a number with separators of thousands begins with: never 0, so that 0,948 is none
+
+
 def _decimal_mark(cells, delimiter, where) -> str:
     """``"."`` or ``","``: which one is the decimal mark of these cells; UserError where it cannot be told."""
     cells = [re.sub(r"[\s'’_]", "", cell) for cell in cells]
@@ -179,14 +182,14 @@ def _decimal_mark(cells, delimiter, where) -> str:
     ask = "%s: %r is 1.2 or 1200 alike: say what the %s is with --decimal comma or --decimal point"
     if not commas:
         points = [cell for cell in cells if "." in cell and cell not in MISSING]
-        # Where semicolons stand between, 1.200 may be German. Not 0.200, though: no thousands begin with 0.
-        if delimiter == ";" and points and all(re.match(r"\D*[1-9]\d{0,2}(\.\d{3})+\D*$", cell) for cell in points):
+        # Where no comma stands between, 1.200 may be German.
+        if delimiter != "," and points and all(re.match(r"\D*%s(\.\d{3})+\D*$" % _THOUSANDS, cell) for cell in points):
             raise UserError(ask % (where, points[0][:40], "point"))
         return "."
-    thousands = [cell for cell in commas if re.match(r"[^\d,]*\d{1,3}(,\d{3})+(\.\d*)?\D*$", cell)]
+    thousands = [cell for cell in commas if re.match(r"[^\d,]*%s(,\d{3})+(\.\d*)?\D*$" % _THOUSANDS, cell)]
     if any("." in cell and cell.rfind(",") > cell.rfind(".") for cell in commas) or len(thousands) < len(commas):
         return ","
-    if delimiter == ";" and not any("." in cell or cell.count(",") > 1 for cell in commas):
+    if delimiter != "," and not any("." in cell or cell.count(",") > 1 for cell in commas):
         raise UserError(ask % (where, commas[0][:40], "comma"))
     return "."
 
@@ -255,7 +258,7 @@ def parse_number(cell, mark) -> Optional[float]:
         return None
     plain = re.sub(r"(?<=\d)[\s'’_\u00a0\u202f](?=\d{3}(\D|$))", "", cell)
     other = "," if mark == "." else "."
-    if re.match(r"[-+]?\d{1,3}(%s\d{3})+(%s\d*)?([eE][-+]?\d+)?$" % (re.escape(other), re.escape(mark)), plain):
+    if re.match(r"[-+]?%s(%s\d{3})+(%s\d*)?([eE][-+]?\d+)?$" % (_THOUSANDS, re.escape(other), re.escape(mark)), plain):
         plain = plain.replace(other, "")
     plain = plain.replace(",", ".") if mark == "," and "." not in plain else plain
     if not re.match(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$", plain):

@@ -81,7 +81,8 @@ def _split(path, content):
     """Rows of a table (line, cells), and its delimiter: the one that stands in half of the lines."""
     lines = [line for line in content.split("\n") if line.strip()]
     sample = lines[:100]
-    delimiter = next((mark for mark in ";\t,|" if 2 * sum(mark in line for line in sample) >= max(1, len(sample))), ",")
+    marks = ";\t|," if sample and "|" in sample[0] and "," not in sample[0] else ";\t,|"  # a|b above 1|2,5
+    delimiter = next((mark for mark in marks if 2 * sum(mark in line for line in sample) >= max(1, len(sample))), ",")
     if sample and not any(delimiter in line for line in sample):
         parts = sample[-1].rsplit(None, 1)
         if (

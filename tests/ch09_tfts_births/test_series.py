@@ -328,6 +328,28 @@ def test_a_point_that_could_be_either_is_asked_for(read):
         assert read(text.replace("980", told)).values[[0, -2]].tolist() == [float(told), 1]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+def test_no_thousands_begin_with_zero(separator, read):
+    """Rates of 0,903 … 0,948 in a German export were 903 … 948."""
+    days = pd.date_range("2020-01-01", periods=4)
+    for cells in (["0,903", "0,910", "0,948", "0,907"], ["0,903", "1,100", "-0,948", "1,107"]):
+        quoted = ['"%s"' % cell for cell in cells]
+        found = read(table(days, quoted, separator=separator), encoding="utf-16")
+        assert found.values.tolist() == [float(cell.replace(",", ".")) for cell in cells]
+        assert found.notes == ["in the values a comma is read as the decimal mark"]
+
+
+@pytest.mark.parametrize("separator", ["\t", "|", " "])
+def test_a_mark_that_could_be_either_is_asked_for_whatever_stands_between(separator, read):
+    """With tabs and bars 1,100 was 1100 and a German 1.100 was 1.1, without a word."""
+    days = pd.date_range("2020-01-01", periods=4)
+    for mark, name in ((",", "comma"), (".", "point"))[separator == " " :]:
+        text = table(days, ["1%s%d00" % (mark, number) for number in range(1, 5)], separator=separator)
+        with pytest.raises(UserError, match="alike: say what the %s is with --decimal" % name):
+            read(text)
+        assert read(text, decimal=name).values.tolist() == [1.1, 1.2, 1.3, 1.4]
+
+
 def test_thousands_without_quotes_are_named(read):
     """F32: the thousands were forecast without a word."""
     plain = "".join("2020-01-%02d,%d,%03d\n" % (day, 1 + day // 9, 37 * day) for day in range(1, 28))
