@@ -1,7 +1,7 @@
 """Section 9.7.7, first exercise, with another model: the one that knows the holidays; or on a series of your own.
 
 Reads   the births, or any regular series: --csv FILE; preset tiny: a generated sample.
-Writes  as ext_9_7_7a_anomalies.py, to output/tfts_births/<preset>/, or own-<file>/ with --csv; the fit is shared with
+Writes  as ext_9_7_7a_anomalies.py, to output/tfts_births/<preset>/, or own-<file>[-<column>]/ with --csv; the fit is shared with
         beyond/backtest.py.
 Time    some minutes (one fit), half a minute for tiny.
 """

@@ -5,8 +5,8 @@ naive, exponential smoothing and ARIMA. The coverage of the 95 % bands is measur
 widened by what the first half of the hold-out showed (conformal; judged on the second half).
 
 Reads   the births, or any regular series: --csv FILE; preset tiny: a generated sample.
-Writes  output/tfts_births/<preset>/ (own-<file>/ with --csv): backtest.png, backtest.csv, coverage.csv, a record, a model folder
-        for each setting.
+Writes  output/tfts_births/<preset>/ (own-<file>[-<column>]/ with --csv): backtest.png, backtest.csv, coverage.csv, a record, a
+        model folder for each setting.
 Time    some minutes a setting at preset book; fits are taken up by later runs. Tiny: half a minute.
 """
 

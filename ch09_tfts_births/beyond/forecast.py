@@ -8,7 +8,7 @@ before them; on them the forecasts are compared with the seasonal naive's, and t
 there (conformal). Then the model reads on to the end and forecasts.
 
 Reads   --csv FILE, or the births.
-Writes  output/tfts_births/own-<file>/ (or --output-dir): forecast.csv, forecast.png, a record, a folder of the model.
+Writes  output/tfts_births/own-<file>[-<column>]/ (or --output-dir): forecast.csv, forecast.png, a record, a folder of the model.
 Time    one to some minutes; a fit is taken up by the next forecast of the same series. One that has grown, or another --steps
         where it moves the hold-out, is fitted anew in a folder beside; older ones may be removed.
 """
@@ -141,10 +141,10 @@ def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
     axes.plot(ahead, mean, "r", label="forecast")
     axes.fill_between(ahead, lower, upper, color="grey", alpha=0.2, label="95 % band")
     axes.axvline(data.times[-1], color="k", linestyle="--")
-    axes.set(title="%s: forecast of %d steps" % (data.name, len(ahead)), xlabel="time", ylabel="value")
+    axes.set(title="%s: forecast of %d steps" % (data.name, len(ahead)), xlabel="time", ylabel=data.column or "value")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")  # beside: hides no part of the band
     figure.autofmt_xdate()
-    return plotting.save_figure(figure, path)
+    return plotting.save_figure(figure, path, keep=[data.column])
 
 
 def run_folder(opts):

@@ -8,6 +8,7 @@ title lines and a footer after a blank line are left out) and files with one val
 import csv
 import datetime
 import io
+import itertools
 import math
 import os
 import re
@@ -16,7 +17,7 @@ from typing import List, NamedTuple
 import numpy as np
 
 from ch09_tfts_births.beyond import cell_text, time_step
-from common import text
+from common import files, options, text
 from common.errors import UserError
 from data import births
 
@@ -28,7 +29,7 @@ class Series(NamedTuple):
     """A regular series.
 
     Attributes:
-      name: for titles; ``description``: one line for the record.
+      name: for titles; ``column``: of the values, where it has a name; ``description``: one line for the record.
       times: ``datetime64[s]``, ``values``: float, ``[count]`` each.
       real: ``[count]`` booleans, False where a missing value was filled: nothing is judged by what was made up.
       step: the distance between values.
@@ -42,6 +43,7 @@ class Series(NamedTuple):
     real: np.ndarray
     step: time_step.Step
     notes: List[str]
+    column: str = ""
 
     def times_after(self, count: int) -> np.ndarray:
         """The times of the next ``count`` values."""
@@ -142,7 +144,7 @@ def _check_footer(path, behind, is_data):
 
 
 def _only_values(path, rows, behind, delimiter, opts, notes):
-    """(lines, times, cells of values, decimal mark) of a file with one value a line; its title lines are left out."""
+    """(lines, times, cells of values, decimal mark, "") of a file with one value a line; its title lines are left out."""
     _check_footer(
         path, behind, lambda row: row[0] and any(cell_text.parse_number(row[0], mark) is not None for mark in ".,")
     )
@@ -176,7 +178,7 @@ def _only_values(path, rows, behind, delimiter, opts, notes):
         raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
     cells = cell_text.signs_first([row[0] for _, row in rows], notes)
     mark = cell_text.mark_of(cells, delimiter, opts, path, notes)
-    return [line for line, _ in rows], list(times.astype(datetime.datetime)), cells, mark
+    return [line for line, _ in rows], list(times.astype(datetime.datetime)), cells, mark, ""
 
 
 def _check_year(time, where, cell):
@@ -201,7 +203,7 @@ def _are_torn(before, rest, named) -> bool:
 
 
 def _dated(path, rows, behind, delimiter, opts, notes):
-    """(lines, times, cells of values, decimal mark) of a table with a date and a value column."""
+    """(lines, times, cells of values, decimal mark, name of their column) of a table with a date and a value column."""
     width = len(rows[0][1])
     pattern = opts.date_format
 
@@ -236,6 +238,7 @@ def _dated(path, rows, behind, delimiter, opts, notes):
         value_index = next((index for index in others if cell_text.holds_numbers(first_cells[index])), others[0])
     else:
         value_index = _column(opts.value_column, header, width, path, "value column")
+    column = header[value_index] if header else "column %d" % (value_index + 1) if width > 2 else ""
     if date_index == value_index:
         raise UserError("%s: --date-column and --value-column are the same column" % path)
 
@@ -272,7 +275,7 @@ def _dated(path, rows, behind, delimiter, opts, notes):
         times.append(time)
     times = cell_text.one_zone([row[date_index] for _, row in rows], times, notes)
     cells = cell_text.without_unit(cell_text.signs_first([row[value_index] for _, row in rows], notes), notes)
-    return [line for line, _ in rows], times, cells, cell_text.mark_of(cells, delimiter, opts, path, notes)
+    return [line for line, _ in rows], times, cells, cell_text.mark_of(cells, delimiter, opts, path, notes), column
 
 
 def _ranges(missing, times):
@@ -373,7 +376,7 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     plain = {len(row) for _, row in rows} == {1} or said and not dated
     if opts.first is not None and not plain:
         raise UserError("%s has dates of its own: --first is for a file without dates, leave it out" % path)
-    lines, times, cells, mark = (_only_values if plain else _dated)(path, rows, behind, delimiter, opts, notes)
+    lines, times, cells, mark, column = (_only_values if plain else _dated)(path, rows, behind, delimiter, opts, notes)
     values = []
     for line, cell in zip(lines, cells):
         value = cell_text.parse_number(cell, mark)
@@ -397,9 +400,10 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
         raise UserError("%s: all %d values are equal, there is nothing to learn" % (path, len(values)))
     if values.std() < 1e-9 * np.abs(values).max():
         raise UserError("%s: the values differ by less than a billionth of their size: subtract what they share" % path)
-    name = os.path.basename(path)
+    name, column = os.path.basename(path), column[:40]
+    name += " (%s)" % column if column and len(rows[0][1]) > 2 else ""
     description = "%s, %d values, %s apart, from %s" % (name, len(values), step.words, time_step.shown(times[:1])[0])
-    return Series(name, description, times, values, real, step, notes)
+    return Series(name, description, times, values, real, step, notes, column)
 
 
 def add_arguments(parser):
@@ -425,9 +429,33 @@ def add_arguments(parser):
     group.add_argument("--first", metavar="DATE", help="date of the first value of a file without dates (with --step)")
 
 
+SOURCE_FILE = "source.json"  # in the folder of a --csv: whose results these are
+
+
+def _source(opts):
+    return dict(csv=os.path.realpath(opts.csv), date_column=opts.date_column, value_column=opts.value_column)
+
+
+def _note_source(opts):
+    os.makedirs(opts.output_dir, exist_ok=True)
+    files.write_json(os.path.join(opts.output_dir, SOURCE_FILE), _source(opts))
+
+
 def run_folder(opts) -> str:
-    """Name of the run's folder: the file's, whose results would replace the births', or the preset's."""
-    return opts.preset if opts.csv is None else "own-" + os.path.splitext(os.path.basename(opts.csv))[0]
+    """Name of the run's folder: the preset's, or of a file the file's and its column's.
+
+    The results of another file of that name, or of a run of whose source nothing is known, stay: a number is put behind.
+    """
+    if opts.csv is None:
+        return opts.preset
+    name = "own-" + os.path.splitext(os.path.basename(opts.csv))[0]
+    name += "-" + re.sub(r"[^\w().-]+", "_", opts.value_column)[:40] if opts.value_column else ""
+    for number in itertools.count(1):
+        numbered = name if number == 1 else "%s-%d" % (name, number)
+        folder = os.path.join(options.REPOSITORY, "output", opts.example, numbered)
+        path = os.path.join(folder, SOURCE_FILE)
+        if not os.path.exists(folder) or os.path.exists(path) and files.read_json(path, dict) == _source(opts):
+            return numbered
 
 
 def read_births(opts, at_least: int = 3) -> Series:
@@ -452,6 +480,7 @@ def load(opts, at_least: int = 3) -> Series:
     if opts.csv is None:
         return read_births(opts, at_least)
     series = read_series(opts.csv, opts, at_least)
+    _note_source(opts)
     print("data: %s" % series.description)
     for note in series.notes:
         print("note: %s" % note)

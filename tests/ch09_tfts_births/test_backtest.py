@@ -286,6 +286,7 @@ def test_a_folder_that_is_given_is_kept_whatever_its_name(monkeypatch, tmp_path)
     with open(path, "w", encoding="ascii") as stream:
         stream.writelines("2020-01-%02d,%d\n" % (day, day * day % 7) for day in range(1, 32))
     given = str(tmp_path / "own-births-2020")
+    monkeypatch.setattr(series, "_note_source", lambda opts: None)  # nothing into the repository's folder
     words = ["--csv", path, "--steps", "2"]
     assert stopped_before_the_fit(monkeypatch, words + ["--output-dir", given])[-1] == given
     assert stopped_before_the_fit(monkeypatch, words)[-1].endswith(os.path.join("output", "tfts_births", "own-b"))

@@ -268,6 +268,43 @@ def test_a_name_that_several_columns_have_chooses_none(read):
     assert read(text, value_column="3").values.tolist() == [0, 10, 20]
 
 
+def test_another_series_has_another_folder_and_name(tmp_path, monkeypatch):
+    """Another column, or another file of that name, replaced the results without a word, and no title named the column."""
+    monkeypatch.setattr(series.options, "REPOSITORY", str(tmp_path))
+    days, folders = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)], []
+    rows = "".join("%s,%d,%d\n" % (day, n * n % 7, n) for n, day in enumerate(days))
+    for shop, column in ((1, None), (1, "a/b"), (2, None), (1, None), (2, "a/b"), (1, "a b"), (2, None)):
+        path = tmp_path / str(shop) / "sales.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("date,sold,%s\n%s" % (column or "c", rows), encoding="ascii")
+        opts = make_opts(csv=str(path), value_column=column, example="tfts_births", preset="book")
+        folder = series.run_folder(opts)
+        opts.output_dir = str(tmp_path / "output" / "tfts_births" / folder)
+        found = series.load(opts)
+        assert found.column == (column or "sold") and found.name == "sales.csv (%s)" % found.column
+        assert found.description.startswith(found.name)
+        folders.append(folder)
+    assert folders == [
+        "own-sales",
+        "own-sales-a_b",
+        "own-sales-2",
+        "own-sales",
+        "own-sales-a_b-2",
+        "own-sales-a_b-3",
+        folders[2],
+    ]
+    os.remove(str(tmp_path / "output" / "tfts_births" / "own-sales" / series.SOURCE_FILE))  # as older versions left it
+    assert series.run_folder(make_opts(csv=str(tmp_path / "1" / "sales.csv"), example="tfts_births")) == "own-sales-3"
+
+
+def test_a_column_is_named_where_it_can_be(read):
+    days = pd.date_range("2020-01-01", periods=20)
+    assert read(table(days)).column == "value" and read(table(days)).name == "own.csv"
+    rows = [line + ",1" for line in table(days).split("\n")[1:-1]]
+    assert read("\n".join(rows)).column == "column 2" and read("\n".join(rows)).name == "own.csv (column 2)"
+    assert read("5\n7\n4\n", first="2020-01-01", step="day").column == ""
+
+
 def test_the_columns_are_found_by_what_is_in_them(read):
     days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)]
     rows = [(number, day, "Kiel", 100 + number * number) for number, day in enumerate(days)]
