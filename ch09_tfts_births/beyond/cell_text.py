@@ -109,25 +109,30 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
 
 
 def one_zone(cells, times, notes):
-    """Times of cells with zones that differ (the clock was put forward or back), all in the first one's; else as they are.
+    """(times, their zone or ""): where zones differ (the clock was put forward or back) all in that of the last time.
 
     Local times that all have one clock time stay: days and months follow the calendar, and a day of 23 hours is one.
     """
-    zones = []
-    for cell in cells:
-        found = _CLOCK.search(cell.strip())
-        name = found and found.group(6)
-        if not name:
-            return times
-        sign, digits = (-1 if name[0] == "-" else 1), name[1:].replace(":", "") or "0000"
-        zones.append(sign * datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:])))
+    found = [_CLOCK.search(cell.strip()) for cell in cells]
+    names = [match.group(6) if match else None for match in found]
+    if not all(names):
+        return times, ""
+    zones = [_zone_of(name) for name in names]
     if len(set(zones)) == 1:
-        return times
+        return times, names[0]
     if len({time.time() for time in times}) == 1 and len(set(times)) == len(times):
         notes.append("the zone changes within the series: its local times are kept")
-        return times
-    notes.append("the zone changes within the series: all times are those of %s" % _CLOCK.search(cells[0]).group(6))
-    return [time - zone + zones[0] for time, zone in zip(times, zones)]
+        return times, ""
+    world = [time - zone for time, zone in zip(times, zones)]
+    last = world.index(max(world))
+    notes.append("the zone changes within the series: all times are those of %s" % names[last])
+    return [time + zones[last] for time in world], names[last]
+
+
+def _zone_of(name) -> datetime.timedelta:
+    """The distance of a zone like +01:00 or Z from the world's time."""
+    digits = name[1:].replace(":", "") or "0000"
+    return (-1 if name[0] == "-" else 1) * datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
 
 
 def local_order(cells, where, notes) -> Optional[str]:

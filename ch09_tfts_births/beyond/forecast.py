@@ -141,7 +141,11 @@ def plot_forecast(data, shown, ahead, mean, lower, upper, hold, path):
     axes.plot(ahead, mean, "r", label="forecast")
     axes.fill_between(ahead, lower, upper, color="grey", alpha=0.2, label="95 % band")
     axes.axvline(data.times[-1], color="k", linestyle="--")
-    axes.set(title="%s: forecast of %d steps" % (data.name, len(ahead)), xlabel="time", ylabel=data.column or "value")
+    axes.set(
+        title="%s: forecast of %d steps" % (data.name, len(ahead)),
+        xlabel="time (%s)" % data.zone if data.zone else "time",
+        ylabel=data.column or "value",
+    )
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")  # beside: hides no part of the band
     figure.autofmt_xdate()
     return plotting.save_figure(figure, path, keep=[data.column])
@@ -242,7 +246,7 @@ def main(argv=None):
     columns = ["date", "mean", "standard_deviation", "lower_95", "upper_95", "seasonal_naive"]
     lower, upper = mean[-1] - width, mean[-1] + width
     figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], deviation[-1].min())
-    rows = [list(row) for row in zip(time_step.shown(ahead), *figures)]
+    rows = [list(row) for row in zip(time_step.shown(ahead, data.zone), *figures)]
     path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + rows)
     for row in [columns] + rows[:14]:
         print("  ".join("%-18s" % cell for cell in row).rstrip())

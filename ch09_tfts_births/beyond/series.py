@@ -33,6 +33,7 @@ class Series(NamedTuple):
       times: ``datetime64[s]``, ``values``: float, ``[count]`` each.
       real: ``[count]`` booleans, False where a missing value was filled: nothing is judged by what was made up.
       step: the distance between values.
+      zone: of the times, like ``+01:00``, where the file has one.
       notes: lines that the reader should see (what was chosen, filled, turned round).
     """
 
@@ -44,6 +45,7 @@ class Series(NamedTuple):
     step: time_step.Step
     notes: List[str]
     column: str = ""
+    zone: str = ""
 
     def times_after(self, count: int) -> np.ndarray:
         """The times of the next ``count`` values."""
@@ -144,7 +146,7 @@ def _check_footer(path, behind, is_data):
 
 
 def _only_values(path, rows, behind, delimiter, opts, notes):
-    """(lines, times, cells of values, decimal mark, "") of a file with one value a line; its title lines are left out."""
+    """(lines, times, cells of values, decimal mark, "", "") of a file with one value a line; its title lines are left out."""
     _check_footer(
         path, behind, lambda row: row[0] and any(cell_text.parse_number(row[0], mark) is not None for mark in ".,")
     )
@@ -178,7 +180,7 @@ def _only_values(path, rows, behind, delimiter, opts, notes):
         raise UserError("%s: %d values %s apart end after the year %d" % (path, len(rows), step.words, LAST_YEAR))
     cells = cell_text.signs_first([row[0] for _, row in rows], notes)
     mark = cell_text.mark_of(cells, delimiter, opts, path, notes)
-    return [line for line, _ in rows], list(times.astype(datetime.datetime)), cells, mark, ""
+    return [line for line, _ in rows], list(times.astype(datetime.datetime)), cells, mark, "", ""
 
 
 def _check_year(time, where, cell):
@@ -203,7 +205,7 @@ def _are_torn(before, rest, named) -> bool:
 
 
 def _dated(path, rows, behind, delimiter, opts, notes):
-    """(lines, times, cells of values, decimal mark, name of their column) of a table with a date and a value column."""
+    """(lines, times, cells of values, decimal mark, name of their column, zone) of a table with a date and a value column."""
     width = len(rows[0][1])
     pattern = opts.date_format
 
@@ -273,9 +275,16 @@ def _dated(path, rows, behind, delimiter, opts, notes):
             )
         _check_year(time, "%s, line %d" % (path, line), row[date_index])
         times.append(time)
-    times = cell_text.one_zone([row[date_index] for _, row in rows], times, notes)
+    times, zone = cell_text.one_zone([row[date_index] for _, row in rows], times, notes)
     cells = cell_text.without_unit(cell_text.signs_first([row[value_index] for _, row in rows], notes), notes)
-    return [line for line, _ in rows], times, cells, cell_text.mark_of(cells, delimiter, opts, path, notes), column
+    return (
+        [line for line, _ in rows],
+        times,
+        cells,
+        cell_text.mark_of(cells, delimiter, opts, path, notes),
+        column,
+        zone,
+    )
 
 
 def _ranges(missing, times):
@@ -376,7 +385,9 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     plain = {len(row) for _, row in rows} == {1} or said and not dated
     if opts.first is not None and not plain:
         raise UserError("%s has dates of its own: --first is for a file without dates, leave it out" % path)
-    lines, times, cells, mark, column = (_only_values if plain else _dated)(path, rows, behind, delimiter, opts, notes)
+    lines, times, cells, mark, column, zone = (_only_values if plain else _dated)(
+        path, rows, behind, delimiter, opts, notes
+    )
     values = []
     for line, cell in zip(lines, cells):
         value = cell_text.parse_number(cell, mark)
@@ -402,8 +413,13 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
         raise UserError("%s: the values differ by less than a billionth of their size: subtract what they share" % path)
     name, column = os.path.basename(path), column[:40]
     name += " (%s)" % column if column and len(rows[0][1]) > 2 else ""
-    description = "%s, %d values, %s apart, from %s" % (name, len(values), step.words, time_step.shown(times[:1])[0])
-    return Series(name, description, times, values, real, step, notes, column)
+    description = "%s, %d values, %s apart, from %s" % (
+        name,
+        len(values),
+        step.words,
+        time_step.shown(times[:1], zone)[0],
+    )
+    return Series(name, description, times, values, real, step, notes, column, zone)
 
 
 def add_arguments(parser):

@@ -73,10 +73,10 @@ class Step(NamedTuple):
         return first + positions * np.timedelta64(_SECONDS[self.unit], "s")
 
 
-def shown(times) -> List[str]:
-    """Times as short as they allow: days without a clock where all are at midnight."""
+def shown(times, zone="") -> List[str]:
+    """Times as short as they allow: days without a clock where all are at midnight; behind a clock its zone."""
     midnight = bool(np.all(times == times.astype("datetime64[D]")))
-    return [str(time)[:10] if midnight else str(time).replace("T", " ") for time in times]
+    return [str(time)[:10] if midnight else str(time).replace("T", " ") + zone for time in times]
 
 
 def parse_step(name: str) -> Step:

@@ -163,10 +163,26 @@ def test_years_of_two_digits_are_read_or_asked_for(read):
 def test_hours_over_a_change_of_the_clock_are_one_after_the_other(read):
     hours = pd.date_range("2021-10-30 22:00", periods=60, freq="H", tz="Europe/Berlin")  # 2 o'clock is there twice
     found = read(table([hour.isoformat() for hour in hours]))
-    assert str(found.step) == "hour" and len(found.values) == 60 and found.times[0] == np.datetime64("2021-10-30T22:00")
-    assert "all times are those of +02:00" in " ".join(found.notes)
+    assert str(found.step) == "hour" and len(found.values) == 60 and found.zone == "+01:00"
+    assert "all times are those of +01:00" in " ".join(found.notes)
+    ahead = pd.date_range(hours[-1], periods=3, freq="H")[1:]
+    assert time_step.shown(found.times_after(2), found.zone) == [
+        str(time) for time in ahead
+    ]  # the last label came again
+    turned = read(table([hour.isoformat() for hour in hours[::-1]]))
+    assert turned.zone == "+01:00" and (turned.times == found.times).all()
     with pytest.raises(UserError, match="2021-10-31 02:00:00 is there twice"):
         read(table([hour.strftime("%Y-%m-%d %H:%M") for hour in hours]))
+
+
+@pytest.mark.parametrize("zone", ["Z", "+08:00", "-0330", ""])
+def test_times_keep_the_zone_that_the_file_has(zone, read):
+    hours = [str(time) + zone for time in pd.date_range("2021-02-01", periods=40, freq="H")]
+    found = read(table(hours[:38]))
+    assert found.zone == zone and time_step.shown(found.times_after(2), found.zone) == hours[38:]
+    assert found.description.endswith("2021-02-01")
+    days = [str(time) + zone for time in pd.date_range("2021-02-01", periods=40)]
+    assert time_step.shown(read(table(days)).times_after(1), zone) == ["2021-03-13"]
 
 
 @pytest.mark.parametrize("frequency, name", [("D", "day"), ("W", "week"), ("MS", "month")])
