@@ -20,6 +20,7 @@ def main(argv=None):
     data = series.load(opts)
     exercise.check_length(len(data.values), opts)
     record = records.Record(opts, opts.script, "section 9.7.7 (1)", data.description)
+    record.content["notes"] = data.notes
     last = len(data.values) - opts.holdout_days
     own = opts.csv is not None
     if own:

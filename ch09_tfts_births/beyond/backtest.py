@@ -279,6 +279,7 @@ def main(argv=None):
     path = plot_backtest(backtest.rows, os.path.join(opts.output_dir, "backtest.png"), title, unit)
     print("figure: %s" % path)
     record.file(path, "picture", title + ": error and band of each model", "滚动起点回测：各模型的误差与区间覆盖率")
+    record.content["notes"] = data.notes
     record.save()
 
 

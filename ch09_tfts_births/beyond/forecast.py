@@ -86,7 +86,8 @@ def shorten(data, setting_size):
     most = max(500, int(MOST_STATE / setting_size**2))
     if len(data.values) <= most:
         return data
-    print("note: the last %d of %d values are used" % (most, len(data.values)))
+    data.notes.append("the last %d of %d values are used" % (most, len(data.values)))
+    print("note: %s" % data.notes[-1])
     return data._replace(times=data.times[-most:], values=data.values[-most:], real=data.real[-most:])
 
 
@@ -212,6 +213,7 @@ def main(argv=None):
     if not data.real.all():
         only_real = "judged by the %d values of the hold-out that are in the file" % data.real[origins[0] :].sum()
         print(only_real)
+        data.notes.append(only_real)
     said = verdict(scores["MAE"], naive_mae, season)
     print("TFTS and the seasonal naive are mixed; TFTS's share: %.1f to %.1f" % (shares.min(), shares.max()))
     print(
@@ -269,6 +271,7 @@ def main(argv=None):
     note = " (tiny run: shows that it runs, not how well)" if opts.preset == "tiny" else ""
     record.file(figure_path, "picture", "%s: forecast with its 95 %% band%s" % (data.name, note), "预测与 95% 区间")
     record.file(path, "table", "The forecast with dates" + note, "带日期的预测表")
+    record.content["notes"] = data.notes
     record.save()
 
 

@@ -156,6 +156,7 @@ def test_a_forecast_of_a_series_with_gaps_is_judged_by_what_is_in_the_file(tmp_p
     assert record["metrics"]["MAE"]["value"] == pytest.approx(expected, rel=1e-4)
     said = "judged by the %d values of the hold-out that are in the file" % real[origins[0] :].sum()
     assert record["metrics"]["MAE"]["note"] == said and said in capsys.readouterr().out
+    assert [note.split(":")[0] for note in record["notes"]] == ["%d of 400 values are missing" % (~real).sum(), said]
 
 
 def test_seasonal_naive_repeats_the_best_season():

@@ -106,6 +106,26 @@ def test_every_refusal_of_an_input_has_chinese_words(path):
     assert texts and untranslated(texts) == []
 
 
+def test_every_note_on_a_series_has_chinese_words():
+    """The local page shows them in both languages."""
+    texts = []
+    for path in glob.glob(os.path.join(options.REPOSITORY, "ch09_tfts_births", "beyond", "*.py")):
+        for name, call in calls(path):
+            if name == "append" and "notes" in ast.dump(call.func):
+                texts += [text for text in literals(call.args[0]) if text != "%s; filled (%s)"]
+    assert len(texts) >= 9
+    assert (
+        untranslated(
+            [text.replace("line%s", word).replace("%d%s,", "%d (%s),") for text in texts for word in ("line", "lines")]
+        )
+        == []
+    )
+    said = "3 columns; the values are those of column 2 (sold), --value-column chooses"
+    assert chinese(said) == "共 3 列，取第 2 列（sold）的数值，可用 --value-column 另选"
+    said = "2 of 9 values are missing: 2020-01-05, 2020-01-07; filled (interpolate)"
+    assert chinese(said) == "缺失 2 个值（共 9 个）：2020-01-05, 2020-01-07；已补全（插值）"
+
+
 def test_a_picture_that_pillow_refuses_is_told_in_chinese(tmp_path):
     """Pillow's English stood in the Chinese sentence."""
     path, said = tmp_path / "input.png", []

@@ -44,7 +44,8 @@ items = [dict(path=name, kind="table", caption="The answer", caption_zh="答案"
 record = dict(files=items, tables=[dict(columns=["word", "effect"], rows=[["oil", 2.0], ["and", -1.0]], title="w", note="")])
 topics = dict(title="Topics of the text", columns=["topic", "probability"], rows=[["crude", 0.9]], note="crude; oil prices")
 record["tables"].append(topics)
-json.dump(dict(record, metrics={}), open(os.path.join(out, "record-x.json"), "w"))
+notes = ["3 columns; the values are those of column 2 (sold), --value-column chooses"]
+json.dump(dict(record, metrics={}, notes=notes), open(os.path.join(out, "record-x.json"), "w"))
 if text == "torn":
     os.truncate(os.path.join(out, "record-x.json"), 40)
 print("it is about", text)
@@ -89,6 +90,8 @@ def test_from_input_to_result(page):
     ]
     assert answer["tables"][0]["columns"] == [["topic", "主题"], ["probability", "概率"]]
     assert answer["words"] == [["oil", 1.0], ["and", -0.5]]
+    note = ["3 columns; the values are those of column 2 (sold)", "共 3 列，取第 2 列（sold）的数值"]
+    assert answer["notes"] == [note]  # what was chosen for the reader; the page has no options
     assert [item["name"] for item in answer["files"]] == ["answer.csv"]  # the other one lies outside the output folder
 
 

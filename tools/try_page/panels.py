@@ -326,9 +326,9 @@ def _names(paths: List[str]) -> List[str]:
 
 
 def result_of(job) -> dict:
-    """What the page shows of a finished job: files by number, tables as text, coloured words, a headline.
+    """What the page shows of a finished job: files by number, tables as text, coloured words, notes, a headline.
 
-    Captions, columns and cells come as pairs: English, Chinese.
+    Captions, columns, cells and notes come as pairs: English, Chinese.
     """
     paths = files_of(job)
     names = _names(paths)
@@ -365,4 +365,5 @@ def result_of(job) -> dict:
             shown.append(entry)
         except ValueError:  # a file that is gone
             continue
-    return dict(files=shown, tables=tables, words=words, headline=both(headline_of(job)))
+    notes = [both(note) for note in job.record.get("notes", [])]
+    return dict(files=shown, tables=tables, words=words, notes=notes, headline=both(headline_of(job)))

@@ -133,6 +133,7 @@ def create_app(queue: jobs.Queue, names) -> flask.Flask:
         answer.update(share=share, doing=doing, doing_zh=chinese(doing))
         if job.state == "done":
             answer.update(panels.result_of(job))
+            answer["notes"] = [list(map(without_options, note)) for note in answer["notes"]]
         return flask.jsonify(answer)
 
     @app.route("/jobs/<identity>/cancel", methods=["POST"])

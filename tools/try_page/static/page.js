@@ -49,6 +49,12 @@ function show(result, answer, job, given) {
   function address(number) { return "/jobs/" + job + "/files/" + number; }
   result.textContent = "";
   if (answer.headline[0]) { var line = element("p"); line.appendChild(element("strong")); line.firstChild.appendChild(pair(answer.headline)); result.appendChild(line); }
+  (answer.notes || []).forEach(function (note) {
+    var line = element("p", { "class": "facts" });
+    line.appendChild(both("Note: ", "提示："));
+    line.appendChild(pair(note));
+    result.appendChild(line);
+  });
   if (answer.words) {
     var words = element("p", { "class": "words" });
     answer.words.forEach(function (item) {
