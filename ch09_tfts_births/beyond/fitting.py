@@ -252,26 +252,30 @@ def best_shares(values, origins, mean, other):
 
 
 # ------------------------------------------------------------------------------------------------------------------ the bands
-def conformal_factors(values, origins, mean, deviation, share=0.95):
+def conformal_factors(values, origins, mean, deviation, share=0.95, narrow=False):
     """How much the band of each horizon must be widened so that it holds ``share`` of these forecasts (split conformal).
 
     Each horizon has a factor of its own: how a band that is too narrow errs differs from step to step, most of all from the
     first to the next. Only where there are fewer origins than the quantile needs (19 for 0.95) the steps up to three around a
-    horizon are taken together. A band that holds its share already is not made narrower.
+    horizon are taken together. A band that holds its share already is made narrower only if asked for, and only to where it
+    still holds every one of these forecasts: neighbouring origins forecast the same values, so that the sixty of a hold-out are
+    worth a few independent ones, and their own 95 % would be too narrow for the next.
 
     Returns:
-      ``[horizon]`` factors, 1 or more, for a band of ``mean ± 1.96 deviation`` (0.95).
+      ``[horizon]`` factors for a band of ``mean ± 1.96 deviation`` (0.95); 1 or more unless ``narrow``.
     """
     distance = np.abs(observed(values, origins, mean.shape[1]) - mean) / deviation
     factors = np.ones(mean.shape[1])
     for step in range(mean.shape[1]):
         near = _known(distance[:, step])
-        if _conformal_rank(len(near), share) > len(near):
+        enough = _conformal_rank(len(near), share) <= len(near)
+        if not enough:
             near = _known(distance[:, max(0, step - 3) : step + 4])
         if not len(near):
             near = _known(distance)  # of these steps all values are missing
         if len(near):
-            factors[step] = max(1.0, near[min(_conformal_rank(len(near), share), len(near)) - 1] / 1.96)
+            least = min(1.0, near[-1] / 1.96) if narrow and enough else 1.0
+            factors[step] = max(least, near[min(_conformal_rank(len(near), share), len(near)) - 1] / 1.96)
     return factors
 
 

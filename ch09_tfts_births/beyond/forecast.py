@@ -4,8 +4,8 @@
 
 The step (hour, day, business day, week, month …) is found from the dates, the cycles follow from it, a straight line is
 taken out first. The model is fitted on all but the last values and mixed with the seasonal naive in the shares that were best
-before them; on them the forecasts are compared with the seasonal naive's, and the bands are widened to what they had to be
-there (conformal). Then the model reads on to the end and forecasts.
+before them; on them the forecasts are compared with the seasonal naive's, and the bands are widened or narrowed to what they
+had to be there (conformal). Then the model reads on to the end and forecasts.
 
 Reads   --csv FILE, or the births.
 Writes  output/tfts_births/own-<file>[-<column>]/ (or --output-dir): forecast.csv, forecast.png, a record, a folder of the model.
@@ -229,24 +229,35 @@ def main(argv=None):
     half = len(origins) // 2
     columns, rows = ["95 % band"] + ["%d step%s ahead" % (step, "" if step == 1 else "s") for step in horizons], []
     if half >= 2:
-        factors = fitting.conformal_factors(truth, origins[:half], held[:half], held_deviation[:half])
-        for name, widened in (("TFTS's own", 1.0), ("widened", factors)):
+        earlier_half = truth, origins[:half], held[:half], held_deviation[:half]
+        for name, widened in (
+            ("TFTS's own", 1.0),
+            ("widened", fitting.conformal_factors(*earlier_half)),
+            ("widened or narrowed", fitting.conformal_factors(*earlier_half, narrow=True)),
+        ):
             shares = fitting.coverage(truth, origins[half:], held[half:], held_deviation[half:], horizons, widened)
             rows.append([name] + shares)
         print("values in the band, later half of the hold-out (%):")
         print(pd.DataFrame(rows, columns=columns).to_string(index=False))
-        note = "%d forecasts are judged; the band is widened by what the %d before them showed." % (
-            len(origins) - half,
-            half,
+        note = (
+            "%d forecasts are judged; the band is fitted to what the %d before them showed, as that of the forecast is to all."
+            % (
+                len(origins) - half,
+                half,
+            )
         )
         record.table("Coverage on the later half of the hold-out (%)", columns, rows, note=note)
-    factors = fitting.conformal_factors(truth, origins, held, held_deviation)
+    factors = fitting.conformal_factors(truth, origins, held, held_deviation, narrow=True)
     factors = np.concatenate([factors, np.full(steps - horizon, factors[-1])])
     width = 1.96 * factors * deviation[-1]
     print("the band of the forecast is %.2f to %.2f times TFTS's own" % (factors.min(), factors.max()))
 
     columns = ["date", "mean", "standard_deviation", "lower_95", "upper_95", "seasonal_naive"]
     lower, upper = mean[-1] - width, mean[-1] + width
+    if np.nanmin(truth) >= 0 and lower.min() < 0:
+        lower = np.maximum(lower, np.minimum(mean[-1], 0.0))
+        data.notes.append("no value is below 0: the band is cut off there")
+        print("note: %s" % data.notes[-1])
     figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], deviation[-1].min())
     rows = [list(row) for row in zip(time_step.shown(ahead, data.zone), *figures)]
     path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + rows)
