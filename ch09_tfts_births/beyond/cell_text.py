@@ -68,7 +68,7 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
     try:
         if pattern is not None:
             return datetime.datetime.strptime(cell, pattern).replace(tzinfo=None)
-        if re.match(r"[0-9]{10}(\.[0-9]+)?$|[0-9]{13}$", cell):  # epoch seconds, or milliseconds
+        if _EPOCH.match(cell):
             seconds = float(cell) / (1000 if len(cell) == 13 and "." not in cell else 1)
             return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(seconds))
         clock = datetime.timedelta()
@@ -105,6 +105,23 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
                 pass
     except (ValueError, OverflowError, re.error):  # strptime makes an expression of the pattern: '%d%d' is none
         pass
+    return None
+
+
+_EPOCH = re.compile(r"[0-9]{10}(\.[0-9]+)?$|[0-9]{13}$")  # seconds since 1970, or milliseconds
+
+
+def pattern_of_digits(cells, notes) -> Optional[str]:
+    """The pattern of dates like 2024010100, where all are such; a note where digits are read as that, or as seconds."""
+    if not all(map(_EPOCH.match, cells)):
+        return None
+    hours = [re.match("(19[5-9]|20)", cell) and parse_time(cell, pattern="%Y%m%d%H") for cell in cells]
+    if all(hours) and all(len(cell) == 10 for cell in cells):
+        notes.append("dates like %s are read as year, month, day and hour" % cells[0])
+        return "%Y%m%d%H"
+    notes.append(
+        "dates like %s are read as %s since 1970" % (cells[0], "milliseconds" if len(cells[0]) == 13 else "seconds")
+    )
     return None
 
 

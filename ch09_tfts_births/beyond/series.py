@@ -204,6 +204,22 @@ def _are_torn(before, rest, named) -> bool:
     )
 
 
+def _date_column(header, columns, pattern):
+    """Index of the column that holds the dates, by its first cells; the first where none does."""
+    years = [pattern is None and all(map(cell_text.YEAR.match, cells)) for cells in columns]
+    named = [
+        header is not None and re.fullmatch("year|年份?|年度", header[index].lower()) for index in range(len(columns))
+    ]
+    dated = [all(cell_text.is_dated(cell, pattern) for cell in cells) for cells in columns]
+    tests = (
+        lambda index: dated[index] and not all(cell.isdigit() for cell in columns[index]),
+        lambda index: years[index] and (named[index] or len(columns) == 2 and index == 0),
+        lambda index: dated[index],  # large numbers look like seconds since 1970, or like 20200131
+        lambda index: years[index],
+    )
+    return next((index for test in tests for index in range(len(columns)) if test(index)), 0)
+
+
 def _dated(path, rows, behind, delimiter, opts, notes):
     """(lines, times, cells of values, decimal mark, name of their column, zone) of a table with a date and a value column."""
     width = len(rows[0][1])
@@ -222,15 +238,7 @@ def _dated(path, rows, behind, delimiter, opts, notes):
             raise UserError("%s, line %d: %d columns, the first line has %d" % (path, line, len(row), width))
     first_cells = [[row[index] for _, row in rows[:20]] for index in range(width)]
     if opts.date_column is None:
-        tests = (
-            lambda cell: (
-                cell_text.is_dated(cell, pattern) and not cell.isdigit()
-            ),  # large numbers look like epoch seconds
-            lambda cell: cell_text.is_dated(cell, pattern),
-            lambda cell: pattern is None and bool(cell_text.YEAR.match(cell)),
-        )
-        found = (index for test in tests for index in range(width) if all(test(cell) for cell in first_cells[index]))
-        date_index = next(found, 0)
+        date_index = _date_column(header, first_cells, pattern)
     else:
         date_index = _column(opts.date_column, header, width, path, "date column")
     if opts.value_column is None:  # the next one that holds numbers
@@ -264,7 +272,9 @@ def _dated(path, rows, behind, delimiter, opts, notes):
         notes.append(
             "%d columns; the values are those of column %d%s, --value-column chooses" % (width, value_index + 1, name)
         )
-    local = None if pattern else cell_text.local_order([row[date_index] for _, row in rows], path, notes)
+    dates = [row[date_index] for _, row in rows]
+    pattern = pattern or cell_text.pattern_of_digits(dates, notes)
+    local = None if pattern else cell_text.local_order(dates, path, notes)
     times = []
     for line, row in rows:
         time = cell_text.parse_time(row[date_index], local, pattern)
@@ -275,7 +285,7 @@ def _dated(path, rows, behind, delimiter, opts, notes):
             )
         _check_year(time, "%s, line %d" % (path, line), row[date_index])
         times.append(time)
-    times, zone = cell_text.one_zone([row[date_index] for _, row in rows], times, notes)
+    times, zone = cell_text.one_zone(dates, times, notes)
     cells = cell_text.without_unit(cell_text.signs_first([row[value_index] for _, row in rows], notes), notes)
     return (
         [line for line, _ in rows],

@@ -339,6 +339,32 @@ def test_the_columns_are_found_by_what_is_in_them(read):
         read(joined)
 
 
+def test_digits_are_hours_years_or_seconds_as_the_whole_column_says(read):
+    """2024010100 … 2024012800 were seconds of 2034, and of 'year,gdp' the ten-digit gdp was the date."""
+    days = [day.strftime("%Y%m%d00") for day in pd.date_range("2024-01-01", periods=28)]
+    found = read(table(days))
+    assert str(found.step) == "day" and str(found.times[0]) == "2024-01-01T00:00:00"
+    assert found.notes == ["dates like 2024010100 are read as year, month, day and hour"]
+    hours = [hour.strftime("%Y%m%d%H") for hour in pd.date_range("2024-01-01", periods=30, freq="H")]
+    assert str(read(table(hours)).step) == "hour"
+    seconds = [str(1704067200 + 3600 * number) for number in range(30)]
+    found = read(table(seconds))
+    assert str(found.times[-1]) == "2024-01-02T05:00:00"
+    assert found.notes == ["dates like 1704067200 are read as seconds since 1970"]
+    assert read(table([cell + "000" for cell in seconds])).notes == [
+        "dates like 1704067200000 are read as milliseconds since 1970"
+    ]
+    for header in ("year,gdp", "年份,gdp", "a,b", None, "n,year,gdp"):
+        rows = ["%d,%d" % (1990 + number, 1234567890 + 3 * 10**7 * number) for number in range(30)]
+        rows = ["9," + row for row in rows] if header == "n,year,gdp" else rows
+        found = read(
+            "\n".join(([header] if header else []) + rows), value_column="gdp" if header and "gdp" in header else None
+        )
+        assert str(found.step) == "year" and found.values[0] == 1234567890, header
+    ids = "id,time,v\n" + "".join("%d,%s,%d\n" % (1001 + n, cell, n * n) for n, cell in enumerate(seconds))
+    assert str(read(ids).step) == "hour"
+
+
 def test_titles_marks_of_spreadsheets_and_spaces(read):
     days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)]
     values = [number % 7 + 0.5 for number in range(20)]
