@@ -18,9 +18,17 @@ _PATTERNS = (
     (re.compile(r"(\d{4})()(\d{2})(\d{2})"), "ymd"),
     (re.compile(r"(\d{4})年()(\d{1,2})月(?:(\d{1,2})日?)?"), "ymd"),
     (re.compile(r"(\d{4})([-/.])(\d{1,2})"), "ymd"),
-    (re.compile(r"(\d{4})()-?[Qq]([1-4])"), "quarter"),
+    (re.compile(r"((?:1[6-9]|2[0-2])\d\d)()(0[1-9]|1[0-2])"), "ymd"),  # 202401
+    (re.compile(r"(\d{4})()-?[Mm](\d{1,2})"), "ymd"),
+    (re.compile(r"(\d{4})()[- ]?[Qq]([1-4])"), "quarter"),
     (re.compile(r"(\d{4})()年?第?([1-4一二三四])季度?"), "quarter"),
-    (re.compile(r"(\d{4})()-?[Ww](\d{2})"), "week"),
+    (re.compile(r"(\d{4})()-?[Ww](\d{1,2})(?:-?([1-7]))?"), "week"),
+    (re.compile(r"(\d{4})()年第?(\d{1,2})周"), "week"),
+)
+_QUARTER_FIRST = re.compile(r"(?:[Qq]([1-4])[- /]?|([1-4])[Qq][- /]?)(\d{4}|\d{2})")  # Q1 2020, 1Q20
+_CLOCK_OF_DIGITS = re.compile(r"((?:19|20)\d{6})T?(\d{2})(\d{2})(\d{2})?(?=\D|$)")  # 20240131T0930, 202401310930
+_WEEKDAY = re.compile(
+    r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)(?:day|sday|nesday|rsday|urday)?\b,?\s*|\s*(?:星期|周|礼拜)[一二三四五六日天]"
 )
 _MONTH_YEAR = re.compile(r"(\d{1,2})[-/.](\d{4})")
 YEAR = re.compile(r"[12]\d{3}(\.0)?$")
@@ -28,7 +36,7 @@ _NAMED = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %Y",
 _NAMED += ("%d %b %y", "%d-%b-%y", "%b-%y")  # two digits: 69 to 99 are the last century's, as POSIX has it
 _CLOCK = re.compile(
     r"(?:[T ]|(?<=日))\s*(上午|下午)?\s*(\d{1,2})[:时点](?:(\d{2})分?(?::?(\d{2})秒?(?:[.,]\d+)?)?)?\s*([AaPp]\.?[Mm]\.?)?\s*"
-    r"(Z|[+-]\d{2}:?\d{2})?$"
+    r"(Z|UTC|GMT|[+-]\d{2}:?\d{2})?(?:\[[A-Za-z_/+-]+\])?$"
 )
 _LOCAL = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})")
 _ORDERS = {"dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day"}  # the last for two digits only
@@ -38,9 +46,12 @@ def _local_date(match, order) -> datetime.datetime:
     """The day of a match of ``_LOCAL``; ValueError where it is none."""
     parts = [int(match.group(number)) for number in (1, 3, 4)]
     day, month, year = (parts[order.index(letter)] for letter in "dmy")
-    if len(match.group(4)) == 2:
-        year += 1900 if year >= 69 else 2000
-    return datetime.datetime(year, month, day)
+    return datetime.datetime(_whole_year(year), month, day)
+
+
+def _whole_year(year) -> int:
+    """Of two digits 69 to 99 are the last century's."""
+    return year if year >= 100 else year + (1900 if year >= 69 else 2000)
 
 
 def _orders(match):
@@ -72,6 +83,9 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
             seconds = float(cell) / (1000 if len(cell) == 13 and "." not in cell else 1)
             return datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=int(seconds))
         clock = datetime.timedelta()
+        cell = _WEEKDAY.sub("", cell).strip()
+        cell = re.sub(r"\bSept\b", "Sep", cell)
+        cell = _CLOCK_OF_DIGITS.sub(lambda found: "%s %s:%s:%s" % (found.groups("00")), cell)
         found = _CLOCK.search(cell)
         if found:
             hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:4])
@@ -86,11 +100,16 @@ def parse_time(cell: str, local: Optional[str] = None, pattern: Optional[str] = 
             if match:
                 year, third = int(match.group(1)), (match.group(3) if kind != "year" else None)
                 if kind == "week":
-                    return datetime.datetime.strptime("%d-W%s-1" % (year, third), "%G-W%V-%u") + clock
+                    day = match.group(4) if match.re.groups > 3 and match.group(4) else 1
+                    return datetime.datetime.strptime("%d-W%s-%s" % (year, third, day), "%G-W%V-%u") + clock
                 if kind == "quarter":
                     return datetime.datetime(year, 3 * ("一二三四".find(third) + 1 or int(third)) - 2, 1) + clock
                 day = int(match.group(4) or 1) if kind == "ymd" and match.re.groups > 3 else 1
                 return datetime.datetime(year, int(third or 1), day) + clock
+        match = _QUARTER_FIRST.fullmatch(cell)
+        if match:
+            quarter, year = int(match.group(1) or match.group(2)), int(match.group(3))
+            return datetime.datetime(_whole_year(year), 3 * quarter - 2, 1) + clock
         match = _LOCAL.fullmatch(cell)
         if match:
             orders = [local] if local else _orders(match)  # any that is a date will do to know that it is one
@@ -132,6 +151,7 @@ def one_zone(cells, times, notes):
     """
     found = [_CLOCK.search(cell.strip()) for cell in cells]
     names = [match.group(6) if match else None for match in found]
+    names = ["Z" if name in ("UTC", "GMT") else name for name in names]
     if not all(names):
         return times, ""
     zones = [_zone_of(name) for name in names]
