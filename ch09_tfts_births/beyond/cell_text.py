@@ -11,6 +11,7 @@ from ch09_tfts_births.beyond import time_step
 from common.errors import UserError
 
 MISSING = ("", "nan", "na", "n/a", "null", "none", "-", "--", ".", "?", "缺失", "#n/a")
+MISSING += ("<na>", "n.a.", "missing", "#value!", "#div/0!", "#ref!", "#num!", "#name?", "#null!")
 # ------------------------------------------------------------------------------------------------------------------ dates
 _PATTERNS = (
     (re.compile(r"(\d{4})(?:年|\.0)?"), "year"),  # 1959.0: what pandas makes of a column of years
@@ -214,7 +215,9 @@ def is_dated(cell, pattern=None):
 
 
 # ----------------------------------------------------------------------------------------------------------------- values
-_THOUSANDS = r"[1-9]\d{0,2}"  # what a number with separators of thousands begins with: never 0, so that 0,948 is none
+def _grouped(mark) -> str:
+    """Expression of whole numbers with separators of thousands, 1,234,567 or 12,34,567; never 0,948."""
+    return r"(?:[1-9]\d{0,2}(?:%s\d{3})+|[1-9]\d?(?:%s\d\d)+%s\d{3})" % ((re.escape(mark),) * 3)
 
 
 def _decimal_mark(cells, delimiter, where) -> str:
@@ -225,10 +228,10 @@ def _decimal_mark(cells, delimiter, where) -> str:
     if not commas:
         points = [cell for cell in cells if "." in cell and cell not in MISSING]
         # Where no comma stands between, 1.200 may be German.
-        if delimiter != "," and points and all(re.match(r"\D*%s(\.\d{3})+\D*$" % _THOUSANDS, cell) for cell in points):
+        if delimiter != "," and points and all(re.match(r"\D*%s\D*$" % _grouped("."), cell) for cell in points):
             raise UserError(ask % (where, points[0][:40], "point"))
         return "."
-    thousands = [cell for cell in commas if re.match(r"[^\d,]*%s(,\d{3})+(\.\d*)?\D*$" % _THOUSANDS, cell)]
+    thousands = [cell for cell in commas if re.match(r"[^\d,]*%s(\.\d*)?\D*$" % _grouped(","), cell)]
     if any("." in cell and cell.rfind(",") > cell.rfind(".") for cell in commas) or len(thousands) < len(commas):
         return ","
     if delimiter != "," and not any("." in cell or cell.count(",") > 1 for cell in commas):
@@ -300,7 +303,7 @@ def parse_number(cell, mark) -> Optional[float]:
         return None
     plain = re.sub(r"(?<=\d)[\s'’_\u00a0\u202f](?=\d{3}(\D|$))", "", cell)
     other = "," if mark == "." else "."
-    if re.match(r"[-+]?%s(%s\d{3})+(%s\d*)?([eE][-+]?\d+)?$" % (_THOUSANDS, re.escape(other), re.escape(mark)), plain):
+    if re.match(r"[-+]?%s(%s\d*)?([eE][-+]?\d+)?$" % (_grouped(other), re.escape(mark)), plain):
         plain = plain.replace(other, "")
     plain = plain.replace(",", ".") if mark == "," and "." not in plain else plain
     if not re.match(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$", plain):

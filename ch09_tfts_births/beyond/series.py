@@ -69,15 +69,22 @@ class Series(NamedTuple):
 
 # ------------------------------------------------------------------------------------------------------------------ reading
 def _column(name, header, width, path, what):
-    """Index of column ``name``: a header's text, or a number counted from 1."""
-    if header is not None and name in header:
-        if header.count(name) > 1:
-            numbers = " or ".join(str(place) for place, item in enumerate(header, 1) if item == name)
-            raise UserError("%s: several columns are called %r: give a number, %s" % (path, name[:40], numbers))
-        return header.index(name)
+    """Index of column ``name``: a header's text, or one line of it, or a number counted from 1."""
+    found = [
+        place for place, item in enumerate(header or ()) if name in [item, item.replace("\n", " ")] + item.split("\n")
+    ]
+    if len(found) > 1:
+        numbers = " or ".join(str(place + 1) for place in found)
+        raise UserError("%s: several columns are called %r: give a number, %s" % (path, name[:40], numbers))
+    if found:
+        return found[0]
     if re.match(r"[0-9]{1,6}$", name) and 1 <= int(name) <= width:
         return int(name) - 1
-    known = ", ".join(repr(item[:40]) for item in header[:20]) if header is not None else "1 to %d" % width
+    known = (
+        ", ".join(repr(item.replace("\n", " ")[:40]) for item in header[:20])
+        if header is not None
+        else "1 to %d" % width
+    )
     raise UserError("%s has no %s %r: choose one of %s" % (path, what, name[:40], known))
 
 
@@ -104,7 +111,10 @@ def _split(path, content):
 
 
 def _without_titles(rows, pattern, notes):
-    """Rows from the header on: the line before the first dated one, if it is as long; lines that could be data stay."""
+    """Rows from the header on: the line before the first dated one, if it is as long; lines that could be data stay.
+
+    A header of two lines becomes one, each column's words together.
+    """
     start = next(
         (
             place
@@ -120,6 +130,15 @@ def _without_titles(rows, pattern, notes):
     ):
         return rows
     kept = start - 1 if len(before[-1]) == width and any(before[-1]) else start
+    if (
+        kept == start - 1
+        and kept
+        and len(before[kept - 1]) == width
+        and len([cell for cell in before[kept - 1] if cell]) > 1
+    ):
+        kept -= 1
+        both = ["\n".join(filter(None, pair)) for pair in zip(before[kept], before[kept + 1])]
+        rows = rows[:kept] + [(rows[kept][0], both)] + rows[kept + 2 :]
     titles = sum(any(row) for row in before[:kept])
     if titles:
         notes.append("%d line%s before the table left out" % (titles, "" if titles == 1 else "s"))
@@ -208,7 +227,8 @@ def _date_column(header, columns, pattern):
     """Index of the column that holds the dates, by its first cells; the first where none does."""
     years = [pattern is None and all(map(cell_text.YEAR.match, cells)) for cells in columns]
     named = [
-        header is not None and re.fullmatch("year|年份?|年度", header[index].lower()) for index in range(len(columns))
+        header is not None and re.fullmatch("year|年份?|年度", header[index].split("\n")[0].lower())
+        for index in range(len(columns))
     ]
     dated = [all(cell_text.is_dated(cell, pattern) for cell in cells) for cells in columns]
     tests = (
@@ -248,7 +268,7 @@ def _dated(path, rows, behind, delimiter, opts, notes):
         value_index = next((index for index in others if cell_text.holds_numbers(first_cells[index])), others[0])
     else:
         value_index = _column(opts.value_column, header, width, path, "value column")
-    column = header[value_index] if header else "column %d" % (value_index + 1) if width > 2 else ""
+    column = header[value_index].replace("\n", " ") if header else "column %d" % (value_index + 1) if width > 2 else ""
     if date_index == value_index:
         raise UserError("%s: --date-column and --value-column are the same column" % path)
 
@@ -268,7 +288,7 @@ def _dated(path, rows, behind, delimiter, opts, notes):
                         "(%s,%s): put such numbers into quotes, or choose a column with --value-column"
                         % (path, width, place + 1, place + 2, before[0][:40], rest[0][:40])
                     )
-        name = " (%s)" % header[value_index][:40] if header else ""
+        name = " (%s)" % column[:40] if header else ""
         notes.append(
             "%d columns; the values are those of column %d%s, --value-column chooses" % (width, value_index + 1, name)
         )
@@ -279,12 +299,21 @@ def _dated(path, rows, behind, delimiter, opts, notes):
     for line, row in rows:
         time = cell_text.parse_time(row[date_index], local, pattern)
         if time is None:
+            if re.match(r"[2-7]\d{4}(\.\d*)?$", row[date_index]):
+                raise UserError(
+                    "%s, line %d: %r is a date as spreadsheets count days: have the column shown as dates there and save it again"
+                    % (path, line, row[date_index][:40])
+                )
             raise UserError(
                 "%s, line %d: %r is not a date like 1977-01-31 (--date-column, --date-format)"
                 % (path, line, row[date_index][:40])
             )
         _check_year(time, "%s, line %d" % (path, line), row[date_index])
         times.append(time)
+    if len(set(times)) < len(times) and any(re.search(r":\d\d[.,]\d*[1-9]", cell) for cell in dates):
+        raise UserError(
+            "%s: times less than a second apart are not read: keep a row a second, or count in seconds" % path
+        )
     times, zone = cell_text.one_zone(dates, times, notes)
     cells = cell_text.without_unit(cell_text.signs_first([row[value_index] for _, row in rows], notes), notes)
     return (
@@ -304,8 +333,8 @@ def _ranges(missing, times):
     parts = []
     for group in np.split(np.arange(len(missing)), breaks):
         parts.append(names[group[0]] if len(group) == 1 else "%s to %s" % (names[group[0]], names[group[-1]]))
-    rest = len(parts) - 200
-    return ", ".join(parts[:200]) + (" and %d more stretches" % rest if rest > 0 else "")
+    rest = len(parts) - 30
+    return ", ".join(parts[:30]) + (" and %d more stretches" % rest if rest > 0 else "")
 
 
 def _on_grid(path, lines, times, values, opts, notes):
@@ -319,14 +348,17 @@ def _on_grid(path, lines, times, values, opts, notes):
         times, values, lines = times[::-1], values[::-1], lines[::-1]
         notes.append("the newest value came first: the series was turned round")
     apart = np.diff(times).astype(np.int64)
+    repeated = 4 * (len(times) - len(np.unique(times))) > len(
+        times
+    )  # not a few rows: the dates of several series, or their days
     for bad, words in (
         (apart == 0, "%s is there twice: keep one row"),
-        (apart < 0, "%s comes after a later date: sort the rows"),
+        (apart < 0, "%s comes after a later date" + ("" if repeated else ": sort the rows")),
     ):
         if bad.any():
             found = np.flatnonzero(bad) + 1
             more = " (and %d more such lines)" % (len(found) - 1) if len(found) > 1 else ""
-            if 4 * len(found) > len(times):
+            if repeated:
                 more += "; where another column holds the rest of the time, join both; where it names several series, choose one"
             raise UserError(
                 "%s, line %d: %s%s" % (path, lines[found[0]], words % time_step.shown(times[found[:1]])[0], more)
@@ -417,12 +449,16 @@ def read_series(path: str, opts, at_least: int = 3) -> Series:
     times, values, real, step = _on_grid(path, lines, times, np.array(values), opts, notes)
     if len(values) < at_least:
         raise UserError("%s has %d values, at least %d are needed" % (path, len(values), at_least))
+    column = column[:40]
+    of_column = " (%s)" % column if column and len(rows[0][1]) > 2 else ""
     if values.min() == values.max():
-        raise UserError("%s: all %d values are equal, there is nothing to learn" % (path, len(values)))
+        raise UserError("%s: all %d values are equal, there is nothing to learn" % (path + of_column, len(values)))
     if values.std() < 1e-9 * np.abs(values).max():
-        raise UserError("%s: the values differ by less than a billionth of their size: subtract what they share" % path)
-    name, column = os.path.basename(path), column[:40]
-    name += " (%s)" % column if column and len(rows[0][1]) > 2 else ""
+        raise UserError(
+            "%s: the values differ by less than a billionth of their size: subtract what they share"
+            % (path + of_column)
+        )
+    name = os.path.basename(path) + of_column
     description = "%s, %d values, %s apart, from %s" % (
         name,
         len(values),

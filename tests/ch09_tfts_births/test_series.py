@@ -239,6 +239,7 @@ def test_days_and_months_over_a_change_of_the_clock_keep_their_local_times(frequ
         (["1,200", "1,314", "2,405", "1,100"], ";", "comma", [1.2, 1.314, 2.405, 1.1]),
         (["1,200", "1,314", "2,405", "1,100"], ";", "point", [1200, 1314, 2405, 1100]),
         (["1e-6", "2.5E-6", "−3e-6", "+.5"], ",", None, [1e-6, 2.5e-6, -3e-6, 0.5]),
+        (['"1,23,450"', '"12,34,567.5"', '"1,200"', '"950"'], ",", None, [123450, 1234567.5, 1200, 950]),
     ],
 )
 def test_numbers_with_separators(cells, separator, decimal, expected, read):
@@ -372,6 +373,40 @@ def test_the_columns_are_found_by_what_is_in_them(read):
     joined = "date,hour,v\n" + "".join("2020-01-0%d,%d,%d\n" % (d, h, d * h) for d in range(1, 4) for h in range(24))
     with pytest.raises(UserError, match="there twice.*and 68 more such lines.; where another column holds the rest"):
         read(joined)
+    stacked = "date,shop,v\n" + "".join("%s,%s,%d\n" % (day, shop, n) for shop in "AB" for n, day in enumerate(days))
+    with pytest.raises(
+        UserError, match="line 22: 2020-01-01 comes after a later date; where .* several series, choose one$"
+    ):
+        read(stacked)  # 'sort the rows' helps nobody
+    mixed = "date,v\n" + "".join("%s,%d\n" % (day, n) for n, day in enumerate(days[1::2] + days[::2]))
+    with pytest.raises(UserError, match="comes after a later date: sort the rows$"):
+        read(mixed)
+    shuffled = "date,v\n" + "".join("%s,%d\n" % (days[7 * n % 20], n) for n in range(20))
+    with pytest.raises(UserError, match="sort the rows .and 5 more such lines.$"):
+        read(shuffled)
+
+
+def test_a_header_of_two_lines_has_both(read):
+    rows = "".join(
+        "%s,%d,%d\n" % (str(day)[:10], n * n, 7 * n) for n, day in enumerate(pd.date_range("2020-01-01", periods=20))
+    )
+    text = "date,sales,returns\n(yyyy-mm-dd),(units),(units)\n" + rows
+    for name in ("returns", "returns (units)", "3"):
+        found = read(text, value_column=name)
+        assert found.values[1] == 7 and found.column == "returns (units)"
+    assert read(text).notes == ["3 columns; the values are those of column 2 (sales (units)), --value-column chooses"]
+    with pytest.raises(UserError, match="several columns are called '.units.': give a number, 2 or 3"):
+        read(text, value_column="(units)")
+    with pytest.raises(UserError, match="choose one of 'date .yyyy-mm-dd.', 'sales .units.', 'returns .units.'"):
+        read(text, value_column="sold")
+
+
+def test_days_as_spreadsheets_count_them_and_times_below_a_second_are_named(read):
+    for header in ("date,v\n", ""):
+        with pytest.raises(UserError, match="'4529[23]' is a date as spreadsheets count days"):
+            read(header + "".join("%d,%d\n" % (45292 + n, n * n) for n in range(20)))
+    with pytest.raises(UserError, match="times less than a second apart are not read"):
+        read(table(["2020-01-01 00:00:%02d.%03d" % divmod(250 * n, 1000) for n in range(20)]))
 
 
 def test_digits_are_hours_years_or_seconds_as_the_whole_column_says(read):
@@ -488,6 +523,12 @@ def test_thousands_with_cents_or_money_without_quotes_are_named(sign, cents, beh
             read(header + "\n".join(torn) + "\n")
 
 
+def test_a_column_without_news_is_named(read):
+    days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=20)]
+    with pytest.raises(UserError, match="own.csv .stock.: all 20 values are equal"):
+        read("date,stock,sold\n" + "".join("%s,5,%d\n" % (day, n) for n, day in enumerate(days)))
+
+
 def test_two_columns_of_numbers_are_no_thousands(read):
     days = [str(day)[:10] for day in pd.date_range("2020-01-01", periods=30)]
     for header, row in (("day,sold,price\n", "%s,%d,%d.00"), ("", "%s,%d,9%d.00"), ("", "%s,A%d,2%d")):
@@ -571,6 +612,19 @@ def test_all_gaps_are_listed_and_filled_on_demand(read):
     assert np.flatnonzero(np.isnan(filled.truth)).tolist() == [4, 5, 6, 13, 20] and filled.truth[-1] == 129
     assert "2020-01-05 to 2020-01-07" in filled.notes[0]
     assert read(text, fill="previous").values[3:8].tolist() == [103, 103, 103, 103, 107]
+
+
+@pytest.mark.parametrize("mark", ["<NA>", "N.A.", "missing", "#VALUE!", "#DIV/0!", "NULL", "缺失"])
+def test_marks_of_missing_values(mark, read):
+    cells = [mark if n == 3 else n for n in range(10)]
+    assert read(table(pd.date_range("2020-01-01", periods=10), cells), fill="interpolate").values[3] == 3
+
+
+def test_a_hundred_gaps_are_no_page_of_text(read):
+    days = pd.date_range("2020-01-01", periods=300)[::3].append(pd.date_range("2021-01-01", periods=300))
+    with pytest.raises(UserError, match="of 666 values are missing: .* and 70 more stretches; --fill") as caught:
+        read(table(days))
+    assert len(str(caught.value)) < 1100
 
 
 def test_a_file_without_dates_needs_its_first(read):
