@@ -258,7 +258,8 @@ def main(argv=None):
         lower = np.maximum(lower, np.minimum(mean[-1], 0.0))
         data.notes.append("no value is below 0: the band is cut off there")
         print("note: %s" % data.notes[-1])
-    figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], deviation[-1].min())
+    finest = min(deviation[-1].min(), width.min() / 1.96 or np.inf)  # 0: a series that repeats itself exactly
+    figures = written([mean[-1], deviation[-1], lower, upper, naive[-1]], finest)
     rows = [list(row) for row in zip(time_step.shown(ahead, data.zone), *figures)]
     path = text.write_csv(os.path.join(opts.output_dir, "forecast.csv"), [columns] + rows)
     for row in [columns] + rows[:14]:

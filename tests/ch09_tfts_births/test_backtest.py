@@ -204,10 +204,16 @@ def test_the_band_of_what_is_never_negative_begins_at_0(lowest, cut, tmp_path, m
     monkeypatch.setattr(
         fitting,
         "forecasts",
-        lambda made, rest, told, origins, steps: np.ones([2, len(origins), steps]) * [[[0.0]], [[2.0]]],
+        lambda made, rest, told, origins, steps: np.ones([2, len(origins), steps]) * [[[0.0]], [[20.0]]],
     )
     forecast.main(["--csv", str(path), "--preset", "tiny", "--output-dir", str(tmp_path / "run")])
-    lower = pd.read_csv(str(tmp_path / "run" / "forecast.csv"))["lower_95"]
+    found = pd.read_csv(str(tmp_path / "run" / "forecast.csv"), dtype=str)
+    lower, width = (
+        found["lower_95"].astype(float),
+        (found["upper_95"].astype(float) - found["mean"].astype(float)) / 1.96,
+    )
+    places = 2 - np.floor(np.log10(width.min()))  # three digits of the band, which is a tenth of what the model says
+    assert width.max() < 4.0 and set(found["mean"].str.split(".").str[1].str.len()) == {places}
     notes = files.read_json(str(tmp_path / "run" / "record-forecast.json"))["notes"]
     assert (lower.min() == 0.0) == cut == ("no value is below 0: the band is cut off there" in notes)
 
