@@ -287,7 +287,9 @@ def gentlest(session, model, pictures, labels, rebuilt, _b):
     for share in reversed(GENTLE):
         weaker = np.where(changed, np.float32(share) * _b, _b)
         faces = trained.edit(session, model, pictures, weaker)
-        shown = photos.in_photo(pictures, rebuilt, trained.kept(model.settings, rebuilt, faces, labels, weaker))
+        shown = photos.in_photo(
+            pictures, rebuilt, trained.kept(model.settings, pictures, rebuilt, faces, labels, weaker)
+        )
         chances = photos.attribute_chances(session, model, shown)
         sure = np.where(_b > 0, chances, 1 - chances) >= photos.SURE
         found[np.all(sure | ~changed, axis=1)] = share
@@ -340,7 +342,8 @@ def main(argv=None):
             for name, share in zip(names, shares):
                 print("%s: edited at %.0f %% of the strength" % (name, 100 * share))
         edited = [
-            trained.kept(settings, rebuilt, trained.edit(session, model, pictures, _b), labels, _b) for _b in columns
+            trained.kept(settings, pictures, rebuilt, trained.edit(session, model, pictures, _b), labels, _b)
+            for _b in columns
         ]
         if opts.photo:
             say_foreign(session, model, pictures, None if opts.labels is None else labels, names)

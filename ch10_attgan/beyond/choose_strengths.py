@@ -55,7 +55,7 @@ def tried(session, model, judges, pictures, labels, opts):
     for column, strength in run.progress([(c, s) for c in range(len(atts)) for s in opts.tried], desc="trying"):
         wanted = b_list[column + 1]
         _b = sheets.strengths(wanted, settings.thres_int, column, (strength, strength))
-        shown = photos.in_photo(pictures, rebuilt, trained.kept(settings, rebuilt, edited(_b), labels, _b))
+        shown = photos.in_photo(pictures, rebuilt, trained.kept(settings, pictures, rebuilt, edited(_b), labels, _b))
         after = [evaluate.in_batches(judge, shown) for judge in judges]
         for way, label in (("off", 0), ("on", 1)):
             these = wanted[:, column] == label

@@ -217,7 +217,7 @@ def main(argv=None):
             off_on = trained.edit_strengths(settings, column, opts.test_int)
             _b = sheets.strengths(wanted, settings.thres_int, column, off_on)
             faces = edited(_b)
-            back = photos.in_photo(pictures, rebuilt, trained.kept(settings, rebuilt, faces, labels, _b))
+            back = photos.in_photo(pictures, rebuilt, trained.kept(settings, pictures, rebuilt, faces, labels, _b))
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = judged(judges, before, labels, wanted, shown, column)

@@ -9,7 +9,7 @@ import tensorflow.contrib.slim as slim
 from scipy import ndimage
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import photos, regions
+from ch10_attgan.beyond import hair, photos, regions
 from ch10_attgan.beyond.faces import crop_box
 from ch10_attgan.code_10_04_dataset import Celeba
 from common.errors import UserError
@@ -20,6 +20,7 @@ ROWS = [
     Value("norm_first", False, "the paper's order of a layer: batch norm before the activation", more=True),
     Value("bn_decay", 0.99, "decay of batch norm's running means", tiny=0.9, low=0, high=0.9999, more=True),
     Value("regions", False, "an edit changes the places of its attributes only (regions.py)", more=True),
+    Value("hair", False, "and of hair's colour only what is hair in this face (hair.py)", more=True),
 ]
 
 
@@ -126,10 +127,37 @@ def changed_places(a, b, names, side):
     return tf.reduce_max(changed * tf.constant(regions.regions(names, side)), axis=1)
 
 
-def in_photo(xa, xa_, xb_, where=1.0):
-    """``photos.in_photo`` as a graph: tensors ``[N, S, S, 3]``, −1…1, S known; ``where``: how much of a change counts."""
-    fading = where * tf.constant(photos.fading(*xa.shape.as_list()[1:3]), tf.float32)
-    return tf.clip_by_value(xa + fading * (xb_ - xa_), -1.0, 1.0)
+def blurred(x, sigma):
+    """Pictures ``[N, S, S, 3]`` through SciPy's ``gaussian_filter`` of mode 'mirror'."""
+    reach = int(4 * sigma + 0.5)
+    row = ndimage.gaussian_filter1d(np.float32(np.arange(-reach, reach + 1) == 0), sigma, mode="constant")
+    for kernel in (row[:, None], row[None, :]):
+        pads = [[0, 0]] + [[reach * (size > 1)] * 2 for size in kernel.shape] + [[0, 0]]
+        kernel = tf.constant(np.tile(kernel[:, :, None, None], [1, 1, 3, 1]))
+        x = tf.nn.depthwise_conv2d(tf.pad(x, pads, "REFLECT"), kernel, [1, 1, 1, 1], "VALID")
+    return x
+
+
+def hair_kept(a, b, names, xa):
+    """``hair.kept`` as a graph: a function of what an edit changes, a tensor of the shape of ``xa``.
+
+    Args:
+      a, b: labels before and those asked for, 0/1 ``[N, len(names)]``.
+      xa: the faces, ``[N, S, S, 3]``, −1…1, S known.
+    """
+    side, of_hair = xa.shape[1].value, tf.constant(np.int64(hair.coloured(names)))
+    b_hair = a + of_hair * (b - a)
+    places = changed_places(a + b_hair, a + b, names, side)  # what else is changed
+    mattes = tf.py_func(hair.mattes, [xa], tf.float32)
+    mattes.set_shape([xa.shape[0].value, side, side, 1])
+    rest = tf.maximum(changed_places(a, b_hair, names, side) * mattes - places, 0.0)
+    return lambda change: places * change + rest * blurred(change, hair.SMOOTH * side)
+
+
+def in_photo(xa, xa_, xb_, kept=lambda change: change):
+    """``photos.in_photo`` as a graph: tensors ``[N, S, S, 3]``, −1…1, S known; ``kept``: what of a change counts."""
+    fading = tf.constant(photos.fading(*xa.shape.as_list()[1:3]), tf.float32)
+    return tf.clip_by_value(xa + fading * kept(xb_ - xa_), -1.0, 1.0)
 
 
 def smooth(shown, weight):

@@ -11,6 +11,7 @@ from scipy import ndimage
 from ch10_attgan.beyond.faces import crop_box
 from data import celeba
 
+ROWS, COLUMNS = celeba.FULL_SIZE  # of the aligned picture
 SOFT = 7.0  # standard deviation of a border, pixels of the aligned picture
 # Inside (or outside) of an ellipse: centre x and y, half width, half height. An attribute that is not named can be anywhere.
 PLACES = {
@@ -24,18 +25,31 @@ PLACES = {
 }
 
 
+def ellipse(x, y, half_width, half_height):
+    """The pixels of the aligned picture within an ellipse, truth values ``[218, 178]``."""
+    rows, columns = np.mgrid[:ROWS, :COLUMNS] + 0.5
+    return ((columns - x) / half_width) ** 2 + ((rows - y) / half_height) ** 2 <= 1
+
+
+def softened(place):
+    """A place in the aligned picture with a soft border."""
+    return ndimage.gaussian_filter(np.float32(place), SOFT, mode="nearest")
+
+
+def cut_out(place, side):
+    """What ``crop_box`` cuts out of a place in the aligned picture, ``[side, side]``."""
+    top, left, box = crop_box(side)
+    grid = (np.arange(side) + 0.5) * box / side - 0.5
+    places = np.meshgrid(top + grid, left + grid, indexing="ij")
+    return np.float32(ndimage.map_coordinates(place, places, order=1, mode="nearest"))
+
+
 def region(name, side):
     """Where attribute ``name`` can be in a face of ``side`` pixels as ``crop_box`` cuts it out: ``[side, side, 1]``, 0…1."""
     if name not in PLACES:
         return np.ones([side, side, 1], np.float32)
-    kind, x, y, half_width, half_height = PLACES[name]
-    rows, columns = np.mgrid[: celeba.FULL_SIZE[0], : celeba.FULL_SIZE[1]] + 0.5
-    within = ((columns - x) / half_width) ** 2 + ((rows - y) / half_height) ** 2 <= 1
-    soft = ndimage.gaussian_filter(np.float32(within == (kind == "inside")), SOFT, mode="nearest")
-    top, left, box = crop_box(side)
-    grid = (np.arange(side) + 0.5) * box / side - 0.5
-    places = np.meshgrid(top + grid, left + grid, indexing="ij")
-    return np.float32(ndimage.map_coordinates(soft, places, order=1, mode="nearest")[:, :, None])
+    kind, place = PLACES[name][0], PLACES[name][1:]
+    return cut_out(softened(ellipse(*place) == (kind == "inside")), side)[:, :, None]
 
 
 def regions(names, side):

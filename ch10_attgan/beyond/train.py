@@ -121,6 +121,7 @@ def check_options(opts):
         ("weight_guide" in opts.explicit, opts.guide, "--weight-guide", "--guide"),
         ("weight_guide_rest" in opts.explicit, opts.guide, "--weight-guide-rest", "--guide"),
         (opts.regions, opts.put_back, "--regions", "--put-back"),
+        (opts.hair, opts.regions, "--hair", "--regions"),
         ("match_rate" in opts.explicit, opts.weight_match, "--match-rate", "--weight-match"),
         (opts.critic_heads != "both", dims, "--critic-heads", "--critic-noise, --critic-shift or --critic-soft"),
     ]
@@ -212,9 +213,11 @@ def build(opts, xa, a):
         parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
     if opts.put_back or opts.weight_tv or opts.weight_change or opts.guide or opts.weight_match:
         shown = networks.in_photo if opts.put_back else lambda xa, xa_, xb_: xb_
-        if opts.regions:
+        if opts.hair:
+            shown = partial(networks.in_photo, kept=networks.hair_kept(a, parts["b"], opts.att_default, xa))
+        elif opts.regions:
             where = networks.changed_places(a, parts["b"], opts.att_default, opts.img_size)
-            shown = partial(networks.in_photo, where=where)
+            shown = partial(networks.in_photo, kept=lambda change: where * change)
         parts.update(shown=networks.smooth(shown, opts.weight_tv) if opts.weight_tv else shown)
     if opts.weight_change:
         parts.update(shown=networks.small(parts["shown"], opts.weight_change))

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import networks, photos, regions, sheets
+from ch10_attgan.beyond import hair, networks, photos, regions, sheets
 from common import datasets, options, run, same_data, weights
 from common.errors import UserError
 from data import celeba
@@ -62,7 +62,7 @@ def checked(saved, source):
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise UserError("%s: its settings name no attributes" % source)
     settings = SimpleNamespace(att_default=names, data=str(saved.get("data", "unknown data")))
-    printed = dict(norm_first=False, bn_decay=0.999, regions=False)  # a run of the listing itself
+    printed = dict(norm_first=False, bn_decay=0.999, regions=False, hair=False)  # a run of the listing itself
     for row in ROWS:
         try:
             setattr(settings, row.name, row.check(saved.get(row.name, printed.get(row.name))))
@@ -181,17 +181,19 @@ def edit(session, model, pictures, _b):
     return (as_they_are + mirrored[:, :, ::-1]) / 2
 
 
-def kept(settings, rebuilt, edited, labels, _b):
+def kept(settings, pictures, rebuilt, edited, labels, _b):
     """What of an edit is kept: no specks, and where ``settings.regions`` says so, only what lies in the places of its attributes.
 
     Args:
-      rebuilt, edited: pictures ``[N, S, S, 3]`` without and with the edit.
+      pictures, rebuilt, edited: ``[N, S, S, 3]``, the faces and what is made of them without and with the edit.
       labels, _b: ``[N, n_att]``, the faces' labels 0/1 and the strengths that ``edited`` was made with.
     """
     edited = photos.despecked(rebuilt, edited, settings.despeck)
     if not settings.regions:
         return edited
     changed = _b != sheets.strengths(labels, settings.thres_int)
+    if settings.hair:
+        return rebuilt + hair.kept(edited - rebuilt, changed, settings.att_default, pictures)
     return rebuilt + regions.where(changed, settings.att_default, settings.img_size) * (edited - rebuilt)
 
 

@@ -8,6 +8,7 @@ from ch10_attgan.beyond import matching, train
 WORDS = [
     "--put-back",
     "--regions",
+    "--hair",
     "--weight-match",
     "2",
     "--single-edits",

@@ -63,7 +63,7 @@ def test_where_is_the_largest_of_the_places():
 
 def test_an_edit_is_kept_to_its_place_where_the_weights_say_so():
     names = ["Eyeglasses", "Male"]
-    settings = SimpleNamespace(att_default=names, img_size=96, thres_int=0.5, despeck=0.25, regions=True)
+    settings = SimpleNamespace(att_default=names, img_size=96, thres_int=0.5, despeck=0.25, regions=True, hair=False)
     rebuilt = np.zeros([2, 96, 96, 3], "f")
     random = np.random.RandomState(0)
     edited = 0.1 + random.uniform(-0.05, 0.05, rebuilt.shape).astype("f")
@@ -71,11 +71,11 @@ def test_an_edit_is_kept_to_its_place_where_the_weights_say_so():
     labels = np.array([[0, 1], [0, 1]])
     glasses, both = np.float32([[1.2, 0.5]] * 2), np.float32([[-0.5, 0.5], [0.9, -0.8]])
     clean = photos.despecked(rebuilt, edited, 0.25)
-    found = trained.kept(settings, rebuilt, edited, labels, glasses)
+    found = trained.kept(settings, rebuilt, rebuilt, edited, labels, glasses)
     np.testing.assert_allclose(found, regions.region("Eyeglasses", 96) * clean, atol=1e-6)
     assert np.abs(found[:, 90:]).max() < 1e-3 and found.max() < 0.2
-    found = trained.kept(settings, rebuilt, edited, labels, both)
+    found = trained.kept(settings, rebuilt, rebuilt, edited, labels, both)
     assert not found[0].any()  # nothing was switched
     np.testing.assert_array_equal(found[1], clean[1])  # Male is anywhere
     settings.regions = False
-    np.testing.assert_array_equal(trained.kept(settings, rebuilt, edited, labels, glasses), clean)
+    np.testing.assert_array_equal(trained.kept(settings, rebuilt, rebuilt, edited, labels, glasses), clean)

@@ -550,6 +550,7 @@ def test_what_is_shown_is_what_the_critic_judges():
         (["--weight-guide-rest", "5"], "--weight-guide-rest does nothing without --guide"),
         (["--critic-heads", "attributes"], "--critic-heads does nothing without --critic-noise"),
         (["--regions"], "--regions does nothing without --put-back"),
+        (["--hair", "--put-back"], "--hair does nothing without --regions"),
         (["--match-rate", "0.1"], "--match-rate does nothing without --weight-match"),
         (["--weight-match", "1"], "--weight-match wants an --img-size that is a multiple of 16, not 8"),
     ],
