@@ -98,7 +98,7 @@ def test_the_listing_goes_on_and_refuses_other_values(tiny, tmp_path, capsys):
         listing.main(["--preset", "tiny", "--output-dir", other, "--batch", "5"])
     with open(os.path.join(other, "training", "train.txt"), "a", encoding="utf-8") as stream:
         stream.write("as if listing 9-9 had been run on other recordings")
-    with pytest.raises(errors.UserError, match="other data .training: 1 "):
+    with pytest.raises(errors.UserError, match="other data .training.train.txt: 1 "):
         listing.main(["--preset", "tiny", "--output-dir", other])
 
 

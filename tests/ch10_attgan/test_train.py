@@ -253,7 +253,7 @@ def test_listing_does_not_go_on_with_other_labels(listing_run, faces, tmp_path):
     with open(os.path.join(faces, celeba.ATTRIBUTE_FILE), encoding="utf-8") as stream:
         text = stream.read()
     (tmp_path / celeba.ATTRIBUTE_FILE).write_text(text.replace(" -1", " 1"), encoding="utf-8")
-    with pytest.raises(UserError, match="other data .celeba: 1 "):
+    with pytest.raises(UserError, match="other data .celeba.list_attr_celeba.txt: 1 "):
         listing.main(listing_run.arguments + ["--epoch", "3", "--data-dir", str(tmp_path)])
 
 
