@@ -175,7 +175,7 @@ def test_start_up_and_resume(tmp_path, vgg_folder, capsys):
     one = os.listdir(os.path.join(other, "train", "A"))[0]
     for part in ("A", "B"):
         os.remove(os.path.join(other, "train", part, one))
-    with pytest.raises(UserError, match="other data .gopro.train.A...: 21 .*, not 20 "):
+    with pytest.raises(UserError, match="other data .gopro.train.A..: 21 .*, not 20 "):
         train.main(words + [str(tmp_path / "run"), "--data-dir", other])
 
 
