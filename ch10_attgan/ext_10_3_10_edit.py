@@ -37,7 +37,6 @@ VALUES = trained.EDIT_VALUES + [
     Value("numbers", [1, 2, 3, 4], "pictures of the test part", low=1),
 ]
 STRONGEST = 2.0  # of --edit NAME=STRENGTH
-GENTLE = (0.2, 0.4, 0.6, 0.8)  # shares of an edit's strength that --gentle tries before all of it
 BEYOND = "*"  # marks what is stronger than was trained
 MOST_SHOWN = 5  # whole photos in the record
 ALL = "all"  # the name of the sheet of all faces
@@ -57,8 +56,11 @@ def add_options(parser):
     ways.add_argument("--sheet", action="store_true", help="flip every attribute in turn")
     parser.add_argument(
         "--gentle",
-        action="store_true",
-        help="each face edited no more strongly than the attribute head needs to be sure",
+        nargs="?",
+        const="true",
+        choices=("true", "false"),
+        help="each face edited no more strongly than the attribute head needs to be sure; a NAME=STRENGTH stays as it "
+        "is [true for --photo]",
     )
     parser.add_argument("--photo", nargs="+", metavar="FILE", help="own photos, or folders of them, instead")
     parser.add_argument(
@@ -101,6 +103,13 @@ def check_options(opts):
     for name in ("box", "labels"):
         if getattr(opts, name) is not None and not opts.photo:
             raise UserError("--%s is of own photos: give them with --photo" % name)
+
+
+def is_gentle(opts, model):
+    """Whether an edit is as weak as is enough: asked for, or of own photos where the model can judge it."""
+    if opts.gentle is not None:
+        return opts.gentle == "true"
+    return bool(opts.photo and opts.edit and "test_int" not in opts.explicit and model.logit_att is not None)
 
 
 def parse_edits(words, atts):
@@ -277,25 +286,6 @@ def columns_of(opts, labels, settings):
     return columns, titles, "slide_" + opts.test_att
 
 
-def gentlest(session, model, pictures, labels, rebuilt, _b):
-    """(strengths ``_b`` of an edit, ``[N, n_att]``, as weak as is enough; their shares of ``_b``, ``[N]``, of ``GENTLE`` and 1).
-
-    The weakest, face by face, of which the attribute head is sure (``photos.SURE``) that what was switched is there or gone.
-    """
-    changed = _b != sheets.strengths(labels, model.settings.thres_int)
-    found = np.ones(len(_b), np.float32)
-    for share in reversed(GENTLE):
-        weaker = np.where(changed, np.float32(share) * _b, _b)
-        faces = trained.edit(session, model, pictures, weaker)
-        shown = photos.in_photo(
-            pictures, rebuilt, trained.kept(model.settings, pictures, rebuilt, faces, labels, weaker)
-        )
-        chances = photos.attribute_chances(session, model, shown)
-        sure = np.where(_b > 0, chances, 1 - chances) >= photos.SURE
-        found[np.all(sure | ~changed, axis=1)] = share
-    return np.where(changed, found[:, None] * _b, _b), found
-
-
 def headers(opts, titles, labels):
     """Titles of a sheet of faces with ``labels``: which way each attribute is flipped, where it is one way for all of them."""
     if not opts.sheet:
@@ -337,10 +327,13 @@ def main(argv=None):
             pictures, labels, names = load_test_faces(opts, session, model)
         columns, titles, kind = columns_of(opts, labels, settings)
         rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
-        if opts.gentle:
-            columns[1], shares = gentlest(session, model, pictures, labels, rebuilt, columns[1])
+        if is_gentle(opts, model):
+            exact = [
+                column for column, value in parse_edits(opts.edit, settings.att_default) if isinstance(value, float)
+            ]
+            columns[1], shares = trained.gentlest(session, model, pictures, labels, rebuilt, columns[1], exact)
             for name, share in zip(names, shares):
-                print("%s: edited at %.0f %% of the strength" % (name, 100 * share))
+                print("%s: edited at %.0f %% of the strength (--gentle false: at all of it)" % (name, 100 * share))
         edited = [
             trained.kept(settings, pictures, rebuilt, trained.edit(session, model, pictures, _b), labels, _b)
             for _b in columns

@@ -65,8 +65,10 @@ def train_classifier(opts, session, data, scope="classifier"):
 
 
 def in_batches(function, *arrays, size=50):
-    """``function`` applied to slices of the arrays, the results joined."""
+    """``function`` applied to slices of the arrays, the results (or each of a tuple of them) joined."""
     parts = [function(*[array[i : i + size] for array in arrays]) for i in range(0, len(arrays[0]), size)]
+    if isinstance(parts[0], tuple):
+        return tuple(np.concatenate(column, axis=0) for column in zip(*parts))
     return np.concatenate(parts, axis=0)
 
 
@@ -203,6 +205,9 @@ def main(argv=None):
         def edited(_b):
             return in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
 
+        def in_photo(faces, _b):
+            return photos.in_photo(pictures, rebuilt, trained.kept(settings, pictures, rebuilt, faces, labels, _b))
+
         before = [in_batches(judge, pictures) for judge in judges]
         real_accuracy = np.mean([answers == labels for answers in before], axis=(0, 1))
         head_accuracy = np.full(len(atts), np.nan)
@@ -211,18 +216,22 @@ def main(argv=None):
             head_accuracy = np.mean((head > 0.5) == labels, axis=0)
         b_list = flipped_labels(labels, atts)
         rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
-        rows, rows_back, by_judge = [], [], []
+        rows, rows_back, rows_gentle, by_judge = [], [], [], []
         for column, name in enumerate(run.progress(atts, desc="editing", unit="attribute")):
             wanted = b_list[column + 1]
             off_on = trained.edit_strengths(settings, column, opts.test_int)
             _b = sheets.strengths(wanted, settings.thres_int, column, off_on)
             faces = edited(_b)
-            back = photos.in_photo(pictures, rebuilt, trained.kept(settings, pictures, rebuilt, faces, labels, _b))
+            back = in_photo(faces, _b)
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = judged(judges, before, labels, wanted, shown, column)
                 table.append((known if table is rows else [name]) + list(scores.mean(axis=0)))
             by_judge.append(scores)  # of what a photo gets
+            if model.logit_att is not None:
+                _b, shares = in_batches(partial(trained.gentlest, session, model), pictures, labels, rebuilt, _b)
+                scores = judged(judges, before, labels, wanted, in_photo(edited(_b), _b), column)
+                rows_gentle.append([name, float(np.mean(shares))] + list(scores.mean(axis=0)))
 
     pairs = [(images.to_uint8(a), images.to_uint8(b)) for a, b in zip(pictures, rebuilt)]
     psnr = float(np.mean([images.psnr(a, b) for a, b in pairs]))
@@ -253,6 +262,13 @@ def main(argv=None):
     record.table(
         "The same where only what the edit changed is added to the photo", columns, rounded(rows_back), by_whom
     )
+    if rows_gentle:
+        columns_gentle = ["attribute", "share of the strength"] + columns[1:]
+        print("as weakly as is enough, as an own photo gets it without more ado (--gentle)")
+        means = show(columns_gentle, rows_gentle)
+        record.metric("editing accuracy in the photo, gently (mean)", round(means[2], 4))
+        record.metric("others unchanged in the photo, gently (mean)", round(means[5], 4))
+        record.table("The same, edited as weakly as is enough", columns_gentle, rounded(rows_gentle), by_whom)
     of_each = [[number] + list(scores) for number, scores in enumerate(np.mean(by_judge, axis=0)[:, [0, 3]], 1)]
     if len(judges) > 1:
         record.table("The same by each classifier", ["classifier", columns[1], columns[4]], rounded(of_each))

@@ -5,6 +5,7 @@ import io
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
@@ -41,6 +42,8 @@ EDIT_VALUES = [  # of the scripts that edit
         high=2,
     ),
 ]
+# `gentlest`: shares that are tried, from where on the head is sure, and how much less than its best is as good
+SHARES, ENOUGH, NEARLY = (0.2, 0.4, 0.6, 0.8, 1.0), 0.95, 0.02
 STRENGTHS = options.Value("strengths", [1.0, 1.0], "of an attribute switched off, and on", low=0, high=10, count=2)
 
 
@@ -195,6 +198,35 @@ def kept(settings, pictures, rebuilt, edited, labels, _b):
     if settings.hair:
         return rebuilt + hair.kept(edited - rebuilt, changed, settings.att_default, pictures)
     return rebuilt + regions.where(changed, settings.att_default, settings.img_size) * (edited - rebuilt)
+
+
+def gentlest(session, model, pictures, labels, rebuilt, _b, exact=()):
+    """An edit as weak as is enough: the weakest share of its strength, face by face, of which the attribute head is sure.
+
+    Where it never is, more does not convince it, either: the weakest share of which it is nearly as sure as of any.
+
+    Args:
+      pictures, rebuilt: ``[N, S, S, 3]``, the faces, and what the network makes of them without an edit.
+      labels, _b: ``[N, n_att]``, the faces' labels 0/1 and the strengths of the edit.
+      exact: columns whose strength stays as it is.
+
+    Returns:
+      (strengths ``[N, n_att]``, their shares of ``_b`` ``[N]``, of ``SHARES``).
+    """
+    changed = _b != sheets.strengths(labels, model.settings.thres_int)
+    scaled = changed & ~np.isin(np.arange(_b.shape[1]), exact)
+    sure = []
+    for share in SHARES:
+        weaker = np.where(scaled, np.float32(share) * _b, _b)
+        faces = edit(session, model, pictures, weaker)
+        shown = photos.in_photo(pictures, rebuilt, kept(model.settings, pictures, rebuilt, faces, labels, weaker))
+        chances = photos.attribute_chances(session, model, shown)
+        chances = np.where(_b > 0, chances, 1 - chances)
+        sure.append(np.min(np.where(scaled, chances, 1.0), axis=1))  # of what it is least sure of
+    enough = np.minimum(ENOUGH, np.max(sure, axis=0) - NEARLY)
+    found = np.float32(SHARES)[np.argmax(sure >= enough, axis=0)]
+    found[~scaled.any(axis=1)] = 1.0
+    return np.where(scaled, found[:, None] * _b, _b), found
 
 
 def locate_data(opts, model):

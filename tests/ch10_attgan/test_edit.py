@@ -87,7 +87,7 @@ def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
         return pictures + np.float32(np.abs(_b[:, 0]))[:, None, None, None] / 2
 
     def chances(session, model, shown):
-        seen = np.where(2 * shown[:, 4, 4, 0] >= easy - 1e-6, 0.85, 0.75)
+        seen = np.where(2 * shown[:, 4, 4, 0] >= easy - 1e-6, trained.ENOUGH + 0.01, trained.ENOUGH - 0.01)
         return np.stack([seen if switched == "on" else 1 - seen, np.full(4, 0.9)], axis=1)
 
     monkeypatch.setattr(trained, "edit", made)
@@ -95,10 +95,32 @@ def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
     for switched, strength in (("on", 1.0), ("off", -1.0)):
         labels[:, 0] = switched == "off"
         _b = np.float32([[strength, 0.5]] * 4)
-        gentle, shares = edit.gentlest(None, model, pictures, labels, pictures, _b)
+        gentle, shares = trained.gentlest(None, model, pictures, labels, pictures, _b)
         np.testing.assert_allclose(shares, [1.0, 0.6, 0.2, 0.2])
         np.testing.assert_allclose(gentle, np.stack([strength * shares, [0.5] * 4], axis=1))
     assert all((strengths[:, 1] == 0.5).all() for strengths in asked)  # what was not switched stays
+    easy[0] = 2.0  # of this one the head is never sure: no more than it takes to be as sure as at all
+    assert trained.gentlest(None, model, pictures, labels, pictures, _b)[1][0] == np.float32(trained.SHARES[0])
+    gentle, shares = trained.gentlest(None, model, pictures, labels, pictures, _b, exact=[0])
+    np.testing.assert_array_equal(gentle, _b)  # a strength that the reader named stays, too
+    assert (shares == 1).all()
+
+
+@pytest.mark.parametrize(
+    "words,head,expected",
+    [
+        (["--photo", "x.png", "--edit", "Male=on"], True, True),
+        (["--photo", "x.png", "--edit", "Male=on"], False, False),  # nobody can say what is enough
+        (["--photo", "x.png", "--edit", "Male=on", "--gentle", "false"], True, False),
+        (["--photo", "x.png", "--edit", "Male=on", "--test-int", "1"], True, False),  # that much is asked for
+        (["--photo", "x.png", "--sheet"], True, False),
+        (["--edit", "Male=on"], True, False),
+        (["--edit", "Male=on", "--gentle"], True, True),
+    ],
+)
+def test_an_own_photo_is_edited_gently_if_nothing_else_is_said(words, head, expected):
+    opts = options.parse_values(edit.__file__, edit.__doc__, edit.VALUES, argv=words, add=edit.add_options)
+    assert edit.is_gentle(opts, SimpleNamespace(logit_att="head" if head else None)) is expected
 
 
 def test_headers_say_which_way_and_slides_what_is_beyond():

@@ -318,12 +318,9 @@ def test_numbers_and_choices_are_checked(tmp_path):
         (dict(on="off", on_strength="2"), -2),
     ):
         assert panels._value(fields[1], form, {}, str(tmp_path)) == strength
-    checked = Field("gentle", "check", "gentle", "轻")
-    assert [panels._value(checked, form, {}, str(tmp_path)) for form in ({}, dict(gentle="on"))] == [False, True]
     values = dict.fromkeys(panels.FACE_ATTRIBUTES, None)
-    values.update(file="input.png", Eyeglasses=1.0, gentle=True)
-    assert panels.arguments_of("face", values, "out")[-2:] == ["Eyeglasses=on", "--gentle"]
-    assert "--gentle" not in panels.arguments_of("face", dict(values, gentle=False), "out")
+    values.update(file="input.png", Eyeglasses=1.0, Male=-0.5)
+    assert panels.arguments_of("face", values, "out")[-3:] == ["--edit", "Eyeglasses=on", "Male=-0.5"]
     with pytest.raises(panels.UserError, match="0.1 to 2"):
         panels._value(fields[1], dict(on="on", on_strength="9"), {}, str(tmp_path))
 

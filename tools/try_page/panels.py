@@ -20,7 +20,7 @@ LARGEST_PICTURE = 20 << 20
 
 
 class Field(NamedTuple):
-    """One field of a form: ``kind`` is text, file, range, number, check, or switch (with a strength of its own)."""
+    """One field of a form: ``kind`` is text, file, range, number, or switch (with a strength of its own)."""
 
     name: str
     kind: str
@@ -169,8 +169,7 @@ PANELS = (
         + tuple(
             Field(name, "switch", name.replace("_", " "), celeba.CHINESE[name], 1.0, 0.1, 2.0, 0.1)
             for name in FACE_ATTRIBUTES
-        )
-        + (Field("gentle", "check", "no more than is needed", "轻改：够用即可"),),
+        ),
         (dict(field="file", label="a drawn face", label_zh="一张卡通脸", name="face.png"),),
     ),
 )
@@ -239,8 +238,6 @@ def _value(field: Field, form, uploads, folder: str):
         with files.atomic(path, "w") as stream:
             stream.write(given)
         return path
-    if field.kind == "check":
-        return bool(given)
     if field.kind == "switch":
         if given not in [choice[0] for choice in SWITCH]:
             raise UserError("%s cannot be '%s'" % (field.label, given[:20]))
@@ -274,12 +271,7 @@ def arguments_of(key: str, values: Dict[str, object], output: str) -> List[str]:
     edits = ["%s=%s" % (name, own.get(values[name], "%g" % values[name])) for name in FACE_ATTRIBUTES if values[name]]
     if not edits:
         raise UserError("switch at least one attribute on or off")
-    return (
-        arguments
-        + ["--photo", values["file"], "--box", "face-or-centre", "--edit"]
-        + edits
-        + ["--gentle"] * values["gentle"]
-    )
+    return arguments + ["--photo", values["file"], "--box", "face-or-centre", "--edit"] + edits
 
 
 def files_of(job) -> List[str]:
