@@ -87,7 +87,7 @@ def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
         return pictures + np.float32(np.abs(_b[:, 0]))[:, None, None, None] / 2
 
     def chances(session, model, shown):
-        seen = np.where(2 * shown[:, 4, 4, 0] >= easy - 1e-6, trained.ENOUGH + 0.01, trained.ENOUGH - 0.01)
+        seen = np.where(2 * shown[:, 4, 4, 0] >= easy - 1e-6, trained.ENOUGH + 0.01, 0.5)
         return np.stack([seen if switched == "on" else 1 - seen, np.full(4, 0.9)], axis=1)
 
     monkeypatch.setattr(trained, "edit", made)
@@ -756,7 +756,7 @@ def test_strengths_are_chosen_and_gone_by(trained_run, tmp_path, capsys, monkeyp
     said = capsys.readouterr().out
     assert "classifier:" not in said and "classifier 2: editing accuracy" in said
     record = options.read_json(str(tmp_path / "record-evaluate.json"))
-    each, mean = record["tables"][2]["rows"], record["tables"][1]["rows"][-1]
+    each, mean = record["tables"][3]["rows"], record["tables"][1]["rows"][-1]
     np.testing.assert_allclose(np.mean(each, axis=0)[1:], [mean[1], mean[4]], atol=1e-3)
     assert half_translated(str(tmp_path / "record-evaluate.json")) == set()
     (tmp_path / "classifier.npz").write_bytes(b"torn")
