@@ -328,11 +328,10 @@ def main(argv=None):
         columns, titles, kind = columns_of(opts, labels, settings)
         rebuilt = trained.edit(session, model, pictures, sheets.strengths(labels, settings.thres_int))
         if is_gentle(opts, model):
-            exact = [
-                column for column, value in parse_edits(opts.edit, settings.att_default) if isinstance(value, float)
-            ]
+            edits = parse_edits(opts.edit, settings.att_default)
+            exact = [column for column, value in edits if isinstance(value, float)]
             columns[1], shares = trained.gentlest(session, model, pictures, labels, rebuilt, columns[1], exact)
-            for name, share in zip(names, shares):
+            for name, share in zip(names, shares if len(exact) < len(edits) else []):
                 print("%s: edited at %.0f %% of the strength (--gentle false: at all of it)" % (name, 100 * share))
         edited = [
             trained.kept(settings, pictures, rebuilt, trained.edit(session, model, pictures, _b), labels, _b)
