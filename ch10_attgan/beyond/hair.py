@@ -3,7 +3,7 @@
 And what it changes is smooth, so that the photo's own strands stay: real hair of another colour has as many.
 
 As in GrabCut (Rother et al., SIGGRAPH 2004), a mixture of normal distributions stands for the colours of each class (hair,
-skin and features, what is behind), in turns fitted to the class's pixels and asked which pixels are the class's. There nobody
+skin and features, what is behind), in turns fitted to the class's pixels and asked which pixels are the class's. But nobody
 is asked to draw a frame: where hair, face and background mostly are in CelebA's aligned pictures is known beforehand.
 """
 
