@@ -333,10 +333,7 @@ def main(argv=None):
             columns[1], shares = trained.gentlest(session, model, pictures, labels, rebuilt, columns[1], exact)
             for name, share in zip(names, shares if len(exact) < len(edits) else []):
                 print("%s: edited at %.0f %% of the strength (--gentle false: at all of it)" % (name, 100 * share))
-        edited = [
-            trained.kept(settings, pictures, rebuilt, trained.edit(session, model, pictures, _b), labels, _b)
-            for _b in columns
-        ]
+        edited = [trained.edited(session, model, pictures, rebuilt, labels, _b) for _b in columns]
         if opts.photo:
             say_foreign(session, model, pictures, None if opts.labels is None else labels, names)
     folder = os.path.join(opts.output_dir, "edited")

@@ -18,6 +18,7 @@ Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1 
 
 import os
 import shutil
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -46,16 +47,16 @@ def tried(session, model, judges, pictures, labels, opts):
     """
     settings, atts = model.settings, model.settings.att_default
 
-    def edited(_b):
-        return evaluate.in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
-
     before, b_list = [evaluate.in_batches(judge, pictures) for judge in judges], flipped_labels(labels, atts)
-    rebuilt = edited(sheets.strengths(b_list[0], settings.thres_int))
+    as_they_are = sheets.strengths(b_list[0], settings.thres_int)
+    rebuilt = evaluate.in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, as_they_are)
     found, counts = {}, {}
     for column, strength in run.progress([(c, s) for c in range(len(atts)) for s in opts.tried], desc="trying"):
         wanted = b_list[column + 1]
         _b = sheets.strengths(wanted, settings.thres_int, column, (strength, strength))
-        shown = photos.in_photo(pictures, rebuilt, trained.kept(settings, pictures, rebuilt, edited(_b), labels, _b))
+        parts = pictures, rebuilt, labels, _b
+        edited = evaluate.in_batches(partial(trained.edited, session, model), *parts)
+        shown = photos.in_photo(pictures, rebuilt, edited)
         after = [evaluate.in_batches(judge, shown) for judge in judges]
         for way, label in (("off", 0), ("on", 1)):
             these = wanted[:, column] == label
@@ -121,8 +122,10 @@ def main(argv=None):
     settings["despeck"] = model.settings.despeck
     half = all(np.array_equal(value, np.float16(value)) for value in values.values() if value.ndim > 1)
     weights.save(target, values, settings, half=half)
-    if os.path.realpath(target) != os.path.realpath(model.source) and os.path.exists(trained.head_path(model.source)):
-        shutil.copyfile(trained.head_path(model.source), trained.head_path(target))
+    if os.path.realpath(target) != os.path.realpath(model.source):
+        for beside in (trained.head_path, trained.glasses_path):
+            if os.path.exists(beside(model.source)):
+                shutil.copyfile(beside(model.source), beside(target))
     print("strengths written into %s" % target)
     columns = COLUMNS + ["accuracy at %g" % nearest, "others at %g" % nearest]
     table = os.path.join(opts.output_dir, "strengths.csv")

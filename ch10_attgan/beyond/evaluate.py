@@ -205,8 +205,9 @@ def main(argv=None):
         def edited(_b):
             return in_batches(lambda p, s: trained.edit(session, model, p, s), pictures, _b)
 
-        def in_photo(faces, _b):
-            return photos.in_photo(pictures, rebuilt, trained.kept(settings, pictures, rebuilt, faces, labels, _b))
+        def in_photo(_b):
+            parts = pictures, rebuilt, labels, _b
+            return photos.in_photo(pictures, rebuilt, in_batches(partial(trained.edited, session, model), *parts))
 
         before = [in_batches(judge, pictures) for judge in judges]
         real_accuracy = np.mean([answers == labels for answers in before], axis=(0, 1))
@@ -222,7 +223,7 @@ def main(argv=None):
             off_on = trained.edit_strengths(settings, column, opts.test_int)
             _b = sheets.strengths(wanted, settings.thres_int, column, off_on)
             faces = edited(_b)
-            back = in_photo(faces, _b)
+            back = in_photo(_b)
             known = [name] + [float(values[column]) for values in (labels.mean(axis=0), head_accuracy, real_accuracy)]
             for table, shown in ((rows, faces), (rows_back, back)):
                 scores = judged(judges, before, labels, wanted, shown, column)
@@ -230,7 +231,7 @@ def main(argv=None):
             by_judge.append(scores)  # of what a photo gets
             if model.logit_att is not None:
                 _b, shares = in_batches(partial(trained.gentlest, session, model), pictures, labels, rebuilt, _b)
-                scores = judged(judges, before, labels, wanted, in_photo(edited(_b), _b), column)
+                scores = judged(judges, before, labels, wanted, in_photo(_b), column)
                 rows_gentle.append([name, float(np.mean(shares))] + list(scores.mean(axis=0)))
 
     pairs = [(images.to_uint8(a), images.to_uint8(b)) for a, b in zip(pictures, rebuilt)]

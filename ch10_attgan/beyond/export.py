@@ -35,6 +35,10 @@ def main(argv=None):
         for name, variables in ((path, generator), (trained.head_path(path), head)):
             values = dict(zip([v.op.name for v in variables], session.run(variables)))
             weights.save(name, values, settings, half=opts.half)
+    if model.left is not None:
+        weights.save(
+            trained.glasses_path(path), dict(left=np.float32(model.left)), dict(img_size=model.settings.img_size)
+        )
     record = records.Record(opts, opts.script, "section 10.3", "model trained on %s" % settings["data"])
     record.metric("values of the generator", int(sum(np.prod(v.shape.as_list()) for v in generator)))
     for title, name in (("generator", path), ("attribute head", trained.head_path(path))):

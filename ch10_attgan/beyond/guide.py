@@ -130,7 +130,7 @@ def edit_loss(guides, a, b, switched, rest):
     Args:
       guides: list of what ``load`` returns; their losses are averaged. Each sees pictures of its own size.
       a, b: labels before, and those asked for, 0/1 ``[N, n_att]``.
-      switched: weight of the attributes that differ; wanted is the label.
+      switched: weight of the attributes that differ, or one each ``[n_att]``; wanted is the label.
       rest: weight of the others; wanted is what the guide says of the picture before.
 
     Returns:

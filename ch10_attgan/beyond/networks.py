@@ -160,6 +160,21 @@ def in_photo(xa, xa_, xb_, kept=lambda change: change):
     return tf.clip_by_value(xa + fading * kept(xb_ - xa_), -1.0, 1.0)
 
 
+def as_it_is(xa, xa_, xb_):
+    """The listing's: D sees what was edited."""
+    return xb_
+
+
+def taught(shown, loss):
+    """``shown``, with a scalar ``loss`` of the generator's variables added to the generator's, on the way back through it."""
+
+    @tf.custom_gradient
+    def with_loss(pictures, loss):
+        return tf.identity(pictures), lambda gradient: (gradient, tf.ones_like(loss))
+
+    return lambda xa, xa_, xb_: with_loss(shown(xa, xa_, xb_), loss)
+
+
 def smooth(shown, weight):
     """``shown``, where what an edit changes is also asked to be smooth (total variation; Rudin, Osher, Fatemi 1992).
 

@@ -5,7 +5,8 @@ in memory, stages (a run may be resumed with other rates, weights and critic ste
 (``--freeze-bn``, for the end of a run with small batches), the paper's order of layers (``--norm-first``), a critic that looks
 through grain (``--critic-noise``, ``--critic-shift``, ``--critic-soft``), single changes as they are asked for in use
 (``--single-edits``), which are to be smooth (``--weight-tv``), little (``--weight-change``), in their place (``--regions``), seen
-by a classifier that is hard to fool (``--guide``), and like real faces of the wanted attributes (``--weight-match``).
+by a classifier that is hard to fool (``--guide``), like real faces of the wanted attributes (``--weight-match``), and like
+examples: a pair of glasses laid on (``--glasses``), mouths of other faces (``--weight-mouths``).
 
 Reads: CelebA or generated faces (``python data/sample_celeba.py FOLDER``). Writes below the run folder: ``checkpoints/`` (the
 last two), ``sample_training/*.png`` (with captions), ``summaries/`` (with the sheets), ``log.csv``, a record.
@@ -15,6 +16,7 @@ Next: ``python ch10_attgan/beyond/evaluate.py``.
 
 import csv
 import os
+import shutil
 import time
 from functools import partial
 
@@ -22,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import fast, guide, matching, networks, sheets, trained
+from ch10_attgan.beyond import fast, glasses, guide, matching, mouths, networks, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_05_models import MAX_DIM
 from common import cluster, datasets, files, images, options, run, same_data, weights
@@ -71,6 +73,11 @@ VALUES = [
     Value("weight_guide_rest", 50.0, "weight of their loss of the others", low=0, fixed=False),
     Value("weight_match", 0.0, "weight of a critic that knows what was asked for (matching.py)", low=0, fixed=False),
     Value("match_rate", 0.0003, "its learning rate", low=0, fixed=False),
+    Value("glasses", None, "file of glasses.py: a pair that edits of glasses are taught", kind=str, fixed=False),
+    Value("weight_glasses", 100.0, "weight of their difference (L1) from what is taught", low=0, fixed=False),
+    Value(
+        "weight_mouths", 0.0, "weight of the same for mouths, taught by other faces' (mouths.py)", low=0, fixed=False
+    ),
     Value("flips", False, "mirror half of the training pictures", fixed=False),
     Value("cache", True, "keep the resized pictures in memory", tiny=False, fixed=False),
     Value("critic_noise", 0.0, "standard deviation of the noise on what the critic sees (-1...1)", low=0, fixed=False),
@@ -111,6 +118,10 @@ def check_options(opts):
     unknown = [name for name in opts.often if name not in opts.att_default]
     if unknown:
         raise UserError("--often %s: not among the attributes of the training" % ", ".join(unknown))
+    if opts.glasses and glasses.NAME not in opts.att_default:
+        raise UserError("--glasses: %s is not among the attributes of the training" % glasses.NAME)
+    if opts.weight_mouths:
+        mouths.check(opts.att_default)
     if opts.weight_match and opts.img_size % 16:
         raise UserError("--weight-match wants an --img-size that is a multiple of 16, not %d" % opts.img_size)
     if opts.critic_shift >= opts.img_size:  # as many pixels are mirrored at each side
@@ -122,6 +133,7 @@ def check_options(opts):
         ("weight_guide_rest" in opts.explicit, opts.guide, "--weight-guide-rest", "--guide"),
         (opts.regions, opts.put_back, "--regions", "--put-back"),
         (opts.hair, opts.regions, "--hair", "--regions"),
+        ("weight_glasses" in opts.explicit, opts.glasses, "--weight-glasses", "--glasses"),
         ("match_rate" in opts.explicit, opts.weight_match, "--match-rate", "--weight-match"),
         (opts.critic_heads != "both", dims, "--critic-heads", "--critic-noise, --critic-shift or --critic-soft"),
     ]
@@ -201,8 +213,16 @@ def load_start(session, start, opts):
     return source
 
 
-def build(opts, xa, a):
-    """(losses and steps of listing 10-6 with the parts of ``opts``, terms of the matching critic by name)."""
+def with_examples(opts):
+    """The attributes whose edits have examples: a guide, which is content with a caricature, does not ask for these."""
+    return (glasses.NAME,) * bool(opts.glasses) + tuple(mouths.PLACES) * bool(opts.weight_mouths)
+
+
+def build(opts, xa, a, examples=None):
+    """(losses and steps of listing 10-6 with the parts of ``opts``, terms of the matching critic by name).
+
+    ``examples``: ``mouths.Examples``, from which edits of mouths are taught.
+    """
     Genc, Gdec, D = networks.networks(opts, layers=fast)
     if opts.freeze_bn:
         Genc, Gdec = partial(Genc, is_training=False), partial(Gdec, is_training=False)
@@ -212,7 +232,7 @@ def build(opts, xa, a):
     if opts.single_edits or opts.guide or opts.regions or opts.weight_match:
         parts.update(b=networks.wanted(a, opts.att_default, opts.single_edits, opts.often))
     if opts.put_back or opts.weight_tv or opts.weight_change or opts.guide or opts.weight_match:
-        shown = networks.in_photo if opts.put_back else lambda xa, xa_, xb_: xb_
+        shown = networks.in_photo if opts.put_back else networks.as_it_is
         if opts.hair:
             shown = partial(networks.in_photo, kept=networks.hair_kept(a, parts["b"], opts.att_default, xa))
         elif opts.regions:
@@ -223,8 +243,17 @@ def build(opts, xa, a):
         parts.update(shown=networks.small(parts["shown"], opts.weight_change))
     if opts.guide:
         guides = [guide.load(path, opts.att_default) for path in opts.guide]
-        loss = guide.edit_loss(guides, a, parts["b"], opts.weight_guide, opts.weight_guide_rest)
+        switched = opts.weight_guide * np.float32([name not in with_examples(opts) for name in opts.att_default])
+        loss = guide.edit_loss(guides, a, parts["b"], switched, opts.weight_guide_rest)
         parts.update(shown=networks.guided(parts["shown"], loss))
+    place = partial(networks.changed_places, names=opts.att_default, side=opts.img_size) if opts.regions else None
+    if opts.glasses:
+        left = glasses.load(opts.glasses, opts.img_size)
+        loss = glasses.example_loss(xa, a, Genc, Gdec, left, opts.att_default, opts.thres_int, place)
+        parts.update(shown=networks.taught(parts.get("shown", networks.as_it_is), opts.weight_glasses * loss))
+    if examples:
+        loss = mouths.example_loss(xa, a, Genc, Gdec, examples, opts.thres_int, place)
+        parts.update(shown=networks.taught(parts.get("shown", networks.as_it_is), opts.weight_mouths * loss))
     if not opts.weight_match:
         return trainattgan.build(xa, a, Genc, Gdec, D, opts, factors, **parts), {}
     match = matching.Matching(a, parts["b"], opts.weight_match)
@@ -261,7 +290,8 @@ def main(argv=None):
         part = share_of_faces(opts, folder, sess, peers)
         tr_data = Faces(folder, opts.att_default, opts.img_size, opts.batch_size, part=part, **extras)
         same_data.check(this.folder, bool(run.checkpoints(this.checkpoint_dir)), {"faces": tr_data.fingerprint()})
-        net, match_terms = build(opts, *tr_data.batch_op)
+        examples = mouths.Examples.read(folder, opts, sess) if opts.weight_mouths else None
+        net, match_terms = build(opts, *tr_data.batch_op, examples=examples)
         peers.through_mean(net.d_step)
         peers.through_mean(net.g_step)
         terms = dict(
@@ -305,6 +335,8 @@ def main(argv=None):
             os.path.join(this.folder, options.SETTINGS_FILE),
             dict(options.run_settings(opts), data=celeba.describe(folder, len(tr_data))),
         )
+        if opts.glasses:  # whoever uses this run wants the pair that it was taught
+            shutil.copyfile(opts.glasses, os.path.join(this.folder, glasses.FILE))
         writer = tf.summary.FileWriter(os.path.join(this.folder, "summaries"), sess.graph)
 
         def save(it):

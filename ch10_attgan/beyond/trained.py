@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ch10_attgan import code_10_06_train as trainattgan
-from ch10_attgan.beyond import hair, networks, photos, regions, sheets
+from ch10_attgan.beyond import glasses, hair, networks, photos, regions, sheets
 from common import datasets, options, run, same_data, weights
 from common.errors import UserError
 from data import celeba
@@ -105,6 +105,11 @@ def head_path(path):
     return os.path.splitext(path)[0] + "_head.npz"
 
 
+def glasses_path(path):
+    """Where the pair of glasses lies that the exported generator ``path`` was taught (``glasses.py``), if it was."""
+    return os.path.splitext(path)[0] + "_glasses.npz"
+
+
 def shapes(variables):
     """Name → shape, as ``common.weights`` wants it."""
     return {variable.op.name: variable.shape.as_list() for variable in variables}
@@ -126,7 +131,8 @@ def open_model(opts, session):
 
     Returns:
       A namespace: ``settings`` (of the training), ``source``, ``xa_sample`` and ``_b_sample`` (placeholders), ``x_sample``
-      (edited pictures), ``logit_att`` (the attribute head's logits; None where there is no head).
+      (edited pictures), ``logit_att`` (the attribute head's logits; None where there is no head), ``left`` (what the rims leave
+      of the light that it was taught, ``[S, S]``; None where it was taught none).
     """
     if opts.weights:
         source = BY_NAME.get(opts.weights, opts.weights)
@@ -161,6 +167,9 @@ def open_model(opts, session):
         if has_head:
             head = [variable for variable in networks.variables(("D",)) if variable.op.name.startswith(HEAD_LAYERS)]
             assign(session, head, weights.load(head_path(source), "attribute head", shapes(head))[0])
+    pair = os.path.join(opts.output_dir, glasses.FILE) if values is None else glasses_path(source)
+    taught = os.path.exists(pair) and glasses.NAME in settings.att_default
+    left = glasses.load(pair, settings.img_size)[:, :, 0] if taught else None
     return SimpleNamespace(
         settings=settings,
         source=source,
@@ -168,6 +177,7 @@ def open_model(opts, session):
         _b_sample=_b_sample,
         x_sample=x_sample,
         logit_att=logit_att,
+        left=left,
     )
 
 
@@ -200,6 +210,35 @@ def kept(settings, pictures, rebuilt, edited, labels, _b):
     return rebuilt + regions.where(changed, settings.att_default, settings.img_size) * (edited - rebuilt)
 
 
+def edited(session, model, pictures, rebuilt, labels, _b):
+    """The edits that a photo gets: ``kept`` of ``edit``, but glasses that are switched on are laid on anew.
+
+    What is drawn of them says where the eyes are; the pair that was taught is fitted to that (``glasses.fitted``) and darkens
+    the face itself, as it is with all other edits. Its strength is the power to which the rims' share of light is raised.
+
+    Arguments and result as in ``kept``.
+    """
+    settings, atts = model.settings, model.settings.att_default
+
+    def drawn(rows, strengths):
+        faces = edit(session, model, pictures[rows], strengths)
+        return kept(settings, pictures[rows], rebuilt[rows], faces, labels[rows], strengths)
+
+    result = drawn(np.arange(len(_b)), _b)
+    on = np.zeros(0, int)
+    if model.left is not None:
+        column = atts.index(glasses.NAME)
+        on = np.flatnonzero((labels[:, column] == 0) & (_b[:, column] > 0))
+    if len(on):
+        without, alone = _b[on].copy(), np.float32(sheets.strengths(labels[on], settings.thres_int))
+        without[:, column], alone[:, column] = -settings.thres_int, 1.0
+        others, pair = drawn(on, without), drawn(on, alone) - rebuilt[on]
+        faces = pictures[on] + others - rebuilt[on]
+        left = glasses.fitted(pair.mean(axis=3), model.left) ** _b[on, column][:, None, None, None]
+        result[on] = others + glasses.worn(faces, left) - faces
+    return result
+
+
 def gentlest(session, model, pictures, labels, rebuilt, _b, exact=()):
     """An edit as weak as is enough: the weakest share of its strength, face by face, of which the attribute head is sure.
 
@@ -218,8 +257,7 @@ def gentlest(session, model, pictures, labels, rebuilt, _b, exact=()):
     sure = []
     for share in SHARES:
         weaker = np.where(scaled, np.float32(share) * _b, _b)
-        faces = edit(session, model, pictures, weaker)
-        shown = photos.in_photo(pictures, rebuilt, kept(model.settings, pictures, rebuilt, faces, labels, weaker))
+        shown = photos.in_photo(pictures, rebuilt, edited(session, model, pictures, rebuilt, labels, weaker))
         chances = photos.attribute_chances(session, model, shown)
         chances = np.where(_b > 0, chances, 1 - chances)
         sure.append(np.min(np.where(scaled, chances, 1.0), axis=1))  # of what it is least sure of

@@ -77,7 +77,7 @@ def test_each_edit_can_have_a_strength_of_its_own():
 def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
     """At the strength that most faces want, easy ones get black blots for hair."""
     settings = SimpleNamespace(att_default=["Bangs", "Male"], thres_int=0.5, despeck=0.0, regions=False)
-    model, labels = SimpleNamespace(settings=settings), np.array([[0, 1]] * 4)
+    model, labels = SimpleNamespace(settings=settings, left=None), np.array([[0, 1]] * 4)
     pictures = np.zeros([4, 8, 8, 3], np.float32)
     easy = np.array([0.9, 0.5, 0.2, 0.0])  # the edit's strength from which on the head is sure
     asked = []
@@ -777,7 +777,9 @@ def test_several_judges_are_averaged(monkeypatch):
     """What one classifier alone happened to see was chosen: another one saw 2.5 of 100 edits less."""
     atts = ["Bangs", "Male"]
     monkeypatch.setattr(trained, "edit", lambda session, model, pictures, _b: pictures + np.max(_b) / 10.0)
-    model = SimpleNamespace(settings=SimpleNamespace(att_default=atts, thres_int=0.5, despeck=0.0, regions=False))
+    model = SimpleNamespace(
+        settings=SimpleNamespace(att_default=atts, thres_int=0.5, despeck=0.0, regions=False), left=None
+    )
     pictures, labels = np.zeros([4, 8, 8, 3], np.float32), np.zeros([4, 2], np.int64)
 
     def judge(threshold):  # sees each attribute from this brightness on

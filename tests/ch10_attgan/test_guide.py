@@ -1,6 +1,7 @@
 """beyond/guide: what pushes do, what an edit's loss asks for, and the way from its file into a training."""
 
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,6 +46,27 @@ def test_a_push_is_no_longer_than_asked_and_harms_more_than_a_random_one():
     lengths = np.sqrt(((pushed - pictures) ** 2).sum(axis=(1, 2, 3)))
     np.testing.assert_allclose(lengths, longest.ravel(), atol=1e-3)  # nothing is cut off at −1 or 1 here
     assert (losses[2] > losses[0])[1:].all() and (losses[2] > losses[1])[1:].all()
+
+
+def test_what_has_examples_is_not_asked_of_a_guide():
+    """A weight of 0 for one attribute: the same loss whether the guide sees that edit or not; for the other it counts."""
+    opts = SimpleNamespace(glasses="glasses.npz", weight_mouths=0.0)
+    assert train.with_examples(opts) == ("Eyeglasses",)
+    opts.weight_mouths = 5.0
+    assert set(train.with_examples(opts)) == {"Eyeglasses", "Smiling", "Mouth_Slightly_Open"}
+    assert train.with_examples(SimpleNamespace(glasses=None, weight_mouths=0.0)) == ()
+    pictures = np.random.RandomState(0).uniform(-1, 1, (2, 32, 32, 3)).astype("f")
+    a, b = np.zeros((2, 3), int), np.array([[1, 0, 0], [0, 1, 0]])
+    with tf.Session() as session:
+        values = values_of(session)
+
+        def loss(switched):
+            tf.set_random_seed(1)
+            ask = guide.edit_loss([(values, 32)], tf.constant(a), tf.constant(b), switched, 0.0)
+            return session.run(ask(tf.constant(pictures), tf.constant(pictures)))
+
+        np.testing.assert_allclose(loss(np.float32([7, 7, 7])), loss(7.0), rtol=0.2)  # moved and noisy by chance
+        assert loss(np.float32([0, 0, 7])) == 0 < loss(np.float32([0, 7, 0])) < loss(7.0)
 
 
 def test_an_edits_loss_asks_for_the_change_and_for_nothing_else(monkeypatch):
