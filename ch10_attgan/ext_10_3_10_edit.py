@@ -276,6 +276,11 @@ def columns_of(opts, labels, settings):
         for column, value in edits:
             off, on = own[column]
             _b[:, column] = value if isinstance(value, float) else np.where(wanted[:, column] == 1, on, -off)
+        shared = [atts.index(name) for name in trained.ONE_PLACE if name in atts]
+        if opts.test_int is None and len(shared) > 1:
+            all_switched = (wanted != labels)[:, shared].all(axis=1)
+            halved = [column for column, value in edits if column in shared and not isinstance(value, float)]
+            _b[np.ix_(all_switched, halved)] /= len(shared)
         kind = "-".join(word.replace("=", "_") for word in opts.edit)
         return [sheets.strengths(labels, thres_int), _b], ["rebuilt", "edited"], images.short_name(kind, LONGEST_KIND)
     if opts.test_att not in atts:

@@ -44,6 +44,8 @@ EDIT_VALUES = [  # of the scripts that edit
 ]
 # `gentlest`: shares that are tried, from where on the head is sure, and how much less than its best is as good
 SHARES, ENOUGH, NEARLY = (0.2, 0.4, 0.6, 0.8, 1.0), 0.95, 0.02
+# What these change is the same mouth: what one needs is too much of both, so each is fed at half then (looked at, not measured).
+ONE_PLACE = ("Mouth_Slightly_Open", "Smiling")
 STRENGTHS = options.Value("strengths", [1.0, 1.0], "of an attribute switched off, and on", low=0, high=10, count=2)
 
 

@@ -74,6 +74,26 @@ def test_each_edit_can_have_a_strength_of_its_own():
     assert [column.tolist()[0] for column in columns[3:]] == [[-0.5, 0.5, -0.75, -0.5], [-0.5, 0.5, 0.5, 0.5]]
 
 
+@pytest.mark.parametrize(
+    "words, test_int, expected",
+    [
+        (["Smiling=off", "Mouth_Slightly_Open=off"], None, [[-0.7, -0.9, -0.5], [-1.4, -1.8, -0.5]]),
+        (["Smiling=off", "Mouth_Slightly_Open=-1.5"], None, [[-0.7, -1.5, -0.5], [-1.4, -1.5, -0.5]]),
+        (["Smiling=off", "Mouth_Slightly_Open=off"], 1.0, [[-1.0, -1.0, -0.5], [-1.0, -1.0, -0.5]]),
+        (["Smiling=off", "Male=on"], None, [[-1.4, 0.5, 1.2], [-1.4, 0.5, 1.2]]),
+    ],
+)
+def test_two_edits_of_one_mouth_are_fed_at_half(words, test_int, expected):
+    """Where both are switched; the second face did not smile, so of it only one is."""
+    atts = ["Smiling", "Mouth_Slightly_Open", "Male"]
+    strengths = {"Smiling": [1.4, 1.0], "Mouth_Slightly_Open": [1.8, 1.0], "Male": [1.0, 1.2]}
+    settings = SimpleNamespace(att_default=atts, thres_int=0.5, test_int=1.0, strengths=strengths)
+    labels = np.array([[1, 1, 0], [0, 1, 0]])
+    opts = SimpleNamespace(sheet=False, edit=words, test_int=test_int)
+    found = edit.columns_of(opts, labels, settings)[0][1]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_a_gentle_edit_is_as_weak_as_the_attribute_head_is_sure_of(monkeypatch):
     """At the strength that most faces want, easy ones get black blots for hair."""
     settings = SimpleNamespace(att_default=["Bangs", "Male"], thres_int=0.5, despeck=0.0, regions=False)
