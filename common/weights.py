@@ -70,6 +70,24 @@ def load(
     return values, settings
 
 
+def mean(read, paths):
+    """The mean of the values of several weights, by name (Wortsman et al. 2022, arXiv 2109.01903).
+
+    Args:
+      read: values by name of each; paths: whose they are. Trainings that share a beginning lie close enough for a mean.
+
+    Raises:
+      UserError: one alone, or of another network than the first.
+    """
+    if len(paths) < 2:
+        raise UserError("two weights at least: the mean of one is itself")
+    shapes = [{name: np.shape(value) for name, value in values.items()} for values in read]
+    for path, found in zip(paths, shapes):
+        if found != shapes[0]:
+            raise UserError("weights %s are of another network than %s" % (path, paths[0]))
+    return {name: np.mean([np.float32(values[name]) for values in read], axis=0) for name in read[0]}
+
+
 def assign(session, values) -> None:
     """Gives variables their values, a list of (variable, array), in one call.
 

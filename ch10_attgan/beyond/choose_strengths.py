@@ -17,7 +17,6 @@ Next: ``python ch10_attgan/beyond/evaluate.py --weights FILE --retrain --seed 1 
 """
 
 import os
-import shutil
 from functools import partial
 
 import numpy as np
@@ -122,10 +121,7 @@ def main(argv=None):
     settings["despeck"] = model.settings.despeck
     half = all(np.array_equal(value, np.float16(value)) for value in values.values() if value.ndim > 1)
     weights.save(target, values, settings, half=half)
-    if os.path.realpath(target) != os.path.realpath(model.source):
-        for beside in (trained.head_path, trained.glasses_path):
-            if os.path.exists(beside(model.source)):
-                shutil.copyfile(beside(model.source), beside(target))
+    trained.copy_beside(model.source, target)
     print("strengths written into %s" % target)
     columns = COLUMNS + ["accuracy at %g" % nearest, "others at %g" % nearest]
     table = os.path.join(opts.output_dir, "strengths.csv")

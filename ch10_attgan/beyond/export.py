@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from ch10_attgan.beyond import networks, trained
 from common import options, records, run, weights
+from common.errors import UserError
 from common.options import Value
 
 VALUES = [Value("half", True, "16-bit numbers (vectors stay 32-bit)", tiny=True)]
@@ -20,10 +21,31 @@ VALUES = [Value("half", True, "16-bit numbers (vectors stay 32-bit)", tiny=True)
 
 def add_options(parser):
     parser.add_argument("--file", help="where to write [generator.npz in the run folder]")
+    parser.add_argument(
+        "--mean-of",
+        nargs="+",
+        metavar="NPZ",
+        help="not a run but the mean of exported generators, e.g. of one training at two times; wants --file",
+    )
+
+
+def export_mean(opts):
+    """Writes the mean of the generators ``opts.mean_of``; what lies beside the last of them goes along."""
+    if not opts.file:
+        raise UserError("--mean-of wants --file: where to write the mean")
+    read = [weights.load(path, "generator") for path in opts.mean_of]
+    values, settings = weights.mean([values for values, _ in read], opts.mean_of), read[-1][1]
+    if any(saved["att_default"] != settings["att_default"] for _, saved in read):
+        raise UserError("--mean-of: the generators know other attributes than each other")
+    weights.save(opts.file, values, settings, half=opts.half)
+    trained.copy_beside(opts.mean_of[-1], opts.file)
+    print("generator: %s, %.2f MB" % (opts.file, os.path.getsize(opts.file) / 1e6))
 
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, VALUES, argv=argv, add=add_options, base="faces")
+    if opts.mean_of:
+        return export_mean(opts)
     opts.weights = None
     run.start(opts.seed)
     path = opts.file or os.path.join(opts.output_dir, "generator.npz")

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -110,6 +111,14 @@ def head_path(path):
 def glasses_path(path):
     """Where the pair of glasses lies that the exported generator ``path`` was taught (``glasses.py``), if it was."""
     return os.path.splitext(path)[0] + "_glasses.npz"
+
+
+def copy_beside(source, target):
+    """Copies what lies beside the exported generator ``source`` (attribute head, glasses) to where ``target``'s is looked for."""
+    if os.path.realpath(source) != os.path.realpath(target):
+        for beside in (head_path, glasses_path):
+            if os.path.exists(beside(source)):
+                shutil.copyfile(beside(source), beside(target))
 
 
 def shapes(variables):

@@ -8,8 +8,6 @@ Reads: files of ``train_photos.py``. Writes: an npz, which ``ext_10_2_12_photos.
 
 import os
 
-import numpy as np
-
 from ch10_deblurgan.beyond import wide_view
 from common import options, run, weights
 from common.errors import UserError
@@ -18,12 +16,11 @@ from common.errors import UserError
 def mean(paths):
     """(values by name, settings): the mean of the values of ``paths``; UserError unless all are of the same network."""
     read = [wide_view.load(path) for path in paths]
-    first, settings = read[0]
-    for path, (values, others) in zip(paths, read):
-        shapes = [{name: np.shape(value) for name, value in of.items()} for of in (first, values)]
-        if others != settings or shapes[0] != shapes[1]:
+    settings = read[0][1]
+    for path, (_, others) in zip(paths, read):
+        if others != settings:
             raise UserError("weights %s are of another network than %s" % (path, paths[0]))
-    return {name: np.mean([np.float32(values[name]) for values, _ in read], axis=0) for name in first}, settings
+    return weights.mean([values for values, _ in read], paths), settings
 
 
 def add_options(parser):
@@ -33,8 +30,6 @@ def add_options(parser):
 
 def main(argv=None):
     opts = options.parse_values(__file__, __doc__, [], argv, add_options, base="photos")
-    if len(opts.weights) < 2:
-        raise UserError("two weights at least: the mean of one is itself")
     run.start(opts.seed)
     weights.save(opts.target, *mean(opts.weights))
     print("%s: %.1f MB" % (opts.target, os.path.getsize(opts.target) / 1e6))

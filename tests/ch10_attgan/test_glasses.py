@@ -299,6 +299,22 @@ def test_a_training_is_taught_glasses_and_mouths(made, tmp_path):
     words += ["--output-dir", str(tmp_path / "chosen"), "--file", str(tmp_path / "copy.npz"), "--n-test", "4"]
     choose_strengths.main(words)
     np.testing.assert_array_equal(glasses.load(str(tmp_path / "copy_glasses.npz"), 32), taught)
+    # the mean of a generator and another one, whose values are three times as large
+    values, settings = weights.load(exported, "generator")
+    other, mean = str(tmp_path / "other.npz"), str(tmp_path / "mean.npz")
+    weights.save(other, {name: 3 * np.float32(value) for name, value in values.items()}, settings)
+    export.main(["--preset", "tiny", "--mean-of", other, exported, "--file", mean])
+    for name, value in weights.load(mean, "generator")[0].items():
+        np.testing.assert_allclose(value, 2 * np.float32(values[name]), rtol=2e-3, atol=1e-6)
+    assert os.path.exists(trained.head_path(mean)) and os.path.exists(trained.glasses_path(mean))
+    for wrong, words in (
+        ([exported], "two weights at least"),
+        ([exported, trained.head_path(exported)], "another network"),
+    ):
+        with pytest.raises(UserError, match=words):
+            export.main(["--preset", "tiny", "--mean-of"] + wrong + ["--file", mean])
+    with pytest.raises(UserError, match="wants --file"):
+        export.main(["--preset", "tiny", "--mean-of", exported, other])
 
 
 @pytest.mark.parametrize(
