@@ -335,8 +335,9 @@ def main(argv=None):
             os.path.join(this.folder, options.SETTINGS_FILE),
             dict(options.run_settings(opts), data=celeba.describe(folder, len(tr_data))),
         )
-        if opts.glasses:  # whoever uses this run wants the pair that it was taught
-            shutil.copyfile(opts.glasses, os.path.join(this.folder, glasses.FILE))
+        own_pair = os.path.join(this.folder, glasses.FILE)  # for whoever uses this run
+        if opts.glasses and os.path.realpath(opts.glasses) != os.path.realpath(own_pair):
+            shutil.copyfile(opts.glasses, own_pair)
         writer = tf.summary.FileWriter(os.path.join(this.folder, "summaries"), sess.graph)
 
         def save(it):

@@ -286,7 +286,8 @@ def test_a_training_is_taught_glasses_and_mouths(made, tmp_path):
     words += ["--glasses", made.path, "--weight-mouths", "5", "--n-sample", "2", "--threads", "1"]
     words += ["--output-dir", str(tmp_path / "run"), "--put-back", "--regions"]
     train.main(words + ["--max-it", "2"])
-    train.main(words + ["--max-it", "3"])
+    own = ["--glasses", str(tmp_path / "run" / glasses.FILE)]  # the last one counts
+    train.main(words + own + ["--max-it", "3"])
     record = files.read_json(str(tmp_path / "run" / "record-train.json"))
     assert record["metrics"]["iterations"]["value"] == 3
     # the pair goes along to whatever uses the run
