@@ -268,6 +268,7 @@ def main(argv=None):
     with tf.Session(config=run.session_config(opts.threads)) as session:
         folder = datasets.locate("celeba", opts, required=[opts.attribute_file])
         data = Faces(folder, [NAME], opts.img_size, 1, shuffle=False, repeat=1, sess=session, **data_arguments(opts))
+        record = records.Record(opts, opts.script, "section 10.3", celeba.describe(folder, len(data)))
         with_glasses, total = [], 0.0
         with celeba.naming_broken_pictures(data.img_paths):
             for pictures, labels in run.progress(data, total=len(data), desc="reading"):
@@ -291,7 +292,6 @@ def main(argv=None):
     picture = os.path.join(opts.output_dir, "glasses.png")
     images.write_png(picture, np.tile(np.uint8(np.round(255 * left))[:, :, None], 3))
 
-    record = records.Record(opts, opts.script, "section 10.3", celeba.describe(folder, len(data)))
     record.metric("faces with glasses", count)
     record.metric("through which the eyes are seen", len(lights))
     record.metric("least share of light behind a rim", round(float(left.min()), 3))
