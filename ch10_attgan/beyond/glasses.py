@@ -199,11 +199,13 @@ def fitted(changes, left):
 
 
 def load(path, img_size):
-    """The share of light that rims leave, ``[S, S, 1]``, from ``glasses.npz``; UserError if it is for another size."""
+    """The share of light that rims leave, ``[S, S, 1]``, from ``glasses.npz``; UserError if it is for another size, or none."""
     values, _ = weights.load(path, "glasses")
     left = values.get("left")
     if left is None or left.shape != (img_size, img_size):
         raise UserError("%s is not for pictures of %d pixels: make it with the same --img-size" % (path, img_size))
+    if left.min() < 0 or left.max() > 1:
+        raise UserError("%s: a share of light is from 0 to 1, not %g to %g" % (path, left.min(), left.max()))
     return left[:, :, None]
 
 

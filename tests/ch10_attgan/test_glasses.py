@@ -341,6 +341,9 @@ def test_a_file_of_another_kind_is_no_glasses(tmp_path):
     weights.save(path, dict(other=np.zeros(3, np.float32)), dict(img_size=32))
     with pytest.raises(UserError, match="not for pictures of 32"):
         glasses.load(path, 32)
+    weights.save(path, dict(left=np.full((32, 32), -0.5, np.float32)), dict(img_size=32))
+    with pytest.raises(UserError, match="from 0 to 1, not -0.5 to -0.5"):
+        glasses.load(path, 32)
 
 
 def test_without_glasses_there_is_no_mean(tmp_path):
