@@ -19,7 +19,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from ch10_attgan.beyond import photos, sheets, trained
+from ch10_attgan.beyond import mouths, photos, sheets, trained
 from ch10_attgan.beyond.faces import Faces, add_data_options, data_arguments
 from ch10_attgan.code_10_04_dataset import Celeba
 from ch10_attgan.code_10_06_train import flipped_labels
@@ -276,7 +276,8 @@ def columns_of(opts, labels, settings):
         for column, value in edits:
             off, on = own[column]
             _b[:, column] = value if isinstance(value, float) else np.where(wanted[:, column] == 1, on, -off)
-        shared = [atts.index(name) for name in trained.ONE_PLACE if name in atts]
+        # They change the same mouth: what one needs is too much of both, so each is fed at half then (looked at, not measured).
+        shared = [atts.index(name) for name in mouths.PLACES if name in atts]
         if opts.test_int is None and len(shared) > 1:
             all_switched = (wanted != labels)[:, shared].all(axis=1)
             halved = [column for column, value in edits if column in shared and not isinstance(value, float)]

@@ -35,7 +35,8 @@ def export_mean(opts):
         raise UserError("--mean-of wants --file: where to write the mean")
     read = [weights.load(path, "generator") for path in opts.mean_of]
     values, settings = weights.mean([values for values, _ in read], opts.mean_of), read[-1][1]
-    if any(saved["att_default"] != settings["att_default"] for _, saved in read):
+    names = [trained.checked(saved, path).att_default for path, (_, saved) in zip(opts.mean_of, read)]
+    if any(others != names[0] for others in names):
         raise UserError("--mean-of: the generators know other attributes than each other")
     weights.save(opts.file, values, settings, half=opts.half)
     trained.copy_beside(opts.mean_of[-1], opts.file)

@@ -52,7 +52,7 @@ HEIGHTS = 0.92, 1.0, 1.08
 REACH = 1 / 24.0  # of the side: how far a pair is moved at most
 DARKEST = 0.05  # of the cheeks' light: darker is as dark
 CANDIDATES = 3  # times `pairs` are looked at from the second round on
-# How the teacher varies a face: degrees, share of its size, share of its side.
+# How a face is varied before a pair is laid on it: degrees, share of its size, share of its side.
 TURN, ZOOM, SHIFT = 8.0, 0.07, 0.03
 _known = {}
 

@@ -45,8 +45,6 @@ EDIT_VALUES = [  # of the scripts that edit
 ]
 # `gentlest`: shares that are tried, from where on the head is sure, and how much less than its best is as good
 SHARES, ENOUGH, NEARLY = (0.2, 0.4, 0.6, 0.8, 1.0), 0.95, 0.02
-# What these change is the same mouth: what one needs is too much of both, so each is fed at half then (looked at, not measured).
-ONE_PLACE = ("Mouth_Slightly_Open", "Smiling")
 STRENGTHS = options.Value("strengths", [1.0, 1.0], "of an attribute switched off, and on", low=0, high=10, count=2)
 
 
@@ -235,18 +233,20 @@ def edited(session, model, pictures, rebuilt, labels, _b):
         faces = edit(session, model, pictures[rows], strengths)
         return kept(settings, pictures[rows], rebuilt[rows], faces, labels[rows], strengths)
 
-    result = drawn(np.arange(len(_b)), _b)
-    on = np.zeros(0, int)
-    if model.left is not None:
-        column = atts.index(glasses.NAME)
-        on = np.flatnonzero((labels[:, column] == 0) & (_b[:, column] > 0))
+    if model.left is None:
+        return drawn(slice(None), _b)
+    column = atts.index(glasses.NAME)
+    on = np.flatnonzero((labels[:, column] == 0) & (_b[:, column] > 0))
+    without = _b.copy()
+    without[on, column] = -settings.thres_int
+    result = drawn(slice(None), without)
     if len(on):
-        without, alone = _b[on].copy(), np.float32(sheets.strengths(labels[on], settings.thres_int))
-        without[:, column], alone[:, column] = -settings.thres_int, 1.0
-        others, pair = drawn(on, without), drawn(on, alone) - rebuilt[on]
-        faces = pictures[on] + others - rebuilt[on]
+        alone = np.float32(sheets.strengths(labels[on], settings.thres_int))
+        alone[:, column] = 1.0
+        pair = drawn(on, alone) - rebuilt[on]
+        faces = pictures[on] + result[on] - rebuilt[on]
         left = glasses.fitted(pair.mean(axis=3), model.left) ** _b[on, column][:, None, None, None]
-        result[on] = others + glasses.worn(faces, left) - faces
+        result[on] += glasses.worn(faces, left) - faces
     return result
 
 

@@ -181,8 +181,7 @@ def test_glasses_that_are_switched_on_are_laid_on_the_face_itself(power):
     np.testing.assert_allclose(found[3], 0.1 + (lighter + 1) * (left - 1), atol=0.02)
 
 
-def test_what_was_taught_no_pair_draws_its_own(monkeypatch):
-    monkeypatch.setattr(Drawer, "left", ring(96))
+def test_what_was_taught_no_pair_draws_its_own():
     faces = np.zeros((1, 96, 96, 3), np.float32)
     bare = SimpleNamespace(settings=Drawer.settings, left=None, x_sample="y", xa_sample="x", _b_sample="b")
     _b, labels = np.array([[0.5, -0.5]], np.float32), np.zeros((1, 2), int)
@@ -302,7 +301,7 @@ def test_a_training_is_taught_glasses_and_mouths(made, tmp_path):
     np.testing.assert_array_equal(glasses.load(str(tmp_path / "copy_glasses.npz"), 32), taught)
     # the mean of a generator and another one, whose values are three times as large
     values, settings = weights.load(exported, "generator")
-    other, mean = str(tmp_path / "other.npz"), str(tmp_path / "mean.npz")
+    other, mean = str(tmp_path / "other.npz"), str(tmp_path / "new" / "mean.npz")
     weights.save(other, {name: 3 * np.float32(value) for name, value in values.items()}, settings)
     export.main(["--preset", "tiny", "--mean-of", other, exported, "--file", mean])
     for name, value in weights.load(mean, "generator")[0].items():
@@ -314,6 +313,13 @@ def test_a_training_is_taught_glasses_and_mouths(made, tmp_path):
     ):
         with pytest.raises(UserError, match=words):
             export.main(["--preset", "tiny", "--mean-of"] + wrong + ["--file", mean])
+    strange = str(tmp_path / "strange.npz")
+    weights.save(strange, values, dict(settings, att_default=["Male", "Young", "Bangs", "Smiling"]))
+    with pytest.raises(UserError, match="other attributes"):
+        export.main(["--preset", "tiny", "--mean-of", exported, strange, "--file", mean])
+    weights.save(strange, values, {})
+    with pytest.raises(UserError, match="name no attributes"):
+        export.main(["--preset", "tiny", "--mean-of", exported, strange, "--file", mean])
     with pytest.raises(UserError, match="wants --file"):
         export.main(["--preset", "tiny", "--mean-of", exported, other])
 
